@@ -1,0 +1,90 @@
+//! The one place where time comes from.
+//!
+//! Everything else takes `now` as an argument, in whole milliseconds UTC, so a test or the demo can
+//! move it by hand. A lease is judged by this clock alone: it is anchored to wall time once, at
+//! start, and then follows the machine's monotonic clock, so that a clock set back by an operator
+//! neither shortens nor stretches a lease that somebody holds.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Instant;
+
+/// Tells the time.
+pub trait Clock: Send + Sync + 'static {
+    /// The current time in milliseconds since 1970, UTC. Never goes back.
+    fn now(&self) -> i64;
+}
+
+/// The machine's clock: wall time at the start, monotonic from there.
+#[derive(Clone, Debug)]
+pub struct SystemClock {
+    started: Instant,
+    started_at: i64,
+}
+
+impl SystemClock {
+    /// Anchors a clock at this instant, but never before `not_before`: the last instant that the
+    /// books know, so that a machine whose clock was set back does not write history again.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn start(not_before: i64) -> Self {
+        Self {
+            started: Instant::now(),
+            started_at: jiff::Timestamp::now().as_millisecond().max(not_before),
+        }
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> i64 {
+        let elapsed_ms = self.started.elapsed().as_millis();
+        self.started_at.saturating_add(i64::try_from(elapsed_ms).unwrap_or(i64::MAX))
+    }
+}
+
+/// A clock that moves only when told to. Clones share one time.
+#[derive(Clone, Debug)]
+pub struct ManualClock(Arc<AtomicI64>);
+
+impl ManualClock {
+    /// A clock that stands at `at`.
+    pub fn at(at: i64) -> Self {
+        Self(Arc::new(AtomicI64::new(at)))
+    }
+
+    /// Moves the clock forward.
+    pub fn advance(&self, ms: i64) {
+        assert!(ms >= 0, "a clock does not go back");
+        self.0.fetch_add(ms, Ordering::SeqCst);
+    }
+
+    /// Moves the clock to `at`, which may not lie in its past.
+    pub fn set(&self, at: i64) {
+        let before = self.0.swap(at, Ordering::SeqCst);
+        assert!(before <= at, "a clock does not go back");
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> i64 {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_system_clock_never_stands_before_the_books() {
+        let far = 4_000_000_000_000;
+        assert!(SystemClock::start(far).now() >= far);
+        assert!(SystemClock::start(0).now() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn clones_of_a_manual_clock_share_one_time() {
+        let clock = ManualClock::at(5);
+        clock.clone().advance(10);
+        assert_eq!(clock.now(), 15);
+    }
+}

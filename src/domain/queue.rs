@@ -1,0 +1,109 @@
+//! Queues, campaigns and reps: who works what.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
+use super::standing::Route;
+use super::window::WeeklyHours;
+
+/// How long a lease lasts unless the queue says otherwise.
+pub const LEASE_MS_DEFAULT: i64 = 10 * 60_000;
+/// How far renewals carry a lease unless the queue says otherwise.
+pub const LEASE_TOTAL_MS_DEFAULT: i64 = 2 * 3_600_000;
+/// How long after its end a touch is still in time unless the queue says otherwise.
+pub const GRACE_MS_DEFAULT: i64 = 30_000;
+/// How long a rep is not offered a lead that they released or let expire.
+pub const PASS_MS: i64 = 15 * 60_000;
+
+/// The unit of routing: one rule set, one policy, its reps.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Its key, inside.
+    pub key: QueueKey,
+    /// Its id.
+    pub id: QueueId,
+    /// Its settings.
+    pub settings: QueueSettings,
+}
+
+/// What a manager sets about a queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueSettings {
+    /// IANA name of the zone in which the queue's own hours are read for the first-touch promise.
+    pub zone: String,
+    /// When leads may be called: read in each lead's zone for a call.
+    pub hours: WeeklyHours,
+    /// How long a lease lasts.
+    pub lease_ms: i64,
+    /// How far renewals carry a lease, from its beginning.
+    pub lease_total_ms: i64,
+    /// How long after its end a touch is still in time.
+    pub grace_ms: i64,
+}
+
+/// The unit of marketing: where leads come from. It feeds exactly one queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// Its key, inside.
+    pub key: CampaignKey,
+    /// Its id.
+    pub id: CampaignId,
+    /// The queue that it feeds.
+    pub queue: QueueKey,
+    /// Its settings.
+    pub settings: CampaignSettings,
+}
+
+/// What marketing sets about a campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignSettings {
+    /// Skills that each of its leads needs.
+    pub skills: BTreeSet<String>,
+    /// When it ends: what is still open then is closed; `None`: never.
+    pub ends_at: Option<i64>,
+    /// The route of what is closed then.
+    pub route_at_end: Route,
+}
+
+impl CampaignSettings {
+    /// Whether it is over at `now`.
+    pub fn has_ended(&self, now: i64) -> bool {
+        self.ends_at.is_some_and(|ends_at| ends_at <= now)
+    }
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rep {
+    /// Their key, inside.
+    pub key: RepKey,
+    /// Their id.
+    pub id: RepId,
+    /// The queue that they work.
+    pub queue: QueueKey,
+    /// What they can do: a lead is only offered to a rep who has all skills it needs.
+    pub skills: BTreeSet<String>,
+    /// Whether they may pull.
+    pub is_active: bool,
+}
+
+/// A version of a queue's rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleVersion {
+    /// The queue.
+    pub queue: QueueKey,
+    /// Its number within the queue, from 1.
+    pub version: i64,
+    /// The document, as it was published.
+    pub text: String,
+    /// Who published it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When it was accepted.
+    pub published_at: i64,
+    /// Since when it decides; `None`: not yet, or never as a later one overtook it.
+    pub in_force_at: Option<i64>,
+}

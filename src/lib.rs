@@ -1,0 +1,6 @@
+//! nextlead: a backend for inside sales.
+
+pub mod clock;
+pub mod domain;
+pub mod queue;
+pub mod store;

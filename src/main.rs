@@ -1,0 +1,3 @@
+//! The command line of nextlead.
+
+fn main() {}

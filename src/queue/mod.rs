@@ -1,0 +1,262 @@
+//! The index of each queue: lanes of ready leads, in the order in which they are served.
+//!
+//! The store is the truth, and everything in here is a hint: it can be dropped and built again at
+//! any time, and the store turns down what no longer holds. Every engine passes
+//! `tests/conformance/queue.rs`.
+//!
+//! A *lane* holds the leads of one queue that the same reps may take at the same hours. A pull
+//! compares the heads of the lanes that are open to the rep. What was proposed is *in flight* until
+//! its commit is known, so no way out forgets a lead: it is either served, put back, or put back by
+//! [`LeadQueue::promote`] when its deadline has passed.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rank, RepKey, ServeOrder, Tier, Worth};
+
+/// The most lanes of one queue; leads beyond it share a coarser lane and are checked at selection.
+pub const LANE_COUNT_MAX: usize = 4_096;
+/// How long a proposed lead stays in flight before it is put back, should its pull have died.
+pub const FLIGHT_MS_MAX: i64 = 60_000;
+
+/// What leads of one lane share: who may take them, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Lane {
+    /// The skills that a rep needs.
+    pub skills: Arc<BTreeSet<String>>,
+    /// The hours that must be open: the name of the lead's time zone. `None`: nobody can say when it
+    /// may be called, so never; such a lead is *unroutable*.
+    pub hours: Option<Arc<str>>,
+}
+
+/// A lead in line, or on its way there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The lead.
+    pub lead: LeadId,
+    /// Its queue.
+    pub queue: QueueKey,
+    /// The number of its last ledger event; an entry older than what is known is ignored.
+    pub version: i64,
+    /// Its tier.
+    pub tier: Tier,
+    /// Since when it has been ready, or from when on it will be.
+    pub ready_since: i64,
+    /// `Some`: it waits, and is ready from this instant on (which is its `ready_since`).
+    pub due_at: Option<i64>,
+    /// What it is worth.
+    pub worth: Worth,
+    /// Its lane.
+    pub lane: Lane,
+    /// Where it stands in the order of first touches; `None` once it was touched.
+    pub first_touch: Option<FirstTouchRank>,
+}
+
+impl Entry {
+    /// Its rank at `now`.
+    pub fn rank(&self, now: i64) -> Rank {
+        Rank::new(self.tier, self.ready_since, self.worth.at(now).head_start_ms, self.lead)
+    }
+}
+
+/// A change of the index, in the order of the commits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Update {
+    /// The lead is in line, or waits.
+    Put(Box<Entry>),
+    /// The lead is not in line any more: leased or closed.
+    Remove {
+        /// Its queue.
+        queue: QueueKey,
+        /// The lead.
+        lead: LeadId,
+        /// The number of its last ledger event.
+        version: i64,
+    },
+}
+
+/// The hours that are open at an instant. Made once and shared by the pulls of that instant.
+#[derive(Clone, Debug, Default)]
+pub struct OpenHours {
+    /// Tells one set from another, so that an engine may keep what it derived from it. Two different
+    /// sets never have the same number.
+    pub number: u64,
+    /// The names of [`Lane::hours`] that are open.
+    pub open: BTreeSet<Arc<str>>,
+}
+
+/// What a pull asks for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The queue.
+    pub queue: QueueKey,
+    /// The rep.
+    pub rep: RepKey,
+    /// What the rep can do.
+    pub skills: Arc<BTreeSet<String>>,
+    /// The hours that are open.
+    pub hours: Arc<OpenHours>,
+    /// After how many ordinary pulls of this rep one is kept for the untouched; at least 1.
+    pub reserve_after: u32,
+    /// Leads that this rep is not to be offered now; few.
+    pub passed: Vec<LeadId>,
+    /// How many candidates are wanted, best first; at least 1.
+    pub count: usize,
+    /// The instant.
+    pub now: i64,
+}
+
+/// A lead that a pull may take. It is in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The lead.
+    pub lead: LeadId,
+    /// The version that was in line.
+    pub version: i64,
+    /// By which order it was chosen.
+    pub order: ServeOrder,
+    /// Its rank at the instant of the pull.
+    pub rank: Rank,
+    /// Its head start at the instant of the pull, in milliseconds.
+    pub head_start_ms: i64,
+    /// When it is to be touched for the first time, if it was not.
+    pub first_touch_due_at: Option<i64>,
+}
+
+/// The answer to an [`Ask`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Proposal {
+    /// The candidates, best first: each is what would be chosen if those before it were not there.
+    pub candidates: Vec<Candidate>,
+    /// The bounded work of this call was not enough to be sure of the next candidate: so many leads
+    /// fell due or lost value at once. Ask again.
+    pub is_unfinished: bool,
+}
+
+/// What stands in a queue, seen by a rep who got nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Ready in lanes open to the rep.
+    pub open: usize,
+    /// Ready in lanes that the rep has the skills for, whose hours are closed.
+    pub closed: usize,
+    /// Ready in lanes that the rep lacks a skill for.
+    pub unskilled: usize,
+    /// Ready, and nobody can say when they may be called.
+    pub unroutable: usize,
+    /// Waiting for an instant.
+    pub waiting: usize,
+    /// The first of those instants.
+    pub next_due_at: Option<i64>,
+    /// In flight or leased is not known here: in flight.
+    pub in_flight: usize,
+}
+
+/// A place in line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The lead.
+    pub lead: LeadId,
+    /// Its rank.
+    pub rank: Rank,
+    /// Its head start, in milliseconds.
+    pub head_start_ms: i64,
+    /// The promise of its first touch, if it was not touched.
+    pub first_touch_due_at: Option<i64>,
+}
+
+/// The ready leads of a queue in the order of their rank, as they were at an instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// When it was taken.
+    pub taken_at: i64,
+    /// How many were ready.
+    pub ready_count: usize,
+    /// The first of them.
+    pub places: Vec<Place>,
+}
+
+/// Why an index could not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum QueueError {
+    /// It is out of reach for now.
+    #[error("could not reach the index of the queue")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The index of each queue.
+///
+/// Bounded work: no call but [`LeadQueue::peek`] and [`LeadQueue::swap`] does work in proportion to
+/// the number of leads.
+#[async_trait]
+pub trait LeadQueue: Send + Sync {
+    /// Takes in changes, in the order of their commits.
+    ///
+    /// A [`Update::Put`] of a version that is known, in line or in flight, changes nothing, one of an
+    /// older version is ignored; a newer one takes its place and is no longer in flight. A
+    /// [`Update::Remove`] forgets the lead unless a newer version is known.
+    async fn apply(&self, updates: Vec<Update>) -> Result<(), QueueError>;
+
+    /// Chooses what to serve, and takes it in flight.
+    ///
+    /// Only leads in lanes whose hours are open and whose skills the rep has, and none that the rep
+    /// passed. In this order: the first callback that is due; the first untouched lead if the rep's
+    /// debt has reached `reserve_after`; the smallest rank. What falls due by `now` is ready, and a
+    /// worth that has ended by `now` does not count.
+    async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError>;
+
+    /// Notes that a candidate was leased: it is no longer in flight, and the rep's debt moves.
+    ///
+    /// An ordinary serve adds 1 up to twice `reserve_after`, a serve from the reserve takes
+    /// `reserve_after` off, a callback changes nothing. A rep without a debt has `reserve_after`.
+    async fn served(
+        &self,
+        queue: QueueKey,
+        rep: RepKey,
+        lead: LeadId,
+        order: ServeOrder,
+        reserve_after: u32,
+    ) -> Result<(), QueueError>;
+
+    /// Puts candidates that were not leased back in line, where they were, unless they changed since.
+    async fn put_back(&self, queue: QueueKey, leads: &[LeadId]) -> Result<(), QueueError>;
+
+    /// A bounded slice of what time alone changes: at most `limit` leads that fell due, lost value,
+    /// or stayed in flight too long. Returns how many there were.
+    async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError>;
+
+    /// The next instant at which time alone makes a lead of the queue ready.
+    async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError>;
+
+    /// Counts what stands in the queue, seen by the rep who asks.
+    async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError>;
+
+    /// The names of the hours that lanes of the queue have, so that the caller can say which are open.
+    async fn hours(&self, queue: QueueKey) -> Result<Vec<Arc<str>>, QueueError>;
+
+    /// The first `limit` ready leads by rank, out of a snapshot.
+    async fn peek(&self, queue: QueueKey, now: i64, limit: usize) -> Result<Snapshot, QueueError>;
+
+    /// How many ready leads have a smaller rank than this one, and how many are ready; `None`: it is
+    /// not ready in line.
+    async fn place_of(
+        &self,
+        queue: QueueKey,
+        lead: LeadId,
+        now: i64,
+    ) -> Result<Option<(usize, usize)>, QueueError>;
+
+    /// Begins a second index of a queue, empty, beside the one in use; one that was begun before is
+    /// dropped. [`LeadQueue::apply`] goes to the one in use alone.
+    async fn stage(&self, queue: QueueKey) -> Result<(), QueueError>;
+
+    /// Takes changes into the second index, by the same rules as [`LeadQueue::apply`]. Nothing is
+    /// done for a queue without one.
+    async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError>;
+
+    /// Puts the second index of a queue in use, from one instant. What is in flight stays so, and is
+    /// put back as the new index ranks it; debts stay.
+    async fn swap(&self, queue: QueueKey) -> Result<(), QueueError>;
+}

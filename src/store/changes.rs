@@ -1,0 +1,354 @@
+//! What the store is asked to change, and what it answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crate::domain::{
+    CampaignKey, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken, Number, Policy,
+    QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
+};
+
+/// Names a change, so that asking again changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey {
+    /// Who asks: request ids of different callers have nothing to do with each other.
+    pub caller: String,
+    /// The caller's id of the request.
+    pub id: RequestId,
+    /// SHA-256 over the method's name and the request's body.
+    pub body_hash: [u8; 32],
+}
+
+/// A lead with everything that is known of where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LeadRecord {
+    /// What it is.
+    pub lead: Arc<Lead>,
+    /// Where it stands.
+    pub state: LeadState,
+    /// Its lease, if somebody holds it.
+    pub lease: Option<Lease>,
+}
+
+/// A rep, as a manager sets them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRep {
+    /// Their queue.
+    pub queue: QueueKey,
+    /// What they can do.
+    pub skills: BTreeSet<String>,
+    /// Whether they may pull.
+    pub is_active: bool,
+}
+
+/// Rules to accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRules {
+    /// The queue.
+    pub queue: QueueKey,
+    /// The document.
+    pub text: String,
+    /// Who publishes it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// Handovers to take in.
+#[derive(Clone, Debug)]
+pub struct HandOver {
+    /// One a lead. A key that stands in two rows is taken in twice, in order.
+    pub rows: Vec<Handover>,
+    /// Who hands over.
+    pub actor: String,
+    /// When.
+    pub now: i64,
+    /// The request, for a single handover; a batch is known by its keys.
+    pub request: Option<RequestKey>,
+}
+
+/// One record of marketing handing a lead over.
+#[derive(Clone, Debug)]
+pub struct Handover {
+    /// What tells it from others.
+    pub key: HandoverKey,
+    /// Its campaign.
+    pub campaign: CampaignKey,
+    /// The campaign's queue.
+    pub queue: QueueKey,
+    /// When marketing handed over; not after `now`.
+    pub handed_over_at: i64,
+    /// Until when its first touch is promised.
+    pub first_touch_due_at: Option<i64>,
+    /// What marketing says about the lead.
+    pub facts: Facts,
+}
+
+/// What became of a handover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum HandedOver {
+    /// It opened a lead.
+    Opened {
+        /// The lead.
+        lead: LeadId,
+        /// The closed lead that it takes up again.
+        predecessor: Option<LeadId>,
+        /// Leads of this queue that match it and each other's opposite: a person should look.
+        conflicts: Vec<LeadId>,
+        /// Its number or e-mail address is suppressed: the lead was closed at once.
+        is_suppressed: bool,
+    },
+    /// It was sent before; the lead has its new facts.
+    Updated {
+        /// The lead.
+        lead: LeadId,
+    },
+    /// It was sent before, just so.
+    Unchanged {
+        /// The lead.
+        lead: LeadId,
+    },
+    /// It was merged into an open lead, and stays in its own campaign's books as merged.
+    Merged {
+        /// The lead.
+        into: LeadId,
+    },
+}
+
+impl HandedOver {
+    /// The lead that the handover opened or belongs to.
+    pub fn lead(&self) -> LeadId {
+        match self {
+            Self::Opened { lead, .. } | Self::Updated { lead } | Self::Unchanged { lead } => *lead,
+            Self::Merged { into } => *into,
+        }
+    }
+}
+
+/// A lead that may be leased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The lead.
+    pub lead: LeadId,
+    /// By which order it was chosen.
+    pub order: ServeOrder,
+    /// What the ledger shall tell about the choice: rank and points, say.
+    pub detail: BTreeMap<String, String>,
+}
+
+/// Leases the first candidate that holds.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The rep.
+    pub rep: RepKey,
+    /// Who asks, for the ledger: the rep's id.
+    pub actor: String,
+    /// Candidates, best first.
+    pub candidates: Vec<Candidate>,
+    /// The new lease's token.
+    pub token: LeaseToken,
+    /// How long it lasts.
+    pub lease_ms: i64,
+    /// How far renewals carry it.
+    pub lease_total_ms: i64,
+    /// How long after its end a touch is in time.
+    pub grace_ms: i64,
+    /// The rule version that chose; 0: none.
+    pub rule_version: i64,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// A lease that was given, or stands already.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Granted {
+    /// The lease.
+    pub lease: Lease,
+    /// The lead.
+    pub record: LeadRecord,
+}
+
+/// Why a candidate was turned down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turned {
+    /// There is no such lead.
+    Unknown,
+    /// Another rep holds it, or its grace runs.
+    Leased,
+    /// It waits for a later instant.
+    NotDue,
+    /// It is closed.
+    Closed,
+    /// One of its numbers is in another rep's hands.
+    NumberHeld,
+    /// It was found to be suppressed, and was closed.
+    Suppressed,
+    /// Its campaign was found to have ended, and it was closed.
+    CampaignEnded,
+}
+
+/// The answer to a [`Grant`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum LeaseOutcome {
+    /// This lease was given; the candidates before it were turned down.
+    Granted {
+        /// It.
+        granted: Box<Granted>,
+        /// What was turned down, and why.
+        turned: Vec<(LeadId, Turned)>,
+    },
+    /// The rep has a lease that stands: that one, or the one that this request got before.
+    Holds(Box<Granted>),
+    /// None of the candidates holds.
+    NoneHeld {
+        /// What was turned down, and why.
+        turned: Vec<(LeadId, Turned)>,
+    },
+}
+
+/// Carries a lease on.
+#[derive(Clone, Debug)]
+pub struct Renew {
+    /// The lead.
+    pub lead: LeadId,
+    /// The rep.
+    pub rep: RepKey,
+    /// The lease.
+    pub token: LeaseToken,
+    /// How long from now on, as far as renewals go.
+    pub lease_ms: i64,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// Ends a lease without a touch.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// The lead.
+    pub lead: LeadId,
+    /// The rep.
+    pub rep: RepKey,
+    /// Who asks, for the ledger.
+    pub actor: String,
+    /// The lease.
+    pub token: LeaseToken,
+    /// Why.
+    pub reason: ReleaseReason,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// A lead that a rep is not to be offered for a while.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pass {
+    /// The rep.
+    pub rep: RepKey,
+    /// The lead.
+    pub lead: LeadId,
+    /// Until when.
+    pub until: i64,
+}
+
+/// A lease that ended without a touch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedLease {
+    /// The rep is not offered this lead for a while.
+    pub pass: Pass,
+}
+
+/// Records a touch.
+#[derive(Clone, Debug)]
+pub struct RecordTouch {
+    /// The touch. Its id is the request id, within `caller`.
+    pub touch: Touch,
+    /// Who records it: touch ids of different callers have nothing to do with each other.
+    pub caller: String,
+    /// SHA-256 over the request's body.
+    pub body_hash: [u8; 32],
+    /// Who did it, for the ledger.
+    pub actor: String,
+    /// A system posted it: an outbound attempt without a lease keeps the first-touch promise.
+    pub is_by_system: bool,
+    /// What dispositions lead to in the lead's queue.
+    pub policy: Arc<Policy>,
+    /// When.
+    pub now: i64,
+    /// Then leases one of these to the same rep; its `now` and rep are the touch's, its `request` is
+    /// not looked at.
+    pub then: Option<Grant>,
+}
+
+/// The answer to a [`RecordTouch`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct TouchRecorded {
+    /// The lease was over: the touch is stored and counted, and did not move the lead.
+    pub late: bool,
+    /// The lead as it stands now.
+    pub record: LeadRecord,
+    /// Leads that were closed as the person or number said never, this one aside.
+    pub suppressed_count: usize,
+    /// What came of `then`. `None` if nothing was asked, or if this is a replay and that lease is over.
+    pub next: Option<LeaseOutcome>,
+    /// It was recorded before.
+    pub is_replay: bool,
+    /// It is a replay, and the lease that came with it is over.
+    pub is_next_lost: bool,
+}
+
+/// What is suppressed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SuppressionOf {
+    /// A number.
+    Number(Number),
+    /// An e-mail address, folded.
+    Email(String),
+}
+
+/// Suppresses a number or an e-mail address, in every queue: each open lead that carries it is closed.
+#[derive(Clone, Debug)]
+pub struct Suppress {
+    /// What.
+    pub what: SuppressionOf,
+    /// Where the wish came from: `"web form"`, `"letter"`.
+    pub source: String,
+    /// Who records it.
+    pub actor: String,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// The answer to a [`Suppress`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Suppressed {
+    /// It was suppressed before.
+    pub was_known: bool,
+    /// How many leads it closed.
+    pub closed_count: usize,
+}
+
+/// What a sweep did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Leases that ended with their grace, as passes.
+    pub expired: Vec<Pass>,
+    /// How many reps became free.
+    pub freed_count: usize,
+    /// How many leads were woken.
+    pub woken_count: usize,
+    /// How many leads were closed with their campaign.
+    pub ended_count: usize,
+    /// Some kind had more than `limit`: another pass finds work.
+    pub is_unfinished: bool,
+}

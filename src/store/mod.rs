@@ -1,0 +1,152 @@
+//! The truth, in SQL: leads, their standings, leases, touches, the ledger and the books.
+//!
+//! Every change is one transaction with everything that belongs to it: the new state, its ledger
+//! event, the books, and the answer to the request. It is answered after its commit, and the
+//! follower ([`CommitSink`]) is told in the order of the commits, before the answers. Every
+//! implementation passes `tests/conformance/store.rs`.
+
+mod changes;
+mod error;
+mod reports;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::domain::{
+    Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue, QueueId,
+    QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion,
+};
+
+pub use changes::{
+    Candidate, EndedLease, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord,
+    LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress,
+    Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
+};
+pub use error::{Denied, StoreError};
+pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+
+/// Everything about who works what; small, and kept in memory by the dialer.
+#[derive(Clone, Debug, Default)]
+pub struct RosterRows {
+    /// The queues.
+    pub queues: Vec<Queue>,
+    /// The campaigns.
+    pub campaigns: Vec<Campaign>,
+    /// The reps.
+    pub reps: Vec<Rep>,
+}
+
+/// Is told of every change of a lead, in the order of the commits, before the change is answered.
+#[async_trait]
+pub trait CommitSink: Send + Sync {
+    /// The leads of one commit as they stand now, each once.
+    async fn committed(&self, records: &[LeadRecord]);
+}
+
+/// The truth.
+///
+/// A change whose [`RequestKey`] was seen before changes nothing and gives the same answer; with
+/// another body it is [`Denied::RequestReused`]. One refused change never fails another.
+#[async_trait]
+pub trait Store: Send + Sync {
+    // ---- What is there. Reads see every change that was answered.
+
+    /// Who works what.
+    async fn roster(&self) -> Result<RosterRows, StoreError>;
+    /// The rule version that decides in a queue, or is the last accepted: the one to build an index by.
+    async fn latest_rules(&self, queue: QueueKey) -> Result<Option<RuleVersion>, StoreError>;
+    /// Every version of a queue's rules, newest first; at most `limit`, below version `before`.
+    async fn rule_versions(
+        &self,
+        queue: QueueKey,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RuleVersion>, StoreError>;
+    /// The last instant that the ledger knows; 0 for an empty one.
+    async fn last_instant(&self) -> Result<i64, StoreError>;
+    /// A lead.
+    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
+    /// The lead that a handover opened or was merged into.
+    async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError>;
+    /// The lease that a rep has, whether or not it still stands.
+    async fn lease_of(&self, rep: RepKey) -> Result<Option<Lease>, StoreError>;
+    /// What a pull with this request id got before: the lease's lead and token.
+    async fn pulled_before(
+        &self,
+        request: &RequestKey,
+    ) -> Result<Option<(LeadId, crate::domain::LeaseToken)>, StoreError>;
+    /// The touches of a lead, newest first.
+    async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError>;
+    /// The ledger of a lead, in order, after event `after_seq`.
+    async fn ledger(
+        &self,
+        lead: LeadId,
+        after_seq: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError>;
+    /// A page of the open leads of a queue (and of those in nurture with a date), in the order of
+    /// their ids, after `after`: for building and mending the index.
+    async fn open_leads(
+        &self,
+        queue: QueueKey,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// What reps are not to be offered: passes that last beyond `now`.
+    async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError>;
+
+    // ---- Reports.
+
+    /// The books, by campaign and source.
+    async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
+    /// Leads without a first touch, in the order of their deadlines.
+    async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
+    /// Folds the whole ledger and recounts every book.
+    async fn audit(&self) -> Result<AuditReport, StoreError>;
+
+    // ---- Changes.
+
+    /// Makes or changes a queue.
+    async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError>;
+    /// Makes or changes a campaign. Its queue cannot change: [`Denied::CampaignMoved`].
+    async fn put_campaign(
+        &self,
+        id: &CampaignId,
+        queue: QueueKey,
+        settings: &CampaignSettings,
+    ) -> Result<Campaign, StoreError>;
+    /// Makes or changes a rep.
+    async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError>;
+    /// Accepts a version of a queue's rules.
+    async fn publish_rules(&self, rules: &NewRules) -> Result<RuleVersion, StoreError>;
+    /// Notes that a version decides from `now` on.
+    async fn put_rules_in_force(
+        &self,
+        queue: QueueKey,
+        version: i64,
+        now: i64,
+    ) -> Result<(), StoreError>;
+    /// Takes handovers in: one answer a row, in order, all in one transaction.
+    async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError>;
+    /// Leases the first candidate that holds to a rep.
+    async fn lease(&self, grant: Grant) -> Result<LeaseOutcome, StoreError>;
+    /// Carries a lease on. [`Denied::LeaseLost`] unless it stands.
+    async fn renew(&self, renew: Renew) -> Result<Lease, StoreError>;
+    /// Ends a lease without a touch. [`Denied::LeaseLost`] unless it holds.
+    async fn release(&self, release: Release) -> Result<EndedLease, StoreError>;
+    /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first
+    /// candidate that holds to the rep in the same transaction.
+    async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
+    /// Suppresses a number or an e-mail address, in every queue.
+    async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
+    /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
+    /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
+    /// requests and passes. At most `limit` leads of each kind.
+    async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError>;
+
+    /// Names who is told of every change from here on. Called once, before the first change.
+    fn follow(&self, sink: Arc<dyn CommitSink>);
+    /// Waits for running changes, then stops. Later changes are [`StoreError::Stopped`].
+    async fn close(&self);
+}

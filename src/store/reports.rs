@@ -1,0 +1,110 @@
+//! What one can ask the store about all leads.
+
+use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, Route};
+
+/// Which books.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BookFilter {
+    /// Those of one queue.
+    pub queue: Option<QueueKey>,
+    /// Those of one campaign.
+    pub campaign: Option<CampaignKey>,
+}
+
+/// The books of one campaign and source. Counts are of handovers: each stands where the lead that it
+/// opened stands, or under `merged`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Book {
+    /// The queue.
+    pub queue: QueueKey,
+    /// The campaign.
+    pub campaign: CampaignKey,
+    /// The source.
+    pub source: String,
+    /// Handed over.
+    pub handed_over: i64,
+    /// Ready.
+    pub ready: i64,
+    /// Waiting for an instant.
+    pub waiting: i64,
+    /// In a rep's hands.
+    pub leased: i64,
+    /// Closed, by route, in the order of [`Route::CODES`].
+    pub closed: [i64; Route::CODES.len()],
+    /// Merged into other leads.
+    pub merged: i64,
+    /// Leads that had a first touch.
+    pub touched: i64,
+    /// Of those, within the promise.
+    pub touched_in_time: i64,
+    /// The sum of the times from handover to first touch, in milliseconds.
+    pub first_touch_ms_sum: i64,
+    /// Touches of any kind.
+    pub touches: i64,
+    /// Open leads without a first touch whose deadline has passed.
+    pub overdue: i64,
+}
+
+impl Book {
+    /// Handed over less where they all are: 0, or something is lost.
+    pub fn imbalance(&self) -> i64 {
+        let accounted = self.ready + self.waiting + self.leased + self.merged;
+        self.handed_over - accounted - self.closed.iter().sum::<i64>()
+    }
+}
+
+/// Which uncontacted leads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct UncontactedPage {
+    /// Of one queue.
+    pub queue: Option<QueueKey>,
+    /// Of one campaign.
+    pub campaign: Option<CampaignKey>,
+    /// Also those that were closed without ever being touched.
+    pub with_closed: bool,
+    /// After this one: the deadline and the lead that the last page ended with.
+    pub after: Option<(i64, LeadId)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A lead that nobody has touched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Uncontacted {
+    /// Where it stands. Its `first_touch_due_at` is the order of the list; without a promise, its
+    /// handover is.
+    pub state: LeadState,
+    /// The system that handed it over.
+    pub source_system: String,
+    /// That system's id of it.
+    pub external_id: String,
+}
+
+/// A lead or a book that does not add up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditFault {
+    /// Which: `"lead 17"`, `"book web/march"`.
+    pub what: String,
+    /// How.
+    pub problem: String,
+}
+
+/// The result of an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Leads that were folded.
+    pub leads: i64,
+    /// Handovers that were counted.
+    pub handovers: i64,
+    /// Ledger events that were read.
+    pub events: i64,
+    /// Touches that were counted.
+    pub touches: i64,
+    /// Books that were counted again.
+    pub books: i64,
+    /// The sum of what does not add up, over all books, and the leads whose events do not fold to
+    /// their standing. 0, or something is wrong.
+    pub imbalance: i64,
+    /// The first of what does not add up; at most 100.
+    pub faults: Vec<AuditFault>,
+}
