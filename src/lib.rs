@@ -3,4 +3,5 @@
 pub mod clock;
 pub mod domain;
 pub mod queue;
+pub mod rules;
 pub mod store;
