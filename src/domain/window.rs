@@ -146,7 +146,7 @@ impl FromStr for WeeklyHours {
                 hours.days[day].push(Interval { opens, closes });
             }
         }
-        hours.days.iter_mut().for_each(|day| merge(day));
+        hours.days.iter_mut().for_each(merge);
         Ok(hours)
     }
 }

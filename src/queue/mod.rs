@@ -9,12 +9,16 @@
 //! its commit is known, so no way out forgets a lead: it is either served, put back, or put back by
 //! [`LeadQueue::promote`] when its deadline has passed.
 
+mod memory;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rank, RepKey, ServeOrder, Tier, Worth};
+
+pub use memory::MemoryQueue;
 
 /// The most lanes of one queue; leads beyond it share a coarser lane and are checked at selection.
 pub const LANE_COUNT_MAX: usize = 4_096;

@@ -1,0 +1,160 @@
+//! Where every lead stands: the books by campaign and source, who was never contacted, and whether
+//! everything adds up. Reads only.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::domain::{CampaignId, CampaignKey, LeadId, QueueId, QueueKey};
+use crate::store::{
+    AuditReport, Book, BookFilter, Store, StoreError, Uncontacted, UncontactedPage,
+};
+
+/// Why a report could not be given.
+#[derive(Debug, thiserror::Error)]
+pub enum CoverageError {
+    /// There is no such queue or campaign.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// `"queue"` or `"campaign"`.
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// The truth is out of reach.
+    #[error("could not use the store")]
+    Store(#[from] StoreError),
+}
+
+/// The books as they stood at an instant.
+#[derive(Clone, Debug)]
+pub struct CoverageReport {
+    /// That instant.
+    pub read_at: i64,
+    /// By queue, campaign and source.
+    pub books: Vec<BookView>,
+}
+
+/// The book of one campaign and source.
+#[derive(Clone, Debug)]
+pub struct BookView {
+    /// The queue.
+    pub queue: QueueId,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// The counts.
+    pub book: Book,
+}
+
+/// A lead that nobody has touched.
+#[derive(Clone, Debug)]
+pub struct UncontactedView {
+    /// Its queue.
+    pub queue: QueueId,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// Where it stands.
+    pub lead: Uncontacted,
+}
+
+/// The reports. Clones share everything.
+#[derive(Clone)]
+pub struct Coverage {
+    store: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+}
+
+/// The names behind keys, read afresh for each report.
+struct Names {
+    queues: HashMap<QueueKey, QueueId>,
+    campaigns: HashMap<CampaignKey, CampaignId>,
+}
+
+impl Names {
+    fn queue(&self, id: Option<&QueueId>) -> Result<Option<QueueKey>, CoverageError> {
+        let Some(id) = id else { return Ok(None) };
+        let found = self.queues.iter().find(|(_, one)| *one == id).map(|(key, _)| *key);
+        let missing = || CoverageError::NotFound { what: "queue", id: id.to_string() };
+        found.ok_or_else(missing).map(Some)
+    }
+
+    fn campaign(&self, id: Option<&CampaignId>) -> Result<Option<CampaignKey>, CoverageError> {
+        let Some(id) = id else { return Ok(None) };
+        let found = self.campaigns.iter().find(|(_, one)| *one == id).map(|(key, _)| *key);
+        let missing = || CoverageError::NotFound { what: "campaign", id: id.to_string() };
+        found.ok_or_else(missing).map(Some)
+    }
+
+    fn of(&self, queue: QueueKey, campaign: CampaignKey) -> Option<(QueueId, CampaignId)> {
+        Some((self.queues.get(&queue)?.clone(), self.campaigns.get(&campaign)?.clone()))
+    }
+}
+
+impl Coverage {
+    /// Reports from this store, as of this clock.
+    pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    async fn names(&self) -> Result<Names, CoverageError> {
+        let rows = self.store.roster().await?;
+        Ok(Names {
+            queues: rows.queues.into_iter().map(|queue| (queue.key, queue.id)).collect(),
+            campaigns: rows.campaigns.into_iter().map(|one| (one.key, one.id)).collect(),
+        })
+    }
+
+    /// The books, of one queue or campaign or all.
+    pub async fn books(
+        &self,
+        queue: Option<&QueueId>,
+        campaign: Option<&CampaignId>,
+    ) -> Result<CoverageReport, CoverageError> {
+        let names = self.names().await?;
+        let filter = BookFilter { queue: names.queue(queue)?, campaign: names.campaign(campaign)? };
+        let read_at = self.clock.now();
+        let books = self.store.books(&filter, read_at).await?;
+        let mut books: Vec<BookView> = books
+            .into_iter()
+            .filter_map(|book| {
+                let (queue, campaign) = names.of(book.queue, book.campaign)?;
+                Some(BookView { queue, campaign, book })
+            })
+            .collect();
+        books.sort_by(|one, other| {
+            let order = |view: &BookView| (view.queue.clone(), view.campaign.clone());
+            (order(one), &one.book.source).cmp(&(order(other), &other.book.source))
+        });
+        Ok(CoverageReport { read_at, books })
+    }
+
+    /// Leads without a first touch, in the order of their deadlines, after `after`.
+    pub async fn uncontacted(
+        &self,
+        queue: Option<&QueueId>,
+        campaign: Option<&CampaignId>,
+        with_closed: bool,
+        after: Option<(i64, LeadId)>,
+        limit: usize,
+    ) -> Result<Vec<UncontactedView>, CoverageError> {
+        let names = self.names().await?;
+        let page = UncontactedPage {
+            queue: names.queue(queue)?,
+            campaign: names.campaign(campaign)?,
+            with_closed,
+            after,
+            limit,
+        };
+        let leads = self.store.uncontacted(&page).await?;
+        let view = |lead: Uncontacted| {
+            let (queue, campaign) = names.of(lead.state.queue, lead.state.campaign)?;
+            Some(UncontactedView { queue, campaign, lead })
+        };
+        Ok(leads.into_iter().filter_map(view).collect())
+    }
+
+    /// Folds the whole ledger and recounts every book: does everything add up?
+    pub async fn audit(&self) -> Result<AuditReport, CoverageError> {
+        Ok(self.store.audit().await?)
+    }
+}

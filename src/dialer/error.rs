@@ -1,0 +1,96 @@
+//! Why a use case did not go through.
+
+use crate::domain::LeadId;
+use crate::queue::QueueError;
+use crate::rules::Mistakes;
+use crate::store::{Denied, StoreError};
+
+/// A field that does not make sense.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldProblem {
+    /// The field, as the client named it: `"lead.numbers[0]"`.
+    pub field: String,
+    /// What was expected, without the value that stood there.
+    pub problem: String,
+}
+
+impl FieldProblem {
+    /// A problem of a field.
+    pub fn new(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self { field: field.into(), problem: problem.into() }
+    }
+}
+
+/// Why a use case did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum DialerError {
+    /// There is no such queue, campaign, rep or lead.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// `"queue"`, `"campaign"`, `"rep"`, `"lead"`.
+        what: &'static str,
+        /// The id that was asked for.
+        id: String,
+    },
+    /// Some fields do not make sense.
+    #[error("{}", describe(.0))]
+    Invalid(Vec<FieldProblem>),
+    /// The rule document has mistakes.
+    #[error("the rules have mistakes:\n{0}")]
+    RulesInvalid(Mistakes),
+    /// The rep may not pull.
+    #[error("rep {0:?} is not active")]
+    RepInactive(String),
+    /// The lead is none of the rep's queue.
+    #[error("lead {lead} is not in the queue of rep {rep:?}")]
+    OtherQueue {
+        /// The lead.
+        lead: LeadId,
+        /// The rep.
+        rep: String,
+    },
+    /// The request id was used before, for something else.
+    #[error("this request id was used before with another body")]
+    RequestReused,
+    /// The lease is over, or was never given.
+    #[error("the lease no longer stands")]
+    LeaseLost,
+    /// The campaign feeds another queue.
+    #[error("campaign {0:?} cannot change its queue")]
+    CampaignMoved(String),
+    /// The index is out of reach.
+    #[error("could not use the index of the queue")]
+    Queue(#[from] QueueError),
+    /// The truth is out of reach.
+    #[error("could not use the store")]
+    Store(#[source] StoreError),
+}
+
+fn describe(problems: &[FieldProblem]) -> String {
+    let parts = problems.iter().map(|one| format!("{}: {}", one.field, one.problem));
+    parts.collect::<Vec<_>>().join("; ")
+}
+
+impl DialerError {
+    /// One field that does not make sense.
+    pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldProblem::new(field, problem)])
+    }
+
+    /// Nothing by this id.
+    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { what, id: id.to_string() }
+    }
+}
+
+impl From<StoreError> for DialerError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Denied(Denied::RequestReused) => Self::RequestReused,
+            StoreError::Denied(Denied::LeaseLost) => Self::LeaseLost,
+            StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
+            StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
+            other => Self::Store(other),
+        }
+    }
+}

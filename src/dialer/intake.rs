@@ -1,0 +1,107 @@
+//! Handovers and suppressions.
+
+use std::collections::HashMap;
+
+use crate::domain::QueueKey;
+use crate::store::{self, HandOver, HandedOver, Handover, RequestKey, SuppressionOf};
+
+use super::{Dialer, DialerError, FieldProblem, NewLead};
+
+/// First-touch deadlines that were reckoned already: an import names few instants.
+type Deadlines = HashMap<(QueueKey, i64), i64>;
+
+impl Dialer {
+    /// Takes one handover in. Sending it again updates and adds nothing.
+    pub async fn hand_over(
+        &self,
+        lead: NewLead,
+        actor: &str,
+        request: Option<RequestKey>,
+    ) -> Result<HandedOver, DialerError> {
+        let now = self.now();
+        let row = self.handover_of(lead, now, &mut Deadlines::new())?;
+        let change = HandOver { rows: vec![row], actor: actor.to_owned(), now, request };
+        let dialer = self.clone();
+        let answers = Self::apart(async move { dialer.parts.store.hand_over(change).await });
+        Ok(answers.await?.pop().expect("one answer a row"))
+    }
+
+    /// Takes many handovers in, in one transaction, and answers each: what cannot be taken in is
+    /// refused alone.
+    pub async fn hand_over_all(
+        &self,
+        leads: Vec<NewLead>,
+        actor: &str,
+    ) -> Result<Vec<Result<HandedOver, FieldProblem>>, DialerError> {
+        let now = self.now();
+        let mut deadlines = Deadlines::new();
+        let mut rows = Vec::with_capacity(leads.len());
+        let mut refused = Vec::with_capacity(leads.len());
+        for lead in leads {
+            let problem = match self.handover_of(lead, now, &mut deadlines) {
+                Ok(row) => {
+                    rows.push(row);
+                    None
+                }
+                Err(error) => Some(FieldProblem::new("campaign_id", error.to_string())),
+            };
+            refused.push(problem);
+        }
+        let change = HandOver { rows, actor: actor.to_owned(), now, request: None };
+        let dialer = self.clone();
+        let answers = Self::apart(async move { dialer.parts.store.hand_over(change).await });
+        let mut answers = answers.await?.into_iter();
+        let mut answer = || answers.next().expect("one answer a row");
+        Ok(refused.into_iter().map(|problem| problem.map_or_else(|| Ok(answer()), Err)).collect())
+    }
+
+    fn handover_of(
+        &self,
+        lead: NewLead,
+        now: i64,
+        deadlines: &mut Deadlines,
+    ) -> Result<Handover, DialerError> {
+        let campaign = self.roster().campaign(&lead.key.campaign)?.campaign;
+        let handed_over_at = lead.handed_over_at.map_or(now, |at| at.min(now));
+        let due_at = *deadlines
+            .entry((campaign.queue, handed_over_at))
+            .or_insert_with(|| self.first_touch_due_at(campaign.queue, handed_over_at));
+        Ok(Handover {
+            key: lead.key,
+            campaign: campaign.key,
+            queue: campaign.queue,
+            handed_over_at,
+            first_touch_due_at: Some(due_at),
+            facts: lead.facts,
+        })
+    }
+
+    fn first_touch_due_at(&self, queue: QueueKey, handed_over_at: i64) -> i64 {
+        let rules = self.parts.follower.rulebook.in_force(queue).rules;
+        let promise = rules.first_touch();
+        let queue = self.roster().queue_by_key(queue);
+        let queue = queue.expect("a campaign's queue is in the roster before it");
+        crate::domain::first_touch_due_at(
+            handed_over_at,
+            promise.within_ms,
+            promise.clock,
+            &queue.settings.hours,
+            &queue.settings.zone,
+        )
+    }
+
+    /// Suppresses a number or an e-mail address at once, in every queue: each open lead that carries
+    /// it is closed, and so is each that is handed over later.
+    pub async fn suppress(
+        &self,
+        what: SuppressionOf,
+        source: String,
+        actor: &str,
+        request: Option<RequestKey>,
+    ) -> Result<store::Suppressed, DialerError> {
+        let actor = actor.to_owned();
+        let change = store::Suppress { what, source, actor, now: self.now(), request };
+        let dialer = self.clone();
+        Ok(Self::apart(async move { dialer.parts.store.suppress(change).await }).await?)
+    }
+}

@@ -1,0 +1,132 @@
+//! The use cases: what reps, marketing and managers do. The only writers of the store.
+//!
+//! The queue proposes and the store decides. Every commit passes by the [`follower`](Follower), in
+//! order and before it is answered, so the index never lags behind what a client was told. What
+//! changes something runs apart from the request that asked for it: a client that hangs up leaves
+//! nothing half done.
+
+mod error;
+mod explain;
+mod follower;
+mod hours;
+mod intake;
+mod pull;
+mod ranking;
+mod roster;
+mod settings;
+mod sweep;
+mod touch;
+mod words;
+
+mod rulebook;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use crate::clock::Clock;
+use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
+use crate::queue::LeadQueue;
+use crate::store::{Pass, Store};
+
+use follower::Follower;
+use hours::HoursBoard;
+use roster::Roster;
+
+pub use error::{DialerError, FieldProblem};
+pub use words::{
+    CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Peek,
+    PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
+    RepSettings, RepView, RuleVersionView, Served, Why,
+};
+
+/// The longest that a pull waits for a lead to appear.
+pub const WAIT_MS_MAX: i64 = 60_000;
+/// How many touches of a lead's story an answer holds.
+pub const STORY_LENGTH_MAX: usize = 20;
+/// How many candidates one pull looks at before it asks to be tried again.
+pub const CANDIDATE_COUNT_MAX: usize = 64;
+
+/// Where lease tokens come from: 128 random bits each.
+pub type TokenSource = Arc<dyn Fn() -> LeaseToken + Send + Sync>;
+
+/// Lease tokens from the operating system's random source.
+pub fn random_tokens() -> TokenSource {
+    Arc::new(|| {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).expect("the operating system gives random bits");
+        LeaseToken(bits)
+    })
+}
+
+/// The use cases of one node. Clones share everything.
+#[derive(Clone)]
+pub struct Dialer {
+    parts: Arc<Parts>,
+}
+
+struct Parts {
+    store: Arc<dyn Store>,
+    follower: Arc<Follower>,
+    tokens: TokenSource,
+    hours: HoursBoard,
+    passes: Mutex<HashMap<RepKey, Vec<Pass>>>,
+    /// Up to where the mending pass of the sweep has come in each queue.
+    mended: Mutex<HashMap<QueueKey, LeadId>>,
+}
+
+impl Dialer {
+    /// Reads the roster, builds the index of every queue from the store, and follows the store from
+    /// here on. Ready when it returns.
+    pub async fn start(
+        store: Arc<dyn Store>,
+        queue: Arc<dyn LeadQueue>,
+        clock: Arc<dyn Clock>,
+        tokens: TokenSource,
+    ) -> Result<Self, DialerError> {
+        let roster = Roster::load(store.roster().await?);
+        let follower = Arc::new(Follower::new(clock, queue, roster));
+        let parts = Parts {
+            store,
+            follower,
+            tokens,
+            hours: HoursBoard::default(),
+            passes: Mutex::default(),
+            mended: Mutex::default(),
+        };
+        let dialer = Self { parts: Arc::new(parts) };
+        dialer.note_passes(dialer.parts.store.passes(dialer.now()).await?);
+        dialer.build_index().await?;
+        dialer.parts.store.follow(dialer.parts.follower.clone());
+        Ok(dialer)
+    }
+
+    /// The instant that decides: the node's clock.
+    pub fn now(&self) -> i64 {
+        self.parts.follower.clock.now()
+    }
+
+    fn roster(&self) -> &Roster {
+        &self.parts.follower.roster
+    }
+
+    fn queue_index(&self) -> &dyn LeadQueue {
+        self.parts.follower.queue.as_ref()
+    }
+
+    /// Runs a change apart from the request's future: dropping the request does not drop the change.
+    async fn apart<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
+        match tokio::spawn(change).await {
+            Ok(answer) => answer,
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        }
+    }
+
+    /// Runs heavy reading and reckoning away from the network's thread.
+    async fn in_back_room<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+        let runtime = tokio::runtime::Handle::current();
+        match tokio::task::spawn_blocking(move || runtime.block_on(work)).await {
+            Ok(answer) => answer,
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Pulls, renewals and releases: how a lead comes into a rep's hands and out of them again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::domain::{Lease, Queue, ReleaseReason, RepId, ServeOrder};
+use crate::queue::{Ask, Candidate, Proposal};
+use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
+
+use super::follower::Follower;
+use super::hours::next_opening;
+use super::roster::RosterRep;
+use super::rulebook::Versioned;
+use super::{
+    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pull, Pulled, ReleaseLease, RenewLease,
+    Renewed, STORY_LENGTH_MAX, Served, WAIT_MS_MAX, Why,
+};
+
+/// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
+const UNFINISHED_COUNT_MAX: usize = 1_000;
+
+/// What a pull goes by: read once, at its instant.
+pub(super) struct Turn {
+    pub(super) rep: RosterRep,
+    pub(super) queue: Arc<Queue>,
+    pub(super) rules: Versioned,
+    pub(super) now: i64,
+}
+
+impl Dialer {
+    /// Gives a rep the next lead, or says why there is none.
+    ///
+    /// A rep who holds a lead gets it again. With `wait_ms` the call waits for a lead to appear; to
+    /// hang up meanwhile takes nothing. [`DialerError::LeaseLost`]: this request got a lease before,
+    /// and that is over.
+    pub async fn next_lead(&self, pull: Pull) -> Result<Pulled, DialerError> {
+        let queue = self.roster().rep(&pull.rep)?.rep.queue;
+        let wait_ms = u64::try_from(pull.wait_ms.min(WAIT_MS_MAX)).unwrap_or(0);
+        let wait_over = tokio::time::sleep(Duration::from_millis(wait_ms));
+        tokio::pin!(wait_over);
+        let mut bell = self.parts.follower.listen(queue);
+        loop {
+            bell.mark_unchanged();
+            let dialer = self.clone();
+            let (rep, request) = (pull.rep.clone(), pull.request.clone());
+            let answer =
+                Self::apart(async move { dialer.pull_once(&rep, request.as_ref()).await }).await?;
+            match answer {
+                Pulled::Nothing(nothing) if wait_ms > 0 && !nothing.should_retry => {
+                    tokio::select! {
+                        biased;
+                        () = &mut wait_over => return Ok(Pulled::Nothing(nothing)),
+                        _ = bell.changed() => {}
+                    }
+                }
+                answer => return Ok(answer),
+            }
+        }
+    }
+
+    /// Carries a lease on, from now, as far as renewals go.
+    pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
+        let rep = self.roster().rep(&renew.rep)?;
+        let queue = self.queue_of(&rep);
+        let now = self.now();
+        let change = store::Renew {
+            lead: renew.lead,
+            rep: rep.rep.key,
+            token: renew.token,
+            lease_ms: renew.wish_ms.unwrap_or(queue.settings.lease_ms),
+            now,
+            request: renew.request,
+        };
+        let dialer = self.clone();
+        let lease = Self::apart(async move { dialer.parts.store.renew(change).await }).await?;
+        Ok(Renewed {
+            remaining_ms: lease.remaining_ms(now),
+            renewable_ms: (lease.renewable_until - now).max(0),
+        })
+    }
+
+    /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour.
+    pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
+        let rep = self.roster().rep(&release.rep)?;
+        let change = store::Release {
+            lead: release.lead,
+            rep: rep.rep.key,
+            actor: release.rep.to_string(),
+            token: release.token,
+            reason: release.reason,
+            now: self.now(),
+            request: release.request,
+        };
+        self.end_lease(change).await
+    }
+
+    pub(super) async fn end_lease(&self, change: store::Release) -> Result<(), DialerError> {
+        let dialer = self.clone();
+        Self::apart(async move {
+            let ended = dialer.parts.store.release(change).await?;
+            dialer.note_passes(vec![ended.pass]);
+            Ok(())
+        })
+        .await
+    }
+
+    fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
+        self.roster()
+            .queue_by_key(rep.rep.queue)
+            .expect("a rep's queue is in the roster before them")
+    }
+
+    /// What a pull of this rep goes by, now.
+    pub(super) fn turn_of(&self, rep: &RepId) -> Result<Turn, DialerError> {
+        let entry = self.roster().rep(rep)?;
+        if !entry.rep.is_active {
+            return Err(DialerError::RepInactive(rep.to_string()));
+        }
+        let queue = self.queue_of(&entry);
+        let rules = self.parts.follower.rulebook.in_force(queue.key);
+        Ok(Turn { rep: entry, queue, rules, now: self.now() })
+    }
+
+    async fn pull_once(
+        &self,
+        rep: &RepId,
+        request: Option<&RequestKey>,
+    ) -> Result<Pulled, DialerError> {
+        let turn = self.turn_of(rep)?;
+        let before = match request {
+            Some(request) => self.parts.store.pulled_before(request).await?,
+            None => None,
+        };
+        let lease = self.parts.store.lease_of(turn.rep.rep.key).await?;
+        let held = lease.filter(|lease| lease.stands_at(turn.now));
+        if let Some((_, token)) = before {
+            return match held {
+                Some(lease) if lease.token == token => self.serve_again(turn, lease).await,
+                _ => Err(DialerError::LeaseLost),
+            };
+        }
+        match held {
+            Some(lease) => self.serve_again(turn, lease).await,
+            None => self.serve_next(turn, request).await,
+        }
+    }
+
+    /// A retry or a double click gets the same lead, unless it has become forbidden meanwhile.
+    async fn serve_again(&self, turn: Turn, lease: Lease) -> Result<Pulled, DialerError> {
+        let record = self.parts.store.lead(lease.lead).await?;
+        let record = record.ok_or(DialerError::not_found("lead", lease.lead))?;
+        let hours = &turn.queue.settings.hours;
+        let is_callable =
+            (record.lead.facts.zone.as_deref()).is_some_and(|zone| hours.is_open(zone, turn.now));
+        if is_callable || lease.queue != turn.queue.key {
+            let granted = Granted { lease, record };
+            return Ok(Pulled::Served(Box::new(self.served(&turn, granted, true).await?)));
+        }
+        let change = store::Release {
+            lead: lease.lead,
+            rep: lease.rep,
+            actor: turn.rep.rep.id.to_string(),
+            token: lease.token,
+            reason: ReleaseReason::Forbidden,
+            now: turn.now,
+            request: None,
+        };
+        match self.end_lease(change).await {
+            Ok(()) | Err(DialerError::LeaseLost) => self.serve_next(turn, None).await,
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What this rep asks the index for.
+    pub(super) async fn ask(&self, turn: &Turn) -> Result<Ask, DialerError> {
+        let names = self.queue_index().hours(turn.queue.key).await?;
+        Ok(Ask {
+            queue: turn.queue.key,
+            rep: turn.rep.rep.key,
+            skills: turn.rep.skills.clone(),
+            hours: self.parts.hours.open(&turn.queue, names, turn.now),
+            reserve_after: turn.rules.rules.first_touch().reserve_after,
+            passed: self.passed_by(turn.rep.rep.key, turn.now),
+            // What is in flight with one pull is hidden from all others: to take more than one would
+            // serve somebody else the second best.
+            count: 1,
+            now: turn.now,
+        })
+    }
+
+    /// Asks the index until it is sure: so many leads may have fallen due at once that one bounded
+    /// slice is not enough.
+    pub(super) async fn propose(&self, ask: &Ask) -> Result<Proposal, DialerError> {
+        for _ in 0..UNFINISHED_COUNT_MAX {
+            let proposal = self.queue_index().propose(ask).await?;
+            if !proposal.is_unfinished || !proposal.candidates.is_empty() {
+                return Ok(proposal);
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok(Proposal { candidates: Vec::new(), is_unfinished: true })
+    }
+
+    /// The grant that leases a candidate to this rep.
+    pub(super) fn grant(
+        &self,
+        turn: &Turn,
+        candidates: &[Candidate],
+        request: Option<&RequestKey>,
+    ) -> Grant {
+        let settings = &turn.queue.settings;
+        let candidates = candidates.iter().map(|candidate| store::Candidate {
+            lead: candidate.lead,
+            order: candidate.order,
+            detail: BTreeMap::from([
+                ("virtual_since".to_owned(), candidate.rank.virtual_since.to_string()),
+                ("head_start_ms".to_owned(), candidate.head_start_ms.to_string()),
+            ]),
+        });
+        Grant {
+            rep: turn.rep.rep.key,
+            actor: turn.rep.rep.id.to_string(),
+            candidates: candidates.collect(),
+            token: (self.parts.tokens)(),
+            lease_ms: settings.lease_ms,
+            lease_total_ms: settings.lease_total_ms,
+            grace_ms: settings.grace_ms,
+            rule_version: turn.rules.version,
+            now: turn.now,
+            request: request.cloned(),
+        }
+    }
+
+    /// Proposes and leases until one holds, or nothing is left, or the limit is reached.
+    pub(super) async fn serve_next(
+        &self,
+        turn: Turn,
+        request: Option<&RequestKey>,
+    ) -> Result<Pulled, DialerError> {
+        let ask = self.ask(&turn).await?;
+        let mut set_aside = Vec::new();
+        let answer = self.serve_from(&turn, &ask, request, &mut set_aside).await;
+        self.queue_index().put_back(ask.queue, &set_aside).await?;
+        answer
+    }
+
+    async fn serve_from(
+        &self,
+        turn: &Turn,
+        ask: &Ask,
+        request: Option<&RequestKey>,
+        set_aside: &mut Vec<crate::domain::LeadId>,
+    ) -> Result<Pulled, DialerError> {
+        let mut turned_count = 0;
+        while turned_count < CANDIDATE_COUNT_MAX {
+            let proposal = self.propose(ask).await?;
+            let Some(candidate) = proposal.candidates.first().copied() else {
+                return self.nothing(turn, ask, proposal.is_unfinished, turned_count).await;
+            };
+            set_aside.extend(proposal.candidates.iter().map(|candidate| candidate.lead));
+            let grant = self.grant(turn, &proposal.candidates, request);
+            match self.parts.store.lease(grant).await? {
+                LeaseOutcome::Granted { granted, turned } => {
+                    self.settle_turned(&turned).await?;
+                    self.note_served(turn, candidate.order, &granted).await?;
+                    return Ok(Pulled::Served(Box::new(self.served(turn, *granted, false).await?)));
+                }
+                LeaseOutcome::Holds(granted) => {
+                    return Ok(Pulled::Served(Box::new(self.served(turn, *granted, true).await?)));
+                }
+                LeaseOutcome::NoneHeld { turned } => {
+                    turned_count += turned.len().max(1);
+                    self.settle_turned(&turned).await?;
+                }
+            }
+        }
+        self.nothing(turn, ask, true, turned_count).await
+    }
+
+    /// Puts the index right about candidates that the store turned down: it was told something old.
+    pub(super) async fn settle_turned(
+        &self,
+        turned: &[(crate::domain::LeadId, Turned)],
+    ) -> Result<(), DialerError> {
+        for (lead, why) in turned {
+            // A number in somebody's hands is no fault of the index; a close just passed the follower.
+            let is_stale = match why {
+                Turned::Unknown | Turned::Leased | Turned::NotDue | Turned::Closed => true,
+                Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
+            };
+            if is_stale && let Some(record) = self.parts.store.lead(*lead).await? {
+                tracing::debug!(lead.id = %lead, "the index was behind on lead {lead}");
+                self.parts.follower.take_in(&[record]).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tells the index that a candidate was served, by the order that chose it.
+    pub(super) async fn note_served(
+        &self,
+        turn: &Turn,
+        order: ServeOrder,
+        granted: &Granted,
+    ) -> Result<(), DialerError> {
+        let reserve_after = turn.rules.rules.first_touch().reserve_after;
+        let (queue, rep, lead) = (turn.queue.key, turn.rep.rep.key, granted.lease.lead);
+        tracing::debug!(lead.id = %lead, rep.id = %turn.rep.rep.id, "leased lead {lead}");
+        Ok(self.queue_index().served(queue, rep, lead, order, reserve_after).await?)
+    }
+
+    /// The lead as the rep sees it.
+    pub(super) async fn served(
+        &self,
+        turn: &Turn,
+        granted: Granted,
+        was_held: bool,
+    ) -> Result<Served, DialerError> {
+        let Granted { lease, record } = granted;
+        let campaign = self.roster().campaign_by_key(record.state.campaign);
+        let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
+        let campaign = campaign.campaign.id.clone();
+        let story = match record.state.last_disposition {
+            Some(_) => self.parts.store.touches(record.lead.id, STORY_LENGTH_MAX).await?,
+            None => Vec::new(),
+        };
+        let rep_id = |key| self.roster().rep_by_key(key).map(|entry| entry.rep.id.clone());
+        let story_reps = story.iter().map(|one| one.touch.rep.and_then(rep_id)).collect();
+        let subject = Follower::subject(&record, campaign.as_str());
+        let why = Why {
+            order: lease.order,
+            rule_version: lease.rule_version,
+            explanation: turn.rules.rules.explain(&subject, turn.now),
+        };
+        let remaining_ms = lease.remaining_ms(turn.now);
+        Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
+    }
+
+    async fn nothing(
+        &self,
+        turn: &Turn,
+        ask: &Ask,
+        should_retry: bool,
+        turned_count: usize,
+    ) -> Result<Pulled, DialerError> {
+        let counts = self.queue_index().counts(ask).await?;
+        let next_opening_at = match counts.closed {
+            0 => None,
+            _ => {
+                let names = self.queue_index().hours(turn.queue.key).await?;
+                next_opening(&turn.queue.settings.hours, &names, turn.now)
+            }
+        };
+        Ok(Pulled::Nothing(Nothing { counts, next_opening_at, should_retry, turned_count }))
+    }
+}

@@ -1,0 +1,212 @@
+//! Rules on their way into force: checked, accepted, ranked by in the background, then in use from
+//! one instant. Pulls go on entirely under the old version until then.
+
+use std::sync::Arc;
+
+use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
+use crate::rules::RuleSet;
+use crate::store::NewRules;
+
+use super::rulebook::Versioned;
+use super::{CheckedRules, Dialer, DialerError, PublishRules, RuleVersionView};
+
+/// How many leads are read and ranked at a time.
+const PAGE_SIZE: usize = 5_000;
+
+impl Dialer {
+    /// Builds the index of every queue from the store, under the version accepted last.
+    pub(super) async fn build_index(&self) -> Result<(), DialerError> {
+        for queue in self.roster().queues() {
+            let version = match self.parts.store.latest_rules(queue.key).await? {
+                Some(version) => self.enforce_stored(&queue.id, version).await?,
+                None => {
+                    let rules = Arc::new(RuleSet::none(queue.id.as_str()));
+                    Versioned::new(0, rules)
+                }
+            };
+            self.parts.follower.rulebook.begin(queue.key, version);
+            let dialer = self.clone();
+            let key = queue.key;
+            let lead_count =
+                Self::in_back_room(async move { dialer.fill(key, None).await }).await?;
+            let queue_id = &queue.id;
+            tracing::info!(queue.id = %queue_id, lead_count, "built the index of queue {queue_id}");
+        }
+        Ok(())
+    }
+
+    async fn enforce_stored(
+        &self,
+        queue: &QueueId,
+        stored: RuleVersion,
+    ) -> Result<Versioned, DialerError> {
+        let rules = Arc::new(RuleSet::compile(&stored.text).map_err(DialerError::RulesInvalid)?);
+        if stored.in_force_at.is_none() {
+            let now = self.now();
+            self.parts.store.put_rules_in_force(stored.queue, stored.version, now).await?;
+        }
+        tracing::info!(queue.id = %queue, version = stored.version, "rules of queue {queue}");
+        Ok(Versioned::new(stored.version, rules))
+    }
+
+    /// Reads every open lead of a queue into the index in use, or into the one on its way while
+    /// `staged` is still the version that is. Returns how many there were.
+    async fn fill(
+        &self,
+        queue: QueueKey,
+        staged: Option<&Versioned>,
+    ) -> Result<usize, DialerError> {
+        let follower = &self.parts.follower;
+        let (mut after, mut lead_count) = (LeadId(0), 0);
+        loop {
+            let records = self.parts.store.open_leads(queue, after, PAGE_SIZE).await?;
+            let Some(last) = records.last() else { return Ok(lead_count) };
+            after = last.lead.id;
+            lead_count += records.len();
+            let now = self.now();
+            match staged {
+                None => {
+                    let rules = follower.rulebook.in_force(queue).rules;
+                    let update = |record| follower.update_for(record, &rules, now);
+                    follower.queue.apply(records.iter().map(update).collect()).await?;
+                }
+                Some(coming) => {
+                    if !follower.rulebook.is_staged(queue, coming) {
+                        return Ok(lead_count);
+                    }
+                    let update = |record| follower.update_for(record, &coming.rules, now);
+                    follower.queue.apply_staged(records.iter().map(update).collect()).await?;
+                }
+            }
+        }
+    }
+
+    /// Checks a document: every mistake at once, or what is worth knowing about it.
+    pub async fn check_rules(&self, text: String) -> Result<CheckedRules, DialerError> {
+        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
+        let rules = rules.map_err(DialerError::RulesInvalid)?;
+        Ok(CheckedRules {
+            warnings: rules.warnings(),
+            largest_head_start_ms: rules.largest_head_start_ms(),
+        })
+    }
+
+    /// Accepts a version of a queue's rules, and ranks its leads by it in the background.
+    pub async fn publish_rules(
+        &self,
+        publish: PublishRules,
+    ) -> Result<RuleVersionView, DialerError> {
+        let queue = self.roster().queue(&publish.queue)?;
+        let text = publish.text.clone();
+        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
+        let rules = Arc::new(rules.map_err(DialerError::RulesInvalid)?);
+        if rules.queue() != queue.id.as_str() {
+            let problem =
+                format!("names queue {:?}, expected {:?}", rules.queue(), queue.id.as_str());
+            return Err(DialerError::invalid("text", problem));
+        }
+        let dialer = self.clone();
+        Self::apart(async move {
+            let change = NewRules {
+                queue: queue.key,
+                text: publish.text,
+                author: publish.author,
+                reason: publish.reason,
+                now: dialer.now(),
+                request: publish.request,
+            };
+            let accepted = dialer.parts.store.publish_rules(&change).await?;
+            // A retry of the request gives the version that it made; that one may be past by now.
+            let known = dialer.view_version(accepted.clone());
+            if accepted.version <= dialer.newest_version(queue.key) {
+                return Ok(known);
+            }
+            let coming = Versioned::new(accepted.version, rules);
+            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, coming));
+            if publish.wait {
+                match ranking.await {
+                    Ok(ranked) => ranked?,
+                    Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+                }
+            }
+            Ok(dialer.view_version(accepted))
+        })
+        .await
+    }
+
+    fn newest_version(&self, queue: QueueKey) -> i64 {
+        let rulebook = &self.parts.follower.rulebook;
+        let staged = rulebook.staged(queue).map_or(0, |staged| staged.version);
+        staged.max(rulebook.in_force(queue).version)
+    }
+
+    /// Ranks a queue's leads again by the rules that it has, in the background: their lanes changed.
+    pub(super) fn rank_again(&self, queue: QueueKey) {
+        let rulebook = &self.parts.follower.rulebook;
+        let current = rulebook.staged(queue).unwrap_or_else(|| rulebook.in_force(queue));
+        // A run of its own, so that one that is under way finds itself overtaken.
+        let coming = Versioned::new(current.version, current.rules);
+        let ranking = self.clone().rank_by(queue, coming);
+        tokio::spawn(async move {
+            if let Err(error) = ranking.await {
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "could not rank a queue again");
+            }
+        });
+    }
+
+    async fn rank_by(self, queue: QueueKey, coming: Versioned) -> Result<(), DialerError> {
+        let dialer = self.clone();
+        Self::in_back_room(async move {
+            let follower = &dialer.parts.follower;
+            {
+                let _turn = follower.turn.lock().await;
+                if !follower.rulebook.stage(queue, coming.clone()) {
+                    return Ok(());
+                }
+                follower.queue.stage(queue).await?;
+            }
+            let lead_count = dialer.fill(queue, Some(&coming)).await?;
+            {
+                let _turn = follower.turn.lock().await;
+                if !follower.rulebook.is_staged(queue, &coming) {
+                    return Ok(());
+                }
+                follower.queue.swap(queue).await?;
+                follower.rulebook.enforce(queue);
+            }
+            follower.ring(queue);
+            let version = coming.version;
+            tracing::info!(version, lead_count, "rules version {version} is in force");
+            if version > 0 {
+                let now = dialer.now();
+                dialer.parts.store.put_rules_in_force(queue, version, now).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// The versions of a queue's rules, newest first, below `before`.
+    pub async fn rule_versions(
+        &self,
+        queue: &QueueId,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RuleVersionView>, DialerError> {
+        let queue = self.roster().queue(queue)?.key;
+        let versions = self.parts.store.rule_versions(queue, before, limit).await?;
+        Ok(versions.into_iter().map(|version| self.view_version(version)).collect())
+    }
+
+    fn view_version(&self, version: RuleVersion) -> RuleVersionView {
+        let rulebook = &self.parts.follower.rulebook;
+        let staged = rulebook.staged(version.queue).map(|staged| staged.version);
+        let in_force = rulebook.in_force(version.queue).version;
+        RuleVersionView {
+            is_in_force: in_force == version.version,
+            is_ranking: staged == Some(version.version) && in_force != version.version,
+            version,
+        }
+    }
+}

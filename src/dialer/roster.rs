@@ -1,0 +1,131 @@
+//! Who works what, in memory: every id at the door becomes a key here, and every key an id again.
+//!
+//! Small and rarely changed, so one lock around plain maps does; what a pull needs comes out as
+//! shared values.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use crate::domain::{
+    Campaign, CampaignId, CampaignKey, Queue, QueueId, QueueKey, Rep, RepId, RepKey,
+};
+use crate::store::RosterRows;
+
+use super::DialerError;
+
+/// A rep, with skills that lanes can be compared with.
+#[derive(Clone, Debug)]
+pub(super) struct RosterRep {
+    pub(super) rep: Arc<Rep>,
+    pub(super) skills: Arc<BTreeSet<String>>,
+}
+
+/// A campaign, with the skills that its leads' lanes share.
+#[derive(Clone, Debug)]
+pub(super) struct RosterCampaign {
+    pub(super) campaign: Arc<Campaign>,
+    pub(super) skills: Arc<BTreeSet<String>>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    queues: HashMap<QueueKey, Arc<Queue>>,
+    queue_keys: HashMap<QueueId, QueueKey>,
+    campaigns: HashMap<CampaignKey, RosterCampaign>,
+    campaign_keys: HashMap<CampaignId, CampaignKey>,
+    reps: HashMap<RepKey, RosterRep>,
+    rep_keys: HashMap<RepId, RepKey>,
+}
+
+/// Who works what.
+#[derive(Debug, Default)]
+pub(super) struct Roster(RwLock<Tables>);
+
+impl Roster {
+    pub(super) fn load(rows: RosterRows) -> Self {
+        let roster = Self::default();
+        rows.queues.into_iter().for_each(|queue| roster.put_queue(queue));
+        rows.campaigns.into_iter().for_each(|campaign| roster.put_campaign(campaign));
+        rows.reps.into_iter().for_each(|rep| roster.put_rep(rep));
+        roster
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Tables> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Tables> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn put_queue(&self, queue: Queue) {
+        let mut tables = self.write();
+        tables.queue_keys.insert(queue.id.clone(), queue.key);
+        tables.queues.insert(queue.key, Arc::new(queue));
+    }
+
+    pub(super) fn put_campaign(&self, campaign: Campaign) {
+        let mut tables = self.write();
+        tables.campaign_keys.insert(campaign.id.clone(), campaign.key);
+        let skills = Arc::new(campaign.settings.skills.clone());
+        let key = campaign.key;
+        tables.campaigns.insert(key, RosterCampaign { campaign: Arc::new(campaign), skills });
+    }
+
+    pub(super) fn put_rep(&self, rep: Rep) {
+        let mut tables = self.write();
+        tables.rep_keys.insert(rep.id.clone(), rep.key);
+        let skills = Arc::new(rep.skills.clone());
+        tables.reps.insert(rep.key, RosterRep { rep: Arc::new(rep), skills });
+    }
+
+    pub(super) fn queue(&self, id: &QueueId) -> Result<Arc<Queue>, DialerError> {
+        let tables = self.read();
+        let found = tables.queue_keys.get(id).and_then(|key| tables.queues.get(key));
+        found.cloned().ok_or_else(|| DialerError::not_found("queue", id))
+    }
+
+    pub(super) fn campaign(&self, id: &CampaignId) -> Result<RosterCampaign, DialerError> {
+        let tables = self.read();
+        let found = tables.campaign_keys.get(id).and_then(|key| tables.campaigns.get(key));
+        found.cloned().ok_or_else(|| DialerError::not_found("campaign", id))
+    }
+
+    pub(super) fn rep(&self, id: &RepId) -> Result<RosterRep, DialerError> {
+        let tables = self.read();
+        let found = tables.rep_keys.get(id).and_then(|key| tables.reps.get(key));
+        found.cloned().ok_or_else(|| DialerError::not_found("rep", id))
+    }
+
+    pub(super) fn queue_by_key(&self, key: QueueKey) -> Option<Arc<Queue>> {
+        self.read().queues.get(&key).cloned()
+    }
+
+    pub(super) fn campaign_by_key(&self, key: CampaignKey) -> Option<RosterCampaign> {
+        self.read().campaigns.get(&key).cloned()
+    }
+
+    pub(super) fn rep_by_key(&self, key: RepKey) -> Option<RosterRep> {
+        self.read().reps.get(&key).cloned()
+    }
+
+    pub(super) fn queues(&self) -> Vec<Arc<Queue>> {
+        let mut queues: Vec<_> = self.read().queues.values().cloned().collect();
+        queues.sort_by(|one, other| one.id.cmp(&other.id));
+        queues
+    }
+
+    pub(super) fn campaigns(&self) -> Vec<Arc<Campaign>> {
+        let tables = self.read();
+        let mut campaigns: Vec<_> =
+            tables.campaigns.values().map(|entry| entry.campaign.clone()).collect();
+        campaigns.sort_by(|one, other| one.id.cmp(&other.id));
+        campaigns
+    }
+
+    pub(super) fn reps(&self) -> Vec<RosterRep> {
+        let mut reps: Vec<_> = self.read().reps.values().cloned().collect();
+        reps.sort_by(|one, other| one.rep.id.cmp(&other.rep.id));
+        reps
+    }
+}

@@ -1,0 +1,136 @@
+//! What managers and marketing set: queues, campaigns, reps.
+
+use crate::domain::{
+    CampaignId, CampaignSettings, QueueId, QueueSettings, ReleaseReason, Rep, RepId,
+};
+use crate::store::{self, NewRep};
+
+use super::{CampaignView, Dialer, DialerError, QueueView, RepSettings, RepView};
+
+impl Dialer {
+    /// Makes or changes a queue. New hours count from the next pull on.
+    pub async fn put_queue(
+        &self,
+        id: QueueId,
+        settings: QueueSettings,
+    ) -> Result<QueueView, DialerError> {
+        let dialer = self.clone();
+        Self::apart(async move {
+            let queue = dialer.parts.store.put_queue(&id, &settings).await?;
+            dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
+            dialer.roster().put_queue(queue.clone());
+            dialer.parts.follower.ring(queue.key);
+            Ok(dialer.view_queue(&queue))
+        })
+        .await
+    }
+
+    /// Every queue, by id.
+    pub fn queues(&self) -> Vec<QueueView> {
+        self.roster().queues().iter().map(|queue| self.view_queue(queue)).collect()
+    }
+
+    fn view_queue(&self, queue: &crate::domain::Queue) -> QueueView {
+        let rulebook = &self.parts.follower.rulebook;
+        QueueView {
+            id: queue.id.clone(),
+            settings: queue.settings.clone(),
+            rule_version: rulebook.in_force(queue.key).version,
+            ranking_version: rulebook.staged(queue.key).map(|staged| staged.version),
+        }
+    }
+
+    /// Makes or changes a campaign. Its queue cannot change. Other skills move its leads to other
+    /// lanes, in the background.
+    pub async fn put_campaign(
+        &self,
+        id: CampaignId,
+        queue: QueueId,
+        settings: CampaignSettings,
+    ) -> Result<CampaignView, DialerError> {
+        let queue = self.roster().queue(&queue)?;
+        let dialer = self.clone();
+        Self::apart(async move {
+            let campaign = dialer.parts.store.put_campaign(&id, queue.key, &settings).await;
+            let campaign = campaign.map_err(|error| match error.into() {
+                DialerError::CampaignMoved(_) => DialerError::CampaignMoved(id.to_string()),
+                other => other,
+            })?;
+            let before = dialer.roster().campaign_by_key(campaign.key);
+            dialer.roster().put_campaign(campaign);
+            if before.is_some_and(|before| *before.skills != settings.skills) {
+                dialer.rank_again(queue.key);
+            }
+            Ok(CampaignView { id, queue: queue.id.clone(), settings })
+        })
+        .await
+    }
+
+    /// Every campaign, by id; those of one queue.
+    pub fn campaigns(&self, queue: Option<&QueueId>) -> Result<Vec<CampaignView>, DialerError> {
+        let wanted = queue.map(|id| self.roster().queue(id)).transpose()?.map(|queue| queue.key);
+        let campaigns = self.roster().campaigns();
+        let campaigns = campaigns.iter().filter(|one| wanted.is_none_or(|key| key == one.queue));
+        let view = |campaign: &crate::domain::Campaign| {
+            let queue = self.roster().queue_by_key(campaign.queue)?;
+            let (id, settings) = (campaign.id.clone(), campaign.settings.clone());
+            Some(CampaignView { id, queue: queue.id.clone(), settings })
+        };
+        Ok(campaigns.filter_map(|campaign| view(campaign)).collect())
+    }
+
+    /// Makes or changes a rep. A rep who changes queue, or may no longer pull, gives back what they
+    /// hold: another queue's policy must not decide about it.
+    pub async fn put_rep(&self, id: RepId, settings: RepSettings) -> Result<RepView, DialerError> {
+        let queue = self.roster().queue(&settings.queue)?;
+        let dialer = self.clone();
+        Self::apart(async move {
+            let before = dialer.roster().rep(&id).ok();
+            let leaves = before.filter(|one| one.rep.queue != queue.key || !settings.is_active);
+            if let Some(before) = leaves {
+                dialer.give_back(&before.rep).await?;
+            }
+            let row = NewRep {
+                queue: queue.key,
+                skills: settings.skills.clone(),
+                is_active: settings.is_active,
+            };
+            let rep = dialer.parts.store.put_rep(&id, &row).await?;
+            dialer.roster().put_rep(rep);
+            Ok(RepView { id, settings })
+        })
+        .await
+    }
+
+    async fn give_back(&self, rep: &Rep) -> Result<(), DialerError> {
+        let now = self.now();
+        let lease = self.parts.store.lease_of(rep.key).await?;
+        let Some(lease) = lease.filter(|lease| lease.stands_at(now)) else { return Ok(()) };
+        let change = store::Release {
+            lead: lease.lead,
+            rep: rep.key,
+            actor: rep.id.to_string(),
+            token: lease.token,
+            reason: ReleaseReason::Forbidden,
+            now,
+            request: None,
+        };
+        match self.end_lease(change).await {
+            Ok(()) | Err(DialerError::LeaseLost) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Every rep, by id; those of one queue.
+    pub fn reps(&self, queue: Option<&QueueId>) -> Result<Vec<RepView>, DialerError> {
+        let wanted = queue.map(|id| self.roster().queue(id)).transpose()?.map(|queue| queue.key);
+        let reps = self.roster().reps();
+        let reps = reps.iter().filter(|one| wanted.is_none_or(|key| key == one.rep.queue));
+        let view = |rep: &Rep| {
+            let queue = self.roster().queue_by_key(rep.queue)?.id.clone();
+            let (skills, is_active) = (rep.skills.clone(), rep.is_active);
+            Some(RepView { id: rep.id.clone(), settings: RepSettings { queue, skills, is_active } })
+        };
+        Ok(reps.filter_map(|entry| view(&entry.rep)).collect())
+    }
+}

@@ -1,0 +1,149 @@
+//! Touches: how a call went, and the next lead in the same commit.
+
+use crate::domain::{RepKey, Touch};
+use crate::queue::Ask;
+use crate::store::{self, LeaseOutcome, TouchRecorded};
+
+use super::pull::Turn;
+use super::{Dialer, DialerError, NewTouch, Pulled, Recorded};
+
+impl Dialer {
+    /// Records a touch; under a lease that holds it moves the lead as the policy says.
+    ///
+    /// A touch is always recorded: with a lost lease it is `late` and moves nothing, without a lease
+    /// it is noted. With `then_next` the rep gets the next lead in the same commit; it never waits.
+    pub async fn record_touch(&self, new: NewTouch) -> Result<Recorded, DialerError> {
+        let dialer = self.clone();
+        Self::apart(async move { dialer.record(new).await }).await
+    }
+
+    async fn record(&self, new: NewTouch) -> Result<Recorded, DialerError> {
+        let rep = new.rep.as_ref().map(|rep| self.roster().rep(rep)).transpose()?;
+        let queue = match (&rep, new.token) {
+            (Some(rep), Some(_)) => rep.rep.queue,
+            _ => {
+                let record = self.parts.store.lead(new.lead).await?;
+                let record = record.ok_or(DialerError::not_found("lead", new.lead))?;
+                if let Some(rep) = &rep
+                    && rep.rep.queue != record.state.queue
+                {
+                    let rep = rep.rep.id.to_string();
+                    return Err(DialerError::OtherQueue { lead: new.lead, rep });
+                }
+                record.state.queue
+            }
+        };
+        let policy = self.parts.follower.rulebook.in_force(queue).rules.policy().clone();
+        let turn = match (&new.rep, new.then_next) {
+            (Some(rep), true) => Some(self.turn_of(rep)?),
+            (None, true) => {
+                return Err(DialerError::invalid(
+                    "then_next",
+                    "goes with a rep, who gets the lead",
+                ));
+            }
+            (_, false) => None,
+        };
+        let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
+        let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
+        let change = store::RecordTouch {
+            caller: new.caller.clone(),
+            body_hash: new.body_hash,
+            actor,
+            is_by_system: rep.is_none(),
+            policy,
+            now,
+            then: None,
+            touch: touch_of(new, rep.map(|rep| rep.rep.key)),
+        };
+        match turn {
+            None => Ok(recorded(self.parts.store.record_touch(change).await?, None)),
+            Some(turn) => self.record_and_next(change, turn).await,
+        }
+    }
+
+    /// Proposes a lead before the touch is stored, and leases it in the touch's own commit. If it
+    /// does not hold, the touch stands and an ordinary pull follows.
+    async fn record_and_next(
+        &self,
+        mut change: store::RecordTouch,
+        turn: Turn,
+    ) -> Result<Recorded, DialerError> {
+        let ask = self.ask(&turn).await?;
+        let proposal = self.propose(&ask).await?;
+        let proposed: Vec<_> = proposal.candidates.iter().map(|one| one.lead).collect();
+        if !proposed.is_empty() {
+            change.then = Some(self.grant(&turn, &proposal.candidates, None));
+        }
+        let stored = self.parts.store.record_touch(change).await;
+        let next = match &stored {
+            Ok(stored) => self.next_of(&turn, &ask, stored).await,
+            Err(_) => Ok(None),
+        };
+        // What was leased is no longer in flight; what was not goes back, whatever happened.
+        self.queue_index().put_back(ask.queue, &proposed).await?;
+        let (stored, next) = (stored?, next?);
+        let next = match next {
+            None if !stored.is_next_lost => Some(self.serve_after(&turn).await?),
+            next => next,
+        };
+        Ok(recorded(stored, next))
+    }
+
+    async fn next_of(
+        &self,
+        turn: &Turn,
+        ask: &Ask,
+        stored: &TouchRecorded,
+    ) -> Result<Option<Pulled>, DialerError> {
+        let (granted, was_held) = match &stored.next {
+            Some(LeaseOutcome::Granted { granted, turned }) => {
+                self.settle_turned(turned).await?;
+                self.note_served(turn, granted.lease.order, granted).await?;
+                (granted, false)
+            }
+            Some(LeaseOutcome::Holds(granted)) => (granted, true),
+            Some(LeaseOutcome::NoneHeld { turned }) => {
+                self.settle_turned(turned).await?;
+                return Ok(None);
+            }
+            None => return Ok(None),
+        };
+        debug_assert_eq!(ask.rep, granted.lease.rep, "a lease goes to who asked for it");
+        let served = self.served(turn, granted.as_ref().clone(), was_held).await?;
+        Ok(Some(Pulled::Served(Box::new(served))))
+    }
+
+    async fn serve_after(&self, turn: &Turn) -> Result<Pulled, DialerError> {
+        let turn = self.turn_of(&turn.rep.rep.id)?;
+        self.serve_next(turn, None).await
+    }
+}
+
+fn touch_of(new: NewTouch, rep: Option<RepKey>) -> Touch {
+    Touch {
+        id: new.id,
+        lead: new.lead,
+        rep,
+        lease: new.token,
+        channel: new.channel,
+        direction: new.direction,
+        number: new.number,
+        started_at: new.started_at,
+        ended_at: new.ended_at,
+        disposition: new.disposition,
+        callback_at: new.callback_at,
+        notes: new.notes,
+    }
+}
+
+fn recorded(stored: TouchRecorded, next: Option<Pulled>) -> Recorded {
+    Recorded {
+        late: stored.late,
+        is_replay: stored.is_replay,
+        state: stored.record.state,
+        suppressed_count: stored.suppressed_count,
+        next,
+        is_next_lost: stored.is_next_lost,
+    }
+}

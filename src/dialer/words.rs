@@ -1,0 +1,333 @@
+//! What the use cases are asked, and what they answer. Values only: the door has parsed them.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::domain::{
+    CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
+    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, ReleaseReason,
+    RepId, Route, RuleVersion, ServeOrder, TouchId,
+};
+use crate::queue::{Counts, Place};
+use crate::rules::Explanation;
+use crate::store::{LeadRecord, RequestKey};
+
+/// A pull.
+#[derive(Clone, Debug)]
+pub struct Pull {
+    /// Who pulls.
+    pub rep: RepId,
+    /// How long to wait for a lead to appear, in milliseconds; cut to [`super::WAIT_MS_MAX`].
+    pub wait_ms: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// The answer to a pull.
+#[derive(Clone, Debug)]
+pub enum Pulled {
+    /// This lead.
+    Served(Box<Served>),
+    /// None may be served to this rep now.
+    Nothing(Nothing),
+}
+
+/// A lead in a rep's hands.
+#[derive(Clone, Debug)]
+pub struct Served {
+    /// The lead and where it stands.
+    pub record: LeadRecord,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// The lease.
+    pub lease: Lease,
+    /// How long the lease still lasts, counted from the answer.
+    pub remaining_ms: i64,
+    /// Its touches so far, newest first; the last [`super::STORY_LENGTH_MAX`].
+    pub story: Vec<RecordedTouch>,
+    /// The reps of those touches, in the same order.
+    pub story_reps: Vec<Option<RepId>>,
+    /// Why this one.
+    pub why: Why,
+    /// The rep held it already: nothing new was taken.
+    pub was_held: bool,
+}
+
+/// Why a lead was chosen.
+#[derive(Clone, Debug)]
+pub struct Why {
+    /// By which order.
+    pub order: ServeOrder,
+    /// The rule version; 0: a queue without rules.
+    pub rule_version: i64,
+    /// The points, value by value, as they are now.
+    pub explanation: Explanation,
+}
+
+/// Why a rep got nothing.
+#[derive(Clone, Debug)]
+pub struct Nothing {
+    /// What stands in the queue.
+    pub counts: Counts,
+    /// When the next closed hours open, if some lead waits for that.
+    pub next_opening_at: Option<i64>,
+    /// Candidates were looked at and turned down until the limit: pull again.
+    pub should_retry: bool,
+    /// How many candidates were turned down.
+    pub turned_count: usize,
+}
+
+/// Carries a lease on.
+#[derive(Clone, Debug)]
+pub struct RenewLease {
+    /// The rep.
+    pub rep: RepId,
+    /// The lead.
+    pub lead: LeadId,
+    /// The lease.
+    pub token: LeaseToken,
+    /// How long from now on; `None`: the queue's lease duration.
+    pub wish_ms: Option<i64>,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// A lease that was carried on.
+#[derive(Clone, Debug)]
+pub struct Renewed {
+    /// How long it still lasts.
+    pub remaining_ms: i64,
+    /// How long renewals can carry it on from now.
+    pub renewable_ms: i64,
+}
+
+/// Ends a lease without a touch.
+#[derive(Clone, Debug)]
+pub struct ReleaseLease {
+    /// The rep.
+    pub rep: RepId,
+    /// The lead.
+    pub lead: LeadId,
+    /// The lease.
+    pub token: LeaseToken,
+    /// Why.
+    pub reason: ReleaseReason,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// A touch to record.
+#[derive(Clone)]
+pub struct NewTouch {
+    /// The client's id of it, kept for ever; also its request id.
+    pub id: TouchId,
+    /// Who records it: the scope of the id.
+    pub caller: String,
+    /// SHA-256 over the request's body.
+    pub body_hash: [u8; 32],
+    /// The lead.
+    pub lead: LeadId,
+    /// The rep; `None` when a system posts it.
+    pub rep: Option<RepId>,
+    /// The lease, if there is one.
+    pub token: Option<LeaseToken>,
+    /// By what.
+    pub channel: Channel,
+    /// Who began.
+    pub direction: Direction,
+    /// The number that was dialled.
+    pub number: Option<Number>,
+    /// When it began.
+    pub started_at: i64,
+    /// When it ended.
+    pub ended_at: i64,
+    /// How it ended.
+    pub disposition: Disposition,
+    /// When the lead wants to be called again.
+    pub callback_at: Option<i64>,
+    /// What the rep wrote down.
+    pub notes: String,
+    /// Then pull the next lead in the same commit.
+    pub then_next: bool,
+}
+
+/// A touch that was recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// Its lease was over: it is stored and counted, and did not move the lead.
+    pub late: bool,
+    /// It was recorded before.
+    pub is_replay: bool,
+    /// Where the lead stands now.
+    pub state: LeadState,
+    /// How many other leads were closed as this one said never.
+    pub suppressed_count: usize,
+    /// The next lead, if it was asked for.
+    pub next: Option<Pulled>,
+    /// This is a replay, and the lease that came with it is over.
+    pub is_next_lost: bool,
+}
+
+/// A handover.
+#[derive(Clone, Debug)]
+pub struct NewLead {
+    /// What tells it from others.
+    pub key: HandoverKey,
+    /// When marketing handed over; `None`: now.
+    pub handed_over_at: Option<i64>,
+    /// What marketing says.
+    pub facts: Facts,
+}
+
+/// A rep, as a manager sets them.
+#[derive(Clone, Debug)]
+pub struct RepSettings {
+    /// Their queue.
+    pub queue: QueueId,
+    /// What they can do.
+    pub skills: BTreeSet<String>,
+    /// Whether they may pull.
+    pub is_active: bool,
+}
+
+/// A queue and how it stands.
+#[derive(Clone, Debug)]
+pub struct QueueView {
+    /// Its id.
+    pub id: QueueId,
+    /// Its settings.
+    pub settings: QueueSettings,
+    /// The rule version in force; 0: none.
+    pub rule_version: i64,
+    /// The version that is being ranked, if one is.
+    pub ranking_version: Option<i64>,
+}
+
+/// A campaign.
+#[derive(Clone, Debug)]
+pub struct CampaignView {
+    /// Its id.
+    pub id: CampaignId,
+    /// Its queue.
+    pub queue: QueueId,
+    /// Its settings.
+    pub settings: CampaignSettings,
+}
+
+/// A rep.
+#[derive(Clone, Debug)]
+pub struct RepView {
+    /// Their id.
+    pub id: RepId,
+    /// Their queue, skills, and whether they may pull.
+    pub settings: RepSettings,
+}
+
+/// A document that was checked.
+#[derive(Clone, Debug)]
+pub struct CheckedRules {
+    /// What a manager should know: the largest head start, for example.
+    pub warnings: Vec<String>,
+    /// The largest head start that the rules can give, in milliseconds; `None`: a formula has no bound.
+    pub largest_head_start_ms: Option<i64>,
+}
+
+/// Rules to publish.
+#[derive(Clone, Debug)]
+pub struct PublishRules {
+    /// The queue.
+    pub queue: QueueId,
+    /// The document.
+    pub text: String,
+    /// Who publishes.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// Answer only when the version decides, or was overtaken.
+    pub wait: bool,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// A version and where it is on its way.
+#[derive(Clone, Debug)]
+pub struct RuleVersionView {
+    /// The version.
+    pub version: RuleVersion,
+    /// It decides now.
+    pub is_in_force: bool,
+    /// It is accepted, and leads are being ranked by it.
+    pub is_ranking: bool,
+}
+
+/// The leads of a queue, in serve order, as they were at an instant.
+#[derive(Clone, Debug)]
+pub struct Peek {
+    /// When.
+    pub taken_at: i64,
+    /// How many are ready.
+    pub ready_count: usize,
+    /// The first of them, with the lead if it still stands there.
+    pub places: Vec<(Place, Option<LeadRecord>)>,
+    /// What a point is, in milliseconds of waiting.
+    pub point_is_ms: i64,
+}
+
+/// An obstacle that keeps a lead from being served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It is closed.
+    Closed {
+        /// With this route.
+        route: Route,
+    },
+    /// A rep holds it.
+    Leased {
+        /// Until when, unless it is renewed.
+        until: i64,
+    },
+    /// It waits for an instant.
+    Waiting {
+        /// That instant.
+        until: i64,
+    },
+    /// Nobody stated the time zone it lives in: it may never be called.
+    UnknownZone,
+    /// It is outside calling hours where it lives.
+    OutsideHours {
+        /// When they open; `None`: never.
+        until: Option<i64>,
+    },
+    /// No active rep of the queue has the skills that it needs.
+    NoRepWithSkills {
+        /// Those skills.
+        skills: Arc<BTreeSet<String>>,
+    },
+    /// None of its numbers may be dialled.
+    NoNumber,
+}
+
+/// Everything about why a lead is where it is.
+#[derive(Clone, Debug)]
+pub struct LeadExplanation {
+    /// The lead.
+    pub record: LeadRecord,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// Its queue.
+    pub queue: QueueId,
+    /// Who holds it.
+    pub held_by: Option<RepId>,
+    /// Its points, value by value.
+    pub explanation: Explanation,
+    /// The rule version that gave them.
+    pub rule_version: i64,
+    /// What keeps it from being served now, in order; empty: nothing.
+    pub obstacles: Vec<Obstacle>,
+    /// When it can next be served, as far as time alone decides; `None`: time alone does not.
+    pub next_servable_at: Option<i64>,
+    /// How many ready leads of its queue stand before it, and how many are ready.
+    pub place: Option<(usize, usize)>,
+    /// When this was read.
+    pub read_at: i64,
+}

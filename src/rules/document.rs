@@ -1,0 +1,259 @@
+//! Reads a rule document: TOML in, a compiled rule set or all its mistakes out.
+//!
+//! A part that is wrong is reported and left out, so that what stands behind it is checked as well;
+//! the rule set is only built when nothing at all was reported.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use toml::de::{DeTable, DeValue};
+
+use super::compile::{self, Typed};
+use super::duration;
+use super::evaluate::{Points, ValueRule};
+use super::expression::Expression;
+use super::field::{Schema, Type, is_built_in};
+use super::mistake::{Mistakes, Report, hint};
+use super::toml_reader::{Entry, Table, expected, int, table, text};
+use super::{
+    DOCUMENT_LENGTH_MAX, FIELD_COUNT_MAX, FirstTouch, POINT_IS_MS_DEFAULT, RuleSet,
+    VALUE_COUNT_MAX, bounds, policy,
+};
+use crate::domain::{PromiseClock, check_id};
+
+const KEYS: [&str; 6] = ["queue", "point_is", "first_touch", "fields", "value", "after"];
+const FIRST_TOUCH_KEYS: [&str; 3] = ["within", "reserve_after", "clock"];
+const VALUE_KEYS: [&str; 4] = ["name", "when", "points", "for_the_first"];
+const CLOCKS: [(&str, PromiseClock); 2] =
+    [("open_hours", PromiseClock::OpenHours), ("wall", PromiseClock::Wall)];
+/// The longest name of a value or a field, in characters.
+const NAME_LENGTH_MAX: usize = 128;
+/// Names that are words of the expression language.
+const WORDS: [&str; 4] = ["true", "false", "null", "in"];
+
+/// Reads a document.
+pub(super) fn read(document: &str) -> Result<RuleSet, Mistakes> {
+    let mut report = Report::new(document);
+    if document.len() > DOCUMENT_LENGTH_MAX {
+        report.add(0..0, format!("a document has at most {DOCUMENT_LENGTH_MAX} bytes"));
+    } else {
+        let (root, errors) = DeTable::parse_recoverable(document);
+        for error in &errors {
+            report.add(error.span().unwrap_or(0..0), error.message());
+        }
+        // What is missing from a broken document may stand in the broken part.
+        if errors.is_empty() {
+            let rules = rules(root.get_ref(), &mut report);
+            report.finish()?;
+            return Ok(with_warnings(rules));
+        }
+    }
+    report.finish().map(|()| RuleSet::none(""))
+}
+
+fn rules(root: &DeTable<'_>, report: &mut Report<'_>) -> RuleSet {
+    let document = Table::new(root, "a document", 0..0, &KEYS, report);
+    let queue = document.require("queue", report).and_then(|entry| text(entry, report));
+    if let Some(queue) = &queue
+        && let Err(problem) = check_id(queue.text)
+    {
+        report.add(queue.span.clone(), format!("a queue's id {problem}"));
+    }
+    let point_is_ms = document.duration_ms("point_is", report).unwrap_or(POINT_IS_MS_DEFAULT);
+    let first_touch = document.get("first_touch").map(|entry| first_touch(entry, report));
+    let schema = document.get("fields").map(|entry| fields(entry, report)).unwrap_or_default();
+    let values = values(&document, &schema, report);
+    RuleSet {
+        queue: queue.map_or_else(String::new, |queue| queue.text.to_owned()),
+        point_is_ms,
+        first_touch: first_touch.unwrap_or_default(),
+        schema,
+        values,
+        policy: Arc::new(policy::read(&document, report)),
+        warnings: Vec::new(),
+        failure_count: AtomicU64::new(0),
+    }
+}
+
+fn first_touch(entry: &Entry<'_>, report: &mut Report<'_>) -> FirstTouch {
+    let mut first_touch = FirstTouch::default();
+    let Some(entries) = table(entry, report) else { return first_touch };
+    let table = Table::new(entries, "[first_touch]", entry.span(), &FIRST_TOUCH_KEYS, report);
+    if let Some(within_ms) = table.duration_ms("within", report) {
+        first_touch.within_ms = within_ms;
+    }
+    let reserve_after = table.int_within("reserve_after", 1..=1_000, report);
+    if let Some(reserve_after) = reserve_after.and_then(|count| u32::try_from(count).ok()) {
+        first_touch.reserve_after = reserve_after;
+    }
+    if let Some(name) = table.get("clock").and_then(|entry| text(entry, report)) {
+        match CLOCKS.iter().find(|(known, _)| *known == name.text) {
+            Some((_, clock)) => first_touch.clock = *clock,
+            None => {
+                let hint = hint(name.text, CLOCKS.map(|(known, _)| known));
+                let problem = format!("`clock` is \"open_hours\" or \"wall\"{hint}");
+                report.add(name.span, problem);
+            }
+        }
+    }
+    first_touch
+}
+
+fn fields(entry: &Entry<'_>, report: &mut Report<'_>) -> Schema {
+    let mut schema = Schema::default();
+    let Some(entries) = table(entry, report) else { return schema };
+    if entries.len() > FIELD_COUNT_MAX {
+        report.add(entry.span(), format!("a document declares at most {FIELD_COUNT_MAX} fields"));
+        return schema;
+    }
+    for (key, entry) in entries {
+        let name = key.get_ref().as_ref();
+        if let Some(problem) = field_name_problem(name) {
+            report.add(key.span(), problem);
+        }
+        let kind = text(entry, report).and_then(|kind| {
+            let known = Type::from_name(kind.text);
+            if known.is_none() {
+                let hint = hint(kind.text, Type::NAMES);
+                let problem = format!("a field is `{}`{hint}", Type::NAMES.join("`, `"));
+                report.add(kind.span, problem);
+            }
+            known
+        });
+        // A field of unknown type is declared all the same, lest its uses be called unknown.
+        schema.declare(name, kind);
+    }
+    schema
+}
+
+fn field_name_problem(name: &str) -> Option<String> {
+    let is_word = |one: char| one == '_' || one.is_ascii_alphanumeric();
+    let starts_well = name.starts_with(|one: char| one == '_' || one.is_ascii_alphabetic());
+    if !starts_well || !name.chars().all(is_word) || name.len() > NAME_LENGTH_MAX {
+        let problem = "a field's name is made of letters a to z, digits and `_`";
+        return Some(format!(
+            "{problem}, does not begin with a digit and has at most {NAME_LENGTH_MAX}"
+        ));
+    }
+    if WORDS.contains(&name) {
+        return Some(format!("`{name}` is a word of the expression language"));
+    }
+    is_built_in(name).then(|| format!("`{name}` is a built-in field; choose another name"))
+}
+
+fn values(document: &Table<'_, '_>, schema: &Schema, report: &mut Report<'_>) -> Vec<ValueRule> {
+    let tables = document.tables("value", report);
+    if let Some((_, span)) = tables.get(VALUE_COUNT_MAX) {
+        report.add(span.clone(), format!("a document has at most {VALUE_COUNT_MAX} values"));
+        return Vec::new();
+    }
+    let mut names = BTreeMap::new();
+    let values = tables.into_iter();
+    values.filter_map(|(table, span)| value(table, span, schema, &mut names, report)).collect()
+}
+
+/// Reads one value; `None` after a mistake in it.
+fn value<'t>(
+    entries: &'t DeTable<'_>,
+    span: Range<usize>,
+    schema: &Schema,
+    names: &mut BTreeMap<&'t str, u32>,
+    report: &mut Report<'_>,
+) -> Option<ValueRule> {
+    let table = Table::new(entries, "a value", span, &VALUE_KEYS, report);
+    let name = name(&table, names, report);
+    let when = table.get("when").map(|entry| {
+        let expression = Expression::parse(text(entry, report)?, report)?;
+        compile::condition(&expression, schema, report)
+    });
+    let for_the_first = table.get("for_the_first");
+    let for_the_first_ms = table.duration_ms("for_the_first", report);
+    let entry = table.require("points", report)?;
+    let points = points(entry, schema, report);
+    if let Some(Points::Literal(..=0)) = points
+        && for_the_first.is_some()
+    {
+        let problem = "points for a limited time must be positive: when it ends, a lead only loses";
+        report.add(entry.span(), problem);
+    }
+    let when = match when {
+        Some(when) => Some(when?),
+        None => None,
+    };
+    Some(ValueRule { name: name?, when, points: points?, for_the_first_ms })
+}
+
+fn name<'t>(
+    table: &Table<'t, '_>,
+    names: &mut BTreeMap<&'t str, u32>,
+    report: &mut Report<'_>,
+) -> Option<String> {
+    let name = text(table.require("name", report)?, report)?;
+    let is_printable = !name.text.chars().any(char::is_control) && !name.text.trim().is_empty();
+    if !is_printable || name.text.chars().count() > NAME_LENGTH_MAX {
+        let problem = format!("a value's name has 1 to {NAME_LENGTH_MAX} printable characters");
+        report.add(name.span, problem);
+        return None;
+    }
+    let line = report.line_of(name.span.start);
+    match names.get(name.text) {
+        Some(first_line) => {
+            let problem = format!("another value has this name, in line {first_line}");
+            report.add(name.span, problem);
+        }
+        None => {
+            names.insert(name.text, line);
+        }
+    }
+    Some(name.text.to_owned())
+}
+
+fn points(entry: &Entry<'_>, schema: &Schema, report: &mut Report<'_>) -> Option<Points> {
+    match entry.get_ref() {
+        DeValue::Integer(_) => {
+            let points = int(entry);
+            if points.is_none() {
+                report.add(entry.span(), "this number is too large");
+            }
+            points.map(Points::Literal)
+        }
+        DeValue::String(_) => {
+            let expression = Expression::parse(text(entry, report)?, report)?;
+            match compile::formula(&expression, schema, report)? {
+                Typed::Int(int) => Some(Points::Int(int)),
+                Typed::Double(double) => Some(Points::Double(double)),
+                Typed::Flag(_) | Typed::Text(_) => None,
+            }
+        }
+        other => {
+            report.add(entry.span(), expected("a whole number, or a formula in quotes", other));
+            None
+        }
+    }
+}
+
+/// Adds what the manager should know although nothing is wrong.
+fn with_warnings(mut rules: RuleSet) -> RuleSet {
+    let unbounded = rules.values.iter().filter(|value| bounds::is_unbounded(value));
+    let mut warnings: Vec<String> = unbounded
+        .map(|value| {
+            let name = &value.name;
+            format!(
+                "the points of `{name}` have no bound, and so have head starts; `min` and `max` \
+                 give one: max(0, min(…, 300))"
+            )
+        })
+        .collect();
+    let within_ms = rules.first_touch.within_ms;
+    if let Some(largest_ms) = rules.largest_head_start_ms().filter(|ms| *ms > within_ms) {
+        let (largest, within) = (duration::show(largest_ms), duration::show(within_ms));
+        warnings.push(format!(
+            "the largest head start is {largest}, longer than the {within} within which a first \
+             touch is promised: a lead of the least value may be passed over for that long"
+        ));
+    }
+    rules.warnings = warnings;
+    rules
+}

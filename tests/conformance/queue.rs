@@ -1,0 +1,97 @@
+//! What every [`nextlead::queue::LeadQueue`] promises. Add a check here, never to one engine.
+
+mod flight;
+mod oracle;
+mod oracle_agrees;
+mod order;
+mod reserve;
+mod support;
+mod swap;
+mod time;
+mod versions;
+mod view;
+
+use nextlead::queue::MemoryQueue;
+
+/// The list of checks stands here once. A check that is missing from it is dead code, which the
+/// build refuses.
+macro_rules! check_engine {
+    ($engine:ident, $open:path) => {
+        mod $engine {
+            check_engine!(@ $open:
+                flight::a_dead_flight_ends_at_its_deadline_and_not_before,
+                flight::a_lead_in_flight_is_not_offered_again,
+                flight::a_served_lead_does_not_come_back,
+                flight::nothing_is_forgotten_whatever_becomes_of_a_flight,
+                flight::promote_never_does_more_than_its_limit,
+                flight::what_is_put_back_stands_where_it_was,
+                flight::what_was_removed_in_flight_is_not_put_back,
+                order::a_callback_goes_before_any_rank,
+                order::a_head_start_counts_as_waiting,
+                order::a_lane_that_comes_later_is_open_too,
+                order::a_lead_needs_every_skill_of_its_lane,
+                order::a_lead_without_hours_is_never_served,
+                order::beyond_the_last_lane_skills_are_still_checked,
+                order::closed_hours_close_a_lane,
+                order::passed_leads_are_skipped_and_not_lost,
+                order::queues_do_not_mix,
+                order::several_candidates_are_those_of_as_many_pulls,
+                order::the_longest_wait_goes_first_and_a_tie_ends_at_the_id,
+                reserve::a_callback_leaves_the_debt_alone,
+                reserve::a_missing_debt_serves_the_untouched_first,
+                reserve::callbacks_go_before_the_reserve,
+                reserve::ordinary_pulls_raise_the_debt_to_the_reserve,
+                reserve::the_debt_is_capped_at_twice_the_reserve,
+                reserve::the_debt_is_the_reps_own,
+                reserve::the_debt_stays_while_candidates_are_only_proposed,
+                reserve::the_reserve_keeps_its_order,
+                reserve::the_reserve_stays_within_open_lanes,
+                swap::a_new_stage_drops_the_one_before,
+                swap::a_staged_line_obeys_the_same_versions,
+                swap::a_swap_without_a_stage_changes_nothing,
+                swap::debts_outlive_a_swap,
+                swap::pulls_go_on_under_the_old_line_until_the_swap,
+                swap::what_is_in_flight_stays_so_and_returns_as_the_new_line_ranks_it,
+                swap::what_was_served_before_a_swap_needs_no_new_line,
+                time::a_flood_that_fell_due_is_served_in_bounded_slices,
+                time::a_waiting_lead_is_ready_at_its_instant_and_not_before,
+                time::a_worth_that_ended_is_never_served_as_if_it_had_not,
+                time::a_worth_that_ended_while_waiting_does_not_count,
+                time::many_worths_that_end_together_are_ranked_in_slices,
+                time::promote_makes_due_leads_ready_in_slices,
+                versions::a_newer_put_moves_and_does_not_copy,
+                versions::a_newer_put_ends_a_flight,
+                versions::a_put_of_the_same_version_changes_nothing,
+                versions::a_put_that_waits_takes_the_lead_out_of_line,
+                versions::a_remove_of_an_older_version_is_ignored,
+                versions::a_removed_lead_is_gone,
+                versions::an_older_put_is_ignored_in_line_and_in_flight,
+                view::an_unknown_queue_is_an_empty_one,
+                view::counts_say_where_the_leads_are,
+                view::counts_look_into_coarse_lanes,
+                view::hours_are_those_of_the_lanes,
+                view::peek_is_in_the_order_of_service,
+                view::peek_sees_what_time_changed,
+                view::place_of_counts_those_before,
+                view::the_next_due_instant_is_the_first,
+            );
+
+            #[test]
+            fn agrees_with_the_oracle() {
+                super::oracle_agrees::check(|| $open());
+            }
+        }
+    };
+    (@ $open:path: $($part:ident::$check:ident,)+) => {$(
+        #[tokio::test]
+        async fn $check() {
+            super::$part::$check($open()).await;
+        }
+    )+};
+}
+
+check_engine!(on_memory, super::open_memory);
+
+fn open_memory() -> MemoryQueue {
+    MemoryQueue::new()
+}

@@ -1,0 +1,184 @@
+//! The oracle: what a queue has to answer, found by going through every lead each time.
+//!
+//! Written to be read beside the contract, in plain vectors; it keeps what it was told, and works
+//! out the rest when it is asked.
+
+use std::collections::BTreeMap;
+
+use nextlead::domain::{LeadId, RepKey, ServeOrder, Tier};
+use nextlead::queue::{Ask, Candidate, Counts, Entry, FLIGHT_MS_MAX, Lane};
+
+/// A lead that is in line, waits, or is in flight.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) entry: Entry,
+    /// When its flight ends by itself, if it is in flight.
+    pub(super) flies_until: Option<i64>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Oracle {
+    pub(super) leads: Vec<Known>,
+    staged: Option<Vec<Entry>>,
+    debts: BTreeMap<RepKey, u32>,
+}
+
+impl Oracle {
+    pub(super) fn put(&mut self, entry: Entry) {
+        let of_same_lead = |known: &&Known| known.entry.lead == entry.lead;
+        if self.leads.iter().find(of_same_lead).is_none_or(|k| k.entry.version < entry.version) {
+            self.leads.retain(|known| known.entry.lead != entry.lead);
+            self.leads.push(Known { entry, flies_until: None });
+        }
+    }
+
+    pub(super) fn remove(&mut self, lead: LeadId, version: i64) {
+        self.leads.retain(|known| known.entry.lead != lead || known.entry.version > version);
+    }
+
+    pub(super) fn stage(&mut self) {
+        self.staged = Some(Vec::new());
+    }
+
+    pub(super) fn put_staged(&mut self, entry: Entry) {
+        let Some(staged) = &mut self.staged else { return };
+        let known = staged.iter().find(|known| known.lead == entry.lead);
+        if known.is_none_or(|known| known.version < entry.version) {
+            staged.retain(|known| known.lead != entry.lead);
+            staged.push(entry);
+        }
+    }
+
+    pub(super) fn remove_staged(&mut self, lead: LeadId, version: i64) {
+        let Some(staged) = &mut self.staged else { return };
+        staged.retain(|known| known.lead != lead || known.version > version);
+    }
+
+    pub(super) fn swap(&mut self) {
+        let Some(mut staged) = self.staged.take() else { return };
+        self.leads.retain(|known| known.flies_until.is_some());
+        for known in &mut self.leads {
+            let newer =
+                |new: &&Entry| new.lead == known.entry.lead && new.version >= known.entry.version;
+            if let Some(new) = staged.iter().find(newer) {
+                known.entry = new.clone();
+            }
+            staged.retain(|new| new.lead != known.entry.lead);
+        }
+        self.leads.extend(staged.into_iter().map(|entry| Known { entry, flies_until: None }));
+    }
+
+    /// What stands in line at `now`.
+    pub(super) fn ready(&self, now: i64) -> impl Iterator<Item = &Entry> {
+        let in_line = self.leads.iter().filter(|known| known.flies_until.is_none());
+        let entries = in_line.map(|known| &known.entry);
+        entries.filter(move |entry| entry.due_at.is_none_or(|due_at| due_at <= now))
+    }
+
+    pub(super) fn propose(&mut self, ask: &Ask) -> Vec<Candidate> {
+        let mut candidates = Vec::new();
+        while candidates.len() < ask.count {
+            let Some((entry, order)) = self.next(ask) else { break };
+            candidates.push(Candidate {
+                lead: entry.lead,
+                version: entry.version,
+                order,
+                rank: entry.rank(ask.now),
+                head_start_ms: entry.worth.at(ask.now).head_start_ms,
+                first_touch_due_at: entry.first_touch.map(|rank| rank.due_at),
+            });
+            let taken = self.leads.iter_mut().find(|known| known.entry.lead == entry.lead).unwrap();
+            taken.flies_until = Some(ask.now + FLIGHT_MS_MAX);
+        }
+        candidates
+    }
+
+    fn next(&self, ask: &Ask) -> Option<(Entry, ServeOrder)> {
+        let offered: Vec<&Entry> = self
+            .ready(ask.now)
+            .filter(|entry| is_skilled(&entry.lane, ask) && is_open(&entry.lane, ask))
+            .filter(|entry| !ask.passed.contains(&entry.lead))
+            .collect();
+        let callbacks = offered.iter().filter(|entry| entry.tier == Tier::Callback);
+        if let Some(entry) = callbacks.min_by_key(|entry| entry.rank(ask.now)) {
+            return Some(((*entry).clone(), ServeOrder::Callback));
+        }
+        let untouched = offered.iter().filter(|entry| entry.first_touch.is_some());
+        if self.debt(ask.rep, ask.reserve_after) >= ask.reserve_after
+            && let Some(entry) = untouched.min_by_key(|entry| entry.first_touch)
+        {
+            return Some(((*entry).clone(), ServeOrder::FirstTouch));
+        }
+        let best = offered.iter().min_by_key(|entry| entry.rank(ask.now))?;
+        Some(((*best).clone(), ServeOrder::Ordinary))
+    }
+
+    fn debt(&self, rep: RepKey, reserve_after: u32) -> u32 {
+        self.debts.get(&rep).copied().unwrap_or(reserve_after)
+    }
+
+    pub(super) fn served(
+        &mut self,
+        rep: RepKey,
+        lead: LeadId,
+        order: ServeOrder,
+        reserve_after: u32,
+    ) {
+        self.leads.retain(|known| known.entry.lead != lead || known.flies_until.is_none());
+        let debt = self.debt(rep, reserve_after);
+        match order {
+            ServeOrder::Callback => {}
+            ServeOrder::FirstTouch => {
+                self.debts.insert(rep, debt.saturating_sub(reserve_after));
+            }
+            ServeOrder::Ordinary => {
+                self.debts.insert(rep, (debt + 1).min(2 * reserve_after));
+            }
+        }
+    }
+
+    pub(super) fn put_back(&mut self, lead: LeadId) {
+        for known in self.leads.iter_mut().filter(|known| known.entry.lead == lead) {
+            known.flies_until = None;
+        }
+    }
+
+    /// Ends the flights that lasted too long. What fell due or ended needs nothing here.
+    pub(super) fn promote(&mut self, now: i64) {
+        for known in &mut self.leads {
+            known.flies_until = known.flies_until.filter(|until| *until > now);
+        }
+    }
+
+    pub(super) fn counts(&self, ask: &Ask) -> Counts {
+        let ready_count = |is_counted: &dyn Fn(&Lane) -> bool| {
+            self.ready(ask.now).filter(|entry| is_counted(&entry.lane)).count()
+        };
+        let in_flight = self.leads.iter().filter(|known| known.flies_until.is_some()).count();
+        let routable = |lane: &Lane| lane.hours.is_some();
+        Counts {
+            open: ready_count(&|lane| is_skilled(lane, ask) && is_open(lane, ask)),
+            closed: ready_count(&|lane| {
+                routable(lane) && is_skilled(lane, ask) && !is_open(lane, ask)
+            }),
+            unskilled: ready_count(&|lane| routable(lane) && !is_skilled(lane, ask)),
+            unroutable: ready_count(&|lane| !routable(lane)),
+            waiting: self.leads.len() - in_flight - self.ready(ask.now).count(),
+            next_due_at: self.next_due_at(ask.now),
+            in_flight,
+        }
+    }
+
+    fn next_due_at(&self, now: i64) -> Option<i64> {
+        let in_line = self.leads.iter().filter(|known| known.flies_until.is_none());
+        in_line.filter_map(|known| known.entry.due_at).filter(|due_at| *due_at > now).min()
+    }
+}
+
+fn is_skilled(lane: &Lane, ask: &Ask) -> bool {
+    lane.skills.iter().all(|skill| ask.skills.contains(skill))
+}
+
+fn is_open(lane: &Lane, ask: &Ask) -> bool {
+    lane.hours.as_ref().is_some_and(|hours| ask.hours.open.contains(hours))
+}

@@ -1,0 +1,335 @@
+//! Any sequence of calls gets the answers of the oracle, to the last lead and its rank.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use nextlead::domain::{FirstTouchRank, LeadId, RepKey, Tier, Worth, WorthStep};
+use nextlead::queue::{Ask, Candidate, Entry, Lane, LeadQueue, OpenHours};
+use proptest::prelude::{Strategy, any, prop_oneof};
+use proptest::test_runner::{Config, TestRunner};
+
+use super::oracle::Oracle;
+use super::support::{QUEUE, puts, remove};
+
+const SKILLS: [&str; 2] = ["french", "solar"];
+const HOURS: [&str; 3] = ["Asia/Tokyo", "Europe/Berlin", "Europe/London"];
+const LEAD_COUNT: i64 = 24;
+const OP_COUNT_MAX: usize = 400;
+
+/// What may happen. An instant is relative to the one at which it happens, a version to the newest.
+#[derive(Clone, Debug)]
+enum Op {
+    Put(Draft),
+    Remove {
+        lead: i64,
+        age: i64,
+    },
+    Propose {
+        rep: i64,
+        skills: u8,
+        hours: u8,
+        passed: Vec<i64>,
+        count: usize,
+    },
+    Served(usize),
+    PutBack(usize),
+    Wait(i64),
+    Promote,
+    Look {
+        skills: u8,
+        hours: u8,
+        limit: usize,
+    },
+    Stage,
+    PutStaged(Draft),
+    RemoveStaged {
+        lead: i64,
+        age: i64,
+    },
+    Swap,
+    /// Everything is ranked again in a second line, which is put in use.
+    Rerank(i64),
+}
+
+#[derive(Clone, Debug)]
+struct Draft {
+    lead: i64,
+    age: i64,
+    is_callback: bool,
+    since: i64,
+    due_in: Option<i64>,
+    head_starts: [i64; 3],
+    ends_in: Vec<i64>,
+    skills: u8,
+    hours: usize,
+    released_and_due: Option<(i32, i64)>,
+}
+
+fn draft() -> impl Strategy<Value = Draft> {
+    let optional = |range| proptest::option::weighted(0.3, range);
+    let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15));
+    let when = (-50..0_i64, optional(-5..60_i64));
+    let worth = ([0..40_i64, 0..40, 0..40], proptest::collection::vec(-10..60_i64, 0..3));
+    let place = (any_skills(), 0..=HOURS.len(), proptest::option::of((0..3, -20..40_i64)));
+    (who, when, worth, place).prop_map(|(who, when, worth, place)| Draft {
+        lead: who.0,
+        age: who.1,
+        is_callback: who.2,
+        since: when.0,
+        due_in: when.1,
+        head_starts: worth.0,
+        ends_in: worth.1,
+        skills: place.0,
+        hours: place.1,
+        released_and_due: place.2,
+    })
+}
+
+/// Mostly the newest of all versions, now and then one that may be known or outdated.
+fn age() -> impl Strategy<Value = i64> {
+    prop_oneof![4 => 0..1_i64, 1 => 0..40_i64]
+}
+
+fn any_skills() -> impl Strategy<Value = u8> {
+    0..1_u8 << SKILLS.len()
+}
+
+fn any_hours() -> impl Strategy<Value = u8> {
+    0..1_u8 << HOURS.len()
+}
+
+fn op() -> impl Strategy<Value = Op> {
+    let passed = proptest::collection::vec(1..=LEAD_COUNT, 0..4);
+    let pull = (0..3_i64, any_skills(), any_hours(), passed, 1..6_usize);
+    prop_oneof![
+        12 => draft().prop_map(Op::Put),
+        2 => (1..=LEAD_COUNT, age()).prop_map(|(lead, age)| Op::Remove { lead, age }),
+        12 => pull.prop_map(|(rep, skills, hours, passed, count)| {
+            Op::Propose { rep, skills, hours, passed, count }
+        }),
+        6 => any::<usize>().prop_map(Op::Served),
+        6 => any::<usize>().prop_map(Op::PutBack),
+        5 => prop_oneof![9 => 0..15_i64, 1 => 20_000..61_000_i64].prop_map(Op::Wait),
+        1 => (0..1_i64).prop_map(|_| Op::Promote),
+        3 => (any_skills(), any_hours(), 0..30_usize).prop_map(|(skills, hours, limit)| {
+            Op::Look { skills, hours, limit }
+        }),
+        1 => (0..1_i64).prop_map(|_| Op::Stage),
+        3 => draft().prop_map(Op::PutStaged),
+        1 => (1..=LEAD_COUNT, age()).prop_map(|(lead, age)| Op::RemoveStaged { lead, age }),
+        1 => (0..1_i64).prop_map(|_| Op::Swap),
+        1 => (1..1_000_i64).prop_map(Op::Rerank),
+    ]
+}
+
+/// Runs sequences against engines that `open` makes.
+pub(super) fn check<Q: LeadQueue>(open: impl Fn() -> Q) {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let ops = proptest::collection::vec(op(), 1..=OP_COUNT_MAX);
+    let outcome = TestRunner::new(config).run(&ops, |ops| {
+        runtime.block_on(Run::new(open()).all(ops));
+        Ok(())
+    });
+    outcome.unwrap();
+}
+
+/// One sequence: the engine and the oracle side by side.
+struct Run<Q> {
+    queue: Q,
+    oracle: Oracle,
+    now: i64,
+    newest: i64,
+    flights: Vec<(Ask, Candidate)>,
+}
+
+impl<Q: LeadQueue> Run<Q> {
+    fn new(queue: Q) -> Self {
+        Self { queue, oracle: Oracle::default(), now: 0, newest: 0, flights: Vec::new() }
+    }
+
+    async fn all(mut self, ops: Vec<Op>) {
+        for op in ops {
+            self.newest += 1;
+            self.one(op).await;
+        }
+        let everything = self.ask(0, u8::MAX, u8::MAX, &[], LEAD_COUNT as usize);
+        self.propose(everything).await;
+    }
+
+    async fn one(&mut self, op: Op) {
+        match op {
+            Op::Put(draft) => {
+                let entry = self.entry(draft);
+                self.queue.apply(puts([entry.clone()])).await.unwrap();
+                self.oracle.put(entry);
+            }
+            Op::Remove { lead, age } => {
+                let version = self.newest - age;
+                self.queue.apply(vec![remove(lead, version)]).await.unwrap();
+                self.oracle.remove(LeadId(lead), version);
+            }
+            Op::Propose { rep, skills, hours, passed, count } => {
+                self.propose(self.ask(rep, skills, hours, &passed, count)).await;
+            }
+            Op::Served(which) => self.served(which).await,
+            Op::PutBack(which) => {
+                if let Some((_, candidate)) = self.land(which) {
+                    self.queue.put_back(QUEUE, &[candidate.lead]).await.unwrap();
+                    self.oracle.put_back(candidate.lead);
+                }
+            }
+            Op::Wait(ms) => self.now += ms,
+            Op::Promote => {
+                while self.queue.promote(self.now, 3).await.unwrap() == 3 {}
+                self.oracle.promote(self.now);
+            }
+            Op::Look { skills, hours, limit } => {
+                self.look(self.ask(0, skills, hours, &[], 1), limit).await;
+            }
+            Op::Stage | Op::PutStaged(_) | Op::RemoveStaged { .. } | Op::Swap | Op::Rerank(_) => {
+                self.staged(op).await;
+            }
+        }
+    }
+
+    async fn staged(&mut self, op: Op) {
+        match op {
+            Op::PutStaged(draft) => {
+                let entry = self.entry(draft);
+                self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+                self.oracle.put_staged(entry);
+            }
+            Op::RemoveStaged { lead, age } => {
+                let version = self.newest - age;
+                self.queue.apply_staged(vec![remove(lead, version)]).await.unwrap();
+                self.oracle.remove_staged(LeadId(lead), version);
+            }
+            Op::Rerank(seed) => self.rerank(seed).await,
+            Op::Swap => {
+                self.queue.swap(QUEUE).await.unwrap();
+                self.oracle.swap();
+            }
+            _ => {
+                self.queue.stage(QUEUE).await.unwrap();
+                self.oracle.stage();
+            }
+        }
+    }
+
+    async fn propose(&mut self, ask: Ask) {
+        let expected = self.oracle.propose(&ask);
+        let mut candidates = Vec::new();
+        loop {
+            let left = Ask { count: ask.count - candidates.len(), ..ask.clone() };
+            let proposal = self.queue.propose(&left).await.unwrap();
+            candidates.extend(proposal.candidates);
+            if !proposal.is_unfinished {
+                break;
+            }
+        }
+        assert_eq!(candidates, expected);
+        self.flights.extend(candidates.into_iter().map(|candidate| (ask.clone(), candidate)));
+    }
+
+    async fn served(&mut self, which: usize) {
+        let Some((ask, candidate)) = self.land(which) else { return };
+        let Candidate { lead, order, .. } = candidate;
+        self.queue.served(QUEUE, ask.rep, lead, order, ask.reserve_after).await.unwrap();
+        self.oracle.served(ask.rep, lead, order, ask.reserve_after);
+    }
+
+    async fn look(&self, ask: Ask, limit: usize) {
+        let seen = self.queue.peek(QUEUE, self.now, limit).await.unwrap();
+        let mut ranks: Vec<_> =
+            self.oracle.ready(self.now).map(|entry| entry.rank(self.now)).collect();
+        ranks.sort_unstable();
+        assert_eq!(seen.ready_count, ranks.len());
+        let first = ranks.iter().copied().take(limit);
+        assert_eq!(
+            seen.places.iter().map(|place| place.rank).collect::<Vec<_>>(),
+            first.collect::<Vec<_>>()
+        );
+        for lead in (1..=LEAD_COUNT).map(LeadId) {
+            let before = ranks.iter().position(|rank| rank.lead == lead);
+            let place = self.queue.place_of(QUEUE, lead, self.now).await.unwrap();
+            assert_eq!(place, before.map(|before| (before, ranks.len())));
+        }
+        assert_eq!(self.queue.counts(&ask).await.unwrap(), self.oracle.counts(&ask));
+    }
+
+    async fn rerank(&mut self, seed: i64) {
+        self.queue.stage(QUEUE).await.unwrap();
+        self.oracle.stage();
+        for mut entry in
+            self.oracle.leads.iter().map(|known| known.entry.clone()).collect::<Vec<_>>()
+        {
+            entry.worth = Worth::steady(entry.lead.0 * seed % 37);
+            self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+            self.oracle.put_staged(entry);
+        }
+        self.queue.swap(QUEUE).await.unwrap();
+        self.oracle.swap();
+    }
+
+    fn land(&mut self, which: usize) -> Option<(Ask, Candidate)> {
+        let which = which.checked_rem(self.flights.len())?;
+        Some(self.flights.swap_remove(which))
+    }
+
+    fn entry(&self, draft: Draft) -> Entry {
+        let due_at = draft.due_in.map(|due_in| self.now + due_in);
+        let lead = LeadId(draft.lead);
+        let first_touch = draft.released_and_due.map(|(times_released, due_in)| FirstTouchRank {
+            times_released,
+            due_at: self.now + due_in,
+            lead,
+        });
+        Entry {
+            lead,
+            queue: QUEUE,
+            version: self.newest - draft.age,
+            tier: if draft.is_callback { Tier::Callback } else { Tier::Ordinary },
+            ready_since: due_at.unwrap_or(self.now + draft.since),
+            due_at,
+            worth: worth(draft.head_starts, draft.ends_in, self.now),
+            lane: Lane {
+                skills: Arc::new(skills(draft.skills)),
+                hours: HOURS.get(draft.hours).map(|hours| (*hours).into()),
+            },
+            first_touch,
+        }
+    }
+
+    fn ask(&self, rep: i64, has: u8, hours: u8, passed: &[i64], count: usize) -> Ask {
+        let open = HOURS.iter().enumerate().filter(|(bit, _)| hours >> bit & 1 == 1);
+        let open = open.map(|(_, hours)| (*hours).into()).collect();
+        Ask {
+            queue: QUEUE,
+            rep: RepKey(rep),
+            skills: Arc::new(skills(has)),
+            hours: Arc::new(OpenHours { number: hours.into(), open }),
+            reserve_after: 2,
+            passed: passed.iter().copied().map(LeadId).collect(),
+            count,
+            now: self.now,
+        }
+    }
+}
+
+/// A worth whose head starts fall, each ending after the one before it.
+fn worth(mut head_starts: [i64; 3], mut ends_in: Vec<i64>, now: i64) -> Worth {
+    head_starts.sort_unstable_by(|a, b| b.cmp(a));
+    ends_in.sort_unstable();
+    let mut steps = (0..=ends_in.len()).map(|step| WorthStep {
+        head_start_ms: head_starts[step],
+        until: ends_in.get(step).map(|ends_in| now + ends_in),
+    });
+    let first = steps.next().unwrap();
+    Worth { head_start_ms: first.head_start_ms, until: first.until, later: steps.collect() }
+}
+
+fn skills(bits: u8) -> BTreeSet<String> {
+    let has = SKILLS.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+    has.map(|(_, skill)| (*skill).to_owned()).collect()
+}

@@ -1,0 +1,107 @@
+//! A second line grows beside the one in use, and takes its place at one instant.
+
+use nextlead::domain::{ServeOrder, Worth};
+use nextlead::queue::{Ask, Entry, FLIGHT_MS_MAX, LeadQueue};
+
+use super::support::{
+    QUEUE, REP, RESERVE_AFTER, ask, candidates, drain, entry, ids, pull, put, put_back, puts,
+    remove, untouched, waiting,
+};
+
+async fn stage(queue: &impl LeadQueue, entries: impl IntoIterator<Item = Entry>) {
+    queue.stage(QUEUE).await.unwrap();
+    queue.apply_staged(puts(entries)).await.unwrap();
+}
+
+/// A lead with a head start of its own.
+fn worth(lead: i64, head_start_ms: i64) -> Entry {
+    Entry { worth: Worth::steady(head_start_ms), ..entry(lead) }
+}
+
+pub(super) async fn pulls_go_on_under_the_old_line_until_the_swap(queue: impl LeadQueue) {
+    put(&queue, (1..=4).map(|lead| worth(lead, -lead))).await;
+    stage(&queue, (2..=4).map(|lead| worth(lead, lead))).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+    queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
+    assert_eq!(pull(&queue, &ask(0)).await, Some(2));
+    put_back(&queue, &[2]).await;
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [4, 3, 2]);
+}
+
+pub(super) async fn what_is_in_flight_stays_so_and_returns_as_the_new_line_ranks_it(
+    queue: impl LeadQueue,
+) {
+    put(&queue, (1..=5).map(|lead| worth(lead, -lead))).await;
+    let taken = candidates(&queue, &Ask { count: 3, ..ask(0) }).await;
+    assert_eq!(taken.len(), 3);
+    // The third is missed by the new line; the second has a newer version in use by then.
+    put(&queue, [Entry { version: 2, ..worth(2, -9) }]).await;
+    assert_eq!(pull(&queue, &Ask { passed: ids(&[4, 5]), ..ask(0) }).await, Some(2));
+    stage(&queue, [1, 2, 4, 5].map(|lead| worth(lead, lead))).await;
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [5, 4], "three are in flight");
+    assert_eq!(queue.counts(&ask(0)).await.unwrap().in_flight, 5);
+    put_back(&queue, &[1, 2, 3, 4, 5]).await;
+    let all = candidates(&queue, &Ask { count: 9, ..ask(0) }).await;
+    let seen: Vec<_> = all.iter().map(|c| (c.lead.0, c.version, c.head_start_ms)).collect();
+    assert_eq!(seen, [(5, 1, 5), (4, 1, 4), (1, 1, 1), (3, 1, -3), (2, 2, -9)]);
+    assert_eq!(queue.promote(FLIGHT_MS_MAX, 10).await.unwrap(), 5, "deadlines outlive a swap");
+}
+
+pub(super) async fn debts_outlive_a_swap(queue: impl LeadQueue) {
+    queue.served(QUEUE, REP, ids(&[9])[0], ServeOrder::FirstTouch, RESERVE_AFTER).await.unwrap();
+    stage(&queue, [untouched(1, 0, 10), worth(2, 10)]).await;
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(pull(&queue, &ask(0)).await, Some(2), "the rep owes nothing yet");
+}
+
+pub(super) async fn a_new_stage_drops_the_one_before(queue: impl LeadQueue) {
+    put(&queue, [entry(1)]).await;
+    stage(&queue, [entry(2)]).await;
+    stage(&queue, [entry(3)]).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+    queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [3]);
+}
+
+pub(super) async fn a_swap_without_a_stage_changes_nothing(queue: impl LeadQueue) {
+    put(&queue, [entry(1)]).await;
+    queue.apply_staged(puts([entry(2)])).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    stage(&queue, [entry(1), entry(3)]).await;
+    queue.swap(QUEUE).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    queue.apply_staged(puts([entry(4)])).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [1, 3]);
+}
+
+pub(super) async fn a_staged_line_obeys_the_same_versions(queue: impl LeadQueue) {
+    let version = |lead, version, head_start_ms| Entry { version, ..worth(lead, head_start_ms) };
+    put(&queue, [version(1, 9, 0)]).await;
+    stage(&queue, [version(1, 2, 10), version(1, 1, 90), version(1, 2, 90)]).await;
+    stage(&queue, [version(1, 2, 10), version(1, 1, 90), version(1, 2, 90)]).await;
+    let rest = [version(2, 1, 5), version(3, 2, 7), version(4, 1, 1), version(4, 2, 20)];
+    queue.apply_staged(puts(rest)).await.unwrap();
+    let waits = Entry { version: 1, ..waiting(5, 50) };
+    queue.apply_staged(puts([waits])).await.unwrap();
+    queue.apply_staged(vec![remove(2, 1), remove(3, 1)]).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    let all = candidates(&queue, &Ask { count: 9, ..ask(0) }).await;
+    let seen: Vec<_> = all.iter().map(|c| (c.lead.0, c.version, c.head_start_ms)).collect();
+    assert_eq!(seen, [(4, 2, 20), (1, 2, 10), (3, 2, 7)]);
+    assert_eq!(pull(&queue, &ask(50)).await, Some(5));
+}
+
+pub(super) async fn what_was_served_before_a_swap_needs_no_new_line(queue: impl LeadQueue) {
+    put(&queue, [entry(1), entry(2)]).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+    stage(&queue, [entry(1), entry(2)]).await;
+    // The lease is committed: both lines are told, as of every change.
+    queue.apply_staged(vec![remove(1, 2)]).await.unwrap();
+    queue.apply(vec![remove(1, 2)]).await.unwrap();
+    queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [2]);
+}
