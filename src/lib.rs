@@ -43,7 +43,9 @@
 //! 12. **Everything has a limit**: batches, pages, leases, rule texts, candidates of a pull.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod coverage;
 pub mod dialer;
 pub mod domain;
