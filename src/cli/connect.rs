@@ -63,8 +63,7 @@ impl ServerArgs {
             .tcp_nodelay(true)
             .initial_connection_window_size(4 << 20)
             .initial_stream_window_size(2 << 20);
-        let from_variable = std::env::var(TOKEN_VARIABLE).ok();
-        let token = self.token(from_variable)?;
+        let token = self.token(std::env::var(TOKEN_VARIABLE).ok())?;
         let value = format!("Bearer {token}").parse::<MetadataValue<Ascii>>();
         let Ok(mut bearer) = value else { bail!("the token has characters that no token has") };
         bearer.set_sensitive(true);
@@ -123,6 +122,13 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// A node with any token, for tests.
+    #[cfg(test)]
+    pub(super) fn at(url: &str) -> Self {
+        let channel = Endpoint::from_shared(url.to_owned()).expect("a test's URL").connect_lazy();
+        Self { channel, bearer: Bearer(MetadataValue::from_static("Bearer test")) }
+    }
+
     fn line(&self) -> Line {
         InterceptedService::new(self.channel.clone(), self.bearer.clone())
     }

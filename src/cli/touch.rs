@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
+use tonic::Code;
 
 use super::connect::Node;
 use super::lead::standing_text;
@@ -110,16 +111,48 @@ pub(super) struct ReleaseArgs {
 
 pub(super) async fn run(args: TouchArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
     let rep = args.rep.clone();
-    let is_generated = args.touch_id.is_none();
     let request = request_of(args, SystemClock::start(0).now())?;
     let touch_id = request.touch_id.clone();
+    let again = again_text(&request);
     let answer = node.reps().record_touch(request).await;
-    if answer.is_err() && is_generated {
-        // Whether it was recorded may be unknown; with its id it can be sent again safely.
-        eprintln!("note: send it again with --touch-id {touch_id} and nothing is recorded twice");
+    if let Err(status) = &answer
+        && !is_refusal(status.code())
+    {
+        eprintln!("note: whether it was recorded is unknown; sent again with {again}");
+        eprintln!("note: and all else alike, it is recorded once");
     }
     output.answer(&answer?.into_inner(), |answer| touch_text(&rep, &touch_id, answer))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the node said no, so that nothing was recorded.
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::PermissionDenied
+            | Code::FailedPrecondition
+            | Code::Unauthenticated
+    )
+}
+
+/// The arguments that make the same touch of the same command: what was taken from the clock or by
+/// chance would be different the second time.
+fn again_text(request: &RecordTouchRequest) -> String {
+    let mut text = format!("--touch-id {}", request.touch_id);
+    let instants = [
+        ("started-at", &request.start_time),
+        ("ended-at", &request.end_time),
+        ("callback-at", &request.callback_time),
+    ];
+    for (name, instant) in instants {
+        let at = instant.as_ref().and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
+        if let Some(at) = at {
+            text.push_str(&format!(" --{name} {at}"));
+        }
+    }
+    text
 }
 
 fn request_of(args: TouchArgs, now: i64) -> anyhow::Result<RecordTouchRequest> {
@@ -245,6 +278,20 @@ mod tests {
         let (one, other) = (random_id().unwrap(), random_id().unwrap());
         assert_ne!(one, other);
         assert_eq!(one.len(), 32);
+    }
+
+    #[test]
+    fn sending_again_names_all_that_would_differ() {
+        let request = RecordTouchRequest {
+            touch_id: "t1".into(),
+            start_time: Some(timestamp_of(1_500)),
+            end_time: Some(timestamp_of(2_000)),
+            ..Default::default()
+        };
+        assert_eq!(
+            again_text(&request),
+            "--touch-id t1 --started-at 1970-01-01T00:00:01.5Z --ended-at 1970-01-01T00:00:02Z"
+        );
     }
 
     #[test]

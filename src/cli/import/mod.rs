@@ -10,6 +10,8 @@ mod rejects;
 mod rows;
 mod source;
 mod tally;
+#[cfg(test)]
+mod tests;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -295,6 +295,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
+    use crate::cli::import::mapping::shown;
 
     fn rows(text: &str, format: Format, maps: &[(&str, Field)]) -> anyhow::Result<Vec<Row>> {
         let source = Source {
@@ -328,9 +329,9 @@ mod tests {
         let key = lead.handover_key.as_ref().unwrap();
         assert_eq!((key.external_id.as_str(), key.campaign_id.as_str()), ("A1", "spring"));
         assert_eq!((lead.name.as_str(), lead.source.as_str()), ("Ann; B", "fair"));
-        let value = |name: &str| lead.attributes[name].value.clone().unwrap();
-        assert_eq!(value("plz"), Value::StringValue("01067".into()));
-        assert_eq!(value("size"), Value::IntValue(12));
+        let value = |name: &str| shown(lead.attributes[name].value.as_ref().unwrap());
+        assert_eq!(value("plz"), "string 01067");
+        assert_eq!(value("size"), "int 12");
         assert_eq!(lead.attributes.len(), 2);
     }
 
@@ -379,11 +380,11 @@ mod tests {
         let lead = rows[0].lead.as_ref().unwrap();
         assert_eq!(lead.handover_key.as_ref().unwrap().external_id, "7");
         assert_eq!(lead.numbers.len(), 2);
-        let value = |name: &str| lead.attributes[name].value.clone().unwrap();
-        assert_eq!(value("vip"), Value::BoolValue(true));
-        assert_eq!(value("plz"), Value::StringValue("01067".into()));
-        assert_eq!(value("size"), Value::DoubleValue(1.0));
-        assert_eq!(value("tags"), Value::StringValue("[1]".into()));
+        let value = |name: &str| shown(lead.attributes[name].value.as_ref().unwrap());
+        assert_eq!(value("vip"), "bool true");
+        assert_eq!(value("plz"), "string 01067");
+        assert_eq!(value("size"), "double 1");
+        assert_eq!(value("tags"), "string [1]");
         assert_eq!((rows[1].original.number, rows[1].original.line), (2, 3));
         assert!(rows[1].lead.as_ref().unwrap_err().contains("no JSON object"));
         assert!(rows[2].lead.is_ok());
