@@ -28,8 +28,8 @@ pub(super) fn spread(values: &[ValueRule], points_max: i64) -> Option<i64> {
             return None;
         }
         let limit = points_max as f64;
-        total.low += bounds.low.max(-limit);
-        total.high += bounds.high.min(limit);
+        total.low += bounds.low.clamp(-limit, limit);
+        total.high += bounds.high.clamp(-limit, limit);
     }
     let limit = points_max as f64;
     let (low, high) = (total.low.clamp(-limit, limit), total.high.clamp(-limit, limit));

@@ -86,8 +86,8 @@ pub(super) fn condition(
     match compiler.typed(&expression.root)? {
         Typed::Flag(flag) => Some(flag),
         other => {
-            let kind = other.kind().name();
-            compiler.wrong(&expression.root, format!("a condition is a bool, this is a {kind}"))
+            let kind = other.kind().one();
+            compiler.wrong(&expression.root, format!("a condition is a bool, this is {kind}"))
         }
     }
 }
@@ -102,8 +102,8 @@ pub(super) fn formula(
     match compiler.typed(&expression.root)? {
         number @ (Typed::Int(_) | Typed::Double(_)) => Some(number),
         other => {
-            let kind = other.kind().name();
-            compiler.wrong(&expression.root, format!("points are a number, this is a {kind}"))
+            let kind = other.kind().one();
+            compiler.wrong(&expression.root, format!("points are a number, this is {kind}"))
         }
     }
 }
@@ -172,11 +172,14 @@ impl Compiler<'_, '_> {
     fn field(&mut self, part: &IdedExpr, select: &SelectExpr) -> Option<(Column, Option<Type>)> {
         match &select.operand.expr {
             Expr::Ident(name) if name == "lead" => {}
-            Expr::Ident(_) => return self.name_of_lead(&select.operand),
+            Expr::Ident(name) => {
+                self.name(&select.operand, name);
+                return None;
+            }
             _ => {
-                let known = self.typed(&select.operand).map(|typed| typed.kind().name());
+                let known = self.typed(&select.operand).map(|typed| typed.kind().one());
                 return known.and_then(|kind| {
-                    self.wrong(part, format!("a {kind} has no field `{}`", select.field))
+                    self.wrong(part, format!("{kind} has no field `{}`", select.field))
                 });
             }
         }
@@ -188,10 +191,6 @@ impl Compiler<'_, '_> {
             self.expression.wrong_field(part, &select.field, problem, self.report);
         }
         field
-    }
-
-    fn name_of_lead<T>(&mut self, operand: &IdedExpr) -> Option<T> {
-        self.wrong(operand, "fields are written `lead.field`")
     }
 
     fn operation(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Typed> {
@@ -214,7 +213,7 @@ impl Compiler<'_, '_> {
                 Typed::Int(int) => Some(Typed::Int(Int::Negate(Box::new(int)))),
                 Typed::Double(double) => Some(Typed::Double(Double::Negate(Box::new(double)))),
                 other => {
-                    self.wrong(part, format!("`-` needs a number, not a {}", other.kind().name()))
+                    self.wrong(part, format!("`-` needs a number, not {}", other.kind().one()))
                 }
             },
             (CONDITIONAL, [condition, yes, no]) => self.conditional(part, condition, yes, no),
@@ -238,8 +237,8 @@ impl Compiler<'_, '_> {
         match self.typed(operand)? {
             Typed::Flag(flag) => Some(flag),
             other => {
-                let kind = other.kind().name();
-                self.wrong(part, format!("`{sign}` needs a bool on each side, not a {kind}"))
+                let kind = other.kind().one();
+                self.wrong(part, format!("`{sign}` needs a bool on each side, not {kind}"))
             }
         }
     }
@@ -354,12 +353,12 @@ impl Compiler<'_, '_> {
             }
         }
         let item_typed = item_typed?;
-        let kind = item_typed.kind().name();
+        let kind = item_typed.kind().one();
         match call::membership(item_typed, literals) {
             Some(flag) => Some(Typed::Flag(flag)),
             None => self.wrong(
                 part,
-                format!("`in` needs a list of the same type as its left side, a {kind}"),
+                format!("`in` needs a list of the same type as its left side, {kind}"),
             ),
         }
     }

@@ -26,6 +26,11 @@ impl Type {
     pub(super) fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
+
+    /// The name with its article.
+    pub(super) fn one(self) -> &'static str {
+        ["an int", "a double", "a bool", "a string"][self as usize]
+    }
 }
 
 /// Where a value of a lead is found.

@@ -26,9 +26,13 @@ mod evaluate;
 mod explain;
 mod expression;
 mod field;
+#[cfg(test)]
+mod meaning;
 mod mistake;
 mod policy;
 mod program;
+#[cfg(test)]
+mod properties;
 mod toml_reader;
 
 use std::sync::Arc;
