@@ -42,6 +42,7 @@
 //! 11. **`domain` and `rules` are pure**: absent on purpose are `async`, `tracing`, `sqlx`, `tonic`.
 //! 12. **Everything has a limit**: batches, pages, leases, rule texts, candidates of a pull.
 
+pub mod api;
 pub mod clock;
 pub mod coverage;
 pub mod dialer;

@@ -1,0 +1,3 @@
+//! The door: gRPC, one file a service.
+
+pub mod proto;
