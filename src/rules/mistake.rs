@@ -1,7 +1,7 @@
 //! What is wrong in a rule document, and where.
 //!
 //! A manager mends a document in one go only if it is told everything at once, so mistakes are
-//! collected, never thrown. Each keeps its own source line: it is shown long after the text is gone.
+//! collected, never thrown. Each keeps its own source line, as it is shown when the text is gone.
 
 use std::fmt;
 use std::ops::Range;
