@@ -392,6 +392,15 @@ for_the_first = "5m"
     }
 
     #[test]
+    fn a_document_as_deep_as_it_is_long_is_refused() {
+        for (open, close) in [("[", "]"), ("{a=", "}")] {
+            let deep = format!("queue = {}1{}", open.repeat(15_000), close.repeat(15_000));
+            assert!(!problems(&deep).is_empty());
+            assert!(!problems(&format!("queue = {}", open.repeat(15_000))).is_empty());
+        }
+    }
+
+    #[test]
     fn there_are_at_most_two_hundred_values() {
         let values = |count| {
             let one = |nth| format!("[[value]]\nname='{nth}'\npoints=1\n");

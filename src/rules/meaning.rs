@@ -248,6 +248,14 @@ fn what_does_not_fit_is_told_at_its_place() {
 }
 
 #[test]
+fn the_deepest_expressions_have_a_result() {
+    assert_eq!(points(&format!("1{}", " + 1".repeat(249))), Ok(250));
+    assert_eq!(points(&format!("{}1{}", "(1 + ".repeat(49), ")".repeat(49))), Ok(50));
+    assert_eq!(holds(&format!("{}lead.vip", "!".repeat(498))), Ok(true));
+    assert_eq!(holds(&format!("true{}", " && lead.vip".repeat(166))), Ok(true));
+}
+
+#[test]
 fn two_sides_are_checked_although_one_is_wrong() {
     let text = document("when", "lead.a == 1 || (lead.b > 2 && min(lead.c, lead.d) > 0)");
     let Mistakes(mistakes) = RuleSet::compile(&text).expect_err("four unknown fields");

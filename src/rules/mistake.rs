@@ -40,7 +40,8 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes of a document, in the order of their places; never empty as an error.
+/// All mistakes of a document, in the order of their places, the first hundred of them; never empty
+/// as an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
