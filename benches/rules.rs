@@ -50,7 +50,7 @@ fn document(for_the_first: &str) -> String {
         let is_positive_literal = points.parse::<i64>().is_ok_and(|points| points > 0);
         let timed = if is_positive_literal && nth < 3 { for_the_first } else { "" };
         format!(
-            "{all}[[value]]\nname = \"value {nth}\"\nwhen = \"{when}\"\npoints = {points}\n{timed}\n"
+            "{all}[[value]]\nname = 'value {nth}'\nwhen = \"{when}\"\npoints = {points}\n{timed}\n"
         )
     })
 }

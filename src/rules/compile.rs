@@ -15,6 +15,7 @@ use super::expression::Expression;
 use super::field::{Column, Schema, Type};
 use super::mistake::{Report, hint};
 use super::program::{Arithmetic, Comparison, Double, Flag, Int, Text};
+use crate::domain::Disposition;
 
 /// A program of any type.
 #[derive(Debug)]
@@ -122,9 +123,11 @@ impl Compiler<'_, '_> {
             Expr::Ident(name) => self.name(part, name),
             Expr::Select(select) => self.select(part, select),
             Expr::Call(call) => self.operation(part, call),
-            Expr::Comprehension(_) => {
-                self.wrong(part, "there are no lists to go through: `all`, `exists`, `exists_one`, `map` and `filter` are refused")
-            }
+            Expr::Comprehension(_) => self.wrong(
+                part,
+                "`all`, `exists`, `exists_one`, `map` and `filter` are refused: there are no \
+                     lists to go through",
+            ),
             Expr::List(_) => self.wrong(part, "a list stands only behind `in`"),
             Expr::Map(_) | Expr::Struct(_) => self.wrong(part, "there are no maps and messages"),
             Expr::Unspecified => self.wrong(part, "cannot read this expression"),
@@ -238,7 +241,7 @@ impl Compiler<'_, '_> {
             Typed::Flag(flag) => Some(flag),
             other => {
                 let kind = other.kind().one();
-                self.wrong(part, format!("`{sign}` needs a bool on each side, not {kind}"))
+                self.wrong(part, format!("`{sign}` needs bools, not {kind}"))
             }
         }
     }
@@ -282,7 +285,10 @@ impl Compiler<'_, '_> {
             return Some(Typed::Flag(if is_null { Flag::Not(Box::new(has)) } else { has }));
         }
         let (left, right) = (self.typed(left), self.typed(right));
-        let flag = match unify(left?, right?) {
+        let (left, right) = (left?, right?);
+        self.check_disposition(part, &left, &right);
+        self.check_disposition(part, &right, &left);
+        let flag = match unify(left, right) {
             Ok(Pair::Ints(left, right)) => Flag::Ints(comparison, Box::new((left, right))),
             Ok(Pair::Doubles(left, right)) => Flag::Doubles(comparison, Box::new((left, right))),
             Ok(Pair::Texts(left, right)) => Flag::Texts(comparison, Box::new((left, right))),
@@ -353,6 +359,9 @@ impl Compiler<'_, '_> {
             }
         }
         let item_typed = item_typed?;
+        for literal in &literals {
+            self.check_disposition(part, &item_typed, literal);
+        }
         let kind = item_typed.kind().one();
         match call::membership(item_typed, literals) {
             Some(flag) => Some(Typed::Flag(flag)),
@@ -360,6 +369,20 @@ impl Compiler<'_, '_> {
                 part,
                 format!("`in` needs a list of the same type as its left side, {kind}"),
             ),
+        }
+    }
+}
+
+impl Compiler<'_, '_> {
+    /// Reports a text beside `lead.last_disposition` that no disposition has as its code: such a
+    /// condition would be valid and never hold.
+    fn check_disposition(&mut self, part: &IdedExpr, field: &Typed, literal: &Typed) {
+        if let Typed::Text(Text::Field(Column::LastDisposition)) = field
+            && let Typed::Text(Text::Literal(code)) = literal
+            && Disposition::from_code(code).is_none()
+        {
+            let hint = hint(code, Disposition::ALL.iter().map(|one| one.code()));
+            self.wrong::<()>(part, format!("no disposition `{code}`{hint}"));
         }
     }
 }

@@ -371,12 +371,13 @@ for_the_first = "5m"
             "6:9+5 `clock` is \"open_hours\" or \"wall\"; did you mean `wall`?",
             "8:1+5 `stage` is a built-in field; choose another name",
             "9:13+9 a field is `int`, `double`, `bool`, `string`",
-            "10:1+3 a field's name is made of letters a to z, digits and `_`, does not begin with a \
-             digit and has at most 128",
+            "10:1+3 a field's name is made of letters a to z, digits and `_`, does not begin with \
+             a digit and has at most 128",
             "11:1+9 a value needs `name`",
             "12:14+8 no field `emploees`; did you mean `employees`?",
             "12:42+1 `>` cannot compare string with int",
-            "13:10+3 expected a whole number, or a formula in quotes, found a number with a fraction",
+            "13:10+3 expected a whole number, or a formula in quotes, found a number with a \
+             fraction",
             "16:11+11 points are a number, this is a string",
             "19:8+3 another value has this name, in line 15",
             "20:10+1 points for a limited time must be positive: when it ends, a lead only loses",
@@ -388,6 +389,15 @@ for_the_first = "5m"
     fn a_text_that_is_no_toml_is_told_so() {
         assert_eq!(problems("queue = 'q"), ["1:11+1 invalid literal string, expected `'`"]);
         assert!(problems(&" ".repeat(DOCUMENT_LENGTH_MAX + 1))[0].contains("at most 65536 bytes"));
+    }
+
+    #[test]
+    fn a_document_as_deep_as_it_is_long_is_refused() {
+        for (open, close) in [("[", "]"), ("{a=", "}")] {
+            let deep = format!("queue = {}1{}", open.repeat(15_000), close.repeat(15_000));
+            assert!(!problems(&deep).is_empty());
+            assert!(!problems(&format!("queue = {}", open.repeat(15_000))).is_empty());
+        }
     }
 
     #[test]

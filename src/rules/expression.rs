@@ -152,7 +152,8 @@ fn check_size(text: &str) -> Result<(), (Range<usize>, String)> {
         }
         if part_count > EXPRESSION_PART_COUNT_MAX {
             let problem = format!(
-                "an expression has at most {EXPRESSION_PART_COUNT_MAX} names, literals and operators"
+                "an expression has at most {EXPRESSION_PART_COUNT_MAX} names, literals and \
+                 operators"
             );
             return Err((token.start..token.end, problem));
         }

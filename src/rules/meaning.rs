@@ -166,7 +166,7 @@ fn formulas_give_whole_points() {
 }
 
 #[test]
-fn mistakes_stand_where_they_are_made() {
+fn what_does_not_exist_is_told_with_what_does() {
     for (condition, expected) in [
         ("lead.emploees > 5", "emploees | no field `emploees`; did you mean `employees`?"),
         ("has(lead.a)", "a | no field `a`; declare it in [fields]"),
@@ -176,13 +176,37 @@ fn mistakes_stand_where_they_are_made() {
             "leed.employees > 5",
             "leed | no name `leed`; fields are written `lead.field`; did you mean `lead`?",
         ),
+        ("lead.last_disposition == 'busi'", "== | no disposition `busi`; did you mean `busy`?"),
+        ("lead.last_disposition in ['busy', 'nope']", "in | no disposition `nope`"),
         ("lead == 5", "lead | which field of the lead? write `lead.field`"),
         ("lead.industry.name == 'x'", "lead.industry.name | a string has no field `name`"),
+        (
+            "lead.industry.matches('a.*')",
+            "matches | `matches` is refused: there are no regular expressions; use `startsWith`, \
+             `endsWith`, `contains` or `in`",
+        ),
+        (
+            "lead.industry.startWith('a')",
+            "startWith | no function `.startWith()`; did you mean `startsWith`?",
+        ),
+        ("mn(1, 2) > 1", "mn | no function `mn`; did you mean `min`?"),
+        (
+            "timestamp('x') > 1",
+            "timestamp | no function `timestamp`; there are `min`, `max`, `int`, `double`, `size`",
+        ),
+    ] {
+        assert_eq!(mistake("when", condition), expected, "{condition}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_told_at_its_place() {
+    for (condition, expected) in [
         ("lead.industry > 5", "> | `>` cannot compare string with int"),
         ("lead.vip > false", "> | `>` does not order bools"),
         ("lead.vip == 1", "== | `==` cannot compare bool with int"),
-        ("lead.employees && true", "&& | `&&` needs a bool on each side, not an int"),
-        ("!lead.employees", "! | `!` needs a bool on each side, not an int"),
+        ("lead.employees && true", "&& | `&&` needs bools, not an int"),
+        ("!lead.employees", "! | `!` needs bools, not an int"),
         ("lead.employees", "lead.employees | a condition is a bool, this is an int"),
         (
             "lead.industry in ['a', 1]",
@@ -199,19 +223,11 @@ fn mistakes_stand_where_they_are_made() {
         ("[1] == 1", "[ | a list stands only behind `in`"),
         (
             "[1].exists(x, x == 1)",
-            "exists( | there are no lists to go through: `all`, `exists`, `exists_one`, `map` and `filter` are refused",
-        ),
-        (
-            "lead.industry.matches('a.*')",
-            "matches | `matches` is refused: there are no regular expressions; use `startsWith`, `endsWith`, `contains` or `in`",
-        ),
-        (
-            "lead.industry.startWith('a')",
-            "startWith | no function `.startWith()`; did you mean `startsWith`?",
+            "exists( | `all`, `exists`, `exists_one`, `map` and `filter` are refused: there are no \
+             lists to go through",
         ),
         ("lead.industry.startsWith(1)", "startsWith | `startsWith` needs strings, not an int"),
         ("lead.industry.startsWith()", "startsWith | `startsWith` takes one text in its brackets"),
-        ("mn(1, 2) > 1", "mn | no function `mn`; did you mean `min`?"),
         ("min(1) > 1", "min | `min` takes two numbers or more"),
         ("max(1, 'a') > 1", "max | `max` needs numbers, not a string"),
         ("int('5') > 1", "int | `int` needs numbers, not a string"),
@@ -224,15 +240,19 @@ fn mistakes_stand_where_they_are_made() {
         ("b'a' == 'a'", "b'a' | write text without `b`"),
         ("{'a': 1}.a == 1", "{ | there are no maps and messages"),
         ("lead[0] == 1", "[ | nothing here is read by index"),
-        (
-            "timestamp('x') > 1",
-            "timestamp | no function `timestamp`; there are `min`, `max`, `int`, `double`, `size`",
-        ),
         ("lead.vip = true", "= | `=` is not an operator; `==` compares"),
         ("lead.vip and true", "and | cannot read this expression: `and` is written `&&`"),
     ] {
         assert_eq!(mistake("when", condition), expected, "{condition}");
     }
+}
+
+#[test]
+fn the_deepest_expressions_have_a_result() {
+    assert_eq!(points(&format!("1{}", " + 1".repeat(249))), Ok(250));
+    assert_eq!(points(&format!("{}1{}", "(1 + ".repeat(49), ")".repeat(49))), Ok(50));
+    assert_eq!(holds(&format!("{}lead.vip", "!".repeat(498))), Ok(true));
+    assert_eq!(holds(&format!("true{}", " && lead.vip".repeat(166))), Ok(true));
 }
 
 #[test]

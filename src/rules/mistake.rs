@@ -1,7 +1,7 @@
 //! What is wrong in a rule document, and where.
 //!
 //! A manager mends a document in one go only if it is told everything at once, so mistakes are
-//! collected, never thrown. Each keeps its own source line: it is shown long after the text is gone.
+//! collected, never thrown. Each keeps its own source line, as it is shown when the text is gone.
 
 use std::fmt;
 use std::ops::Range;
@@ -40,7 +40,8 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes of a document, in the order of their places; never empty as an error.
+/// All mistakes of a document, in the order of their places, the first hundred of them; never empty
+/// as an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 

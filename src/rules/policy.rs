@@ -203,9 +203,11 @@ then_what = 1
         let expected = [
             "2:1 [[after]] needs `then`",
             "3:25 no disposition `no_anser`; did you mean `no_answer`?",
-            "3:37 what follows `do_not_call` is fixed: the lead and its number are suppressed at once",
+            "3:37 what follows `do_not_call` is fixed: the lead and its number are suppressed at \
+             once",
             "3:52 what follows `sale` is fixed: the lead is won",
-            "3:60 what follows `callback_any` is fixed: the lead is called at the time that was agreed",
+            "3:60 what follows `callback_any` is fixed: the lead is called at the time that was \
+             agreed",
             "4:19 delays to a part of the day do not exist; write a duration like \"90s\", \"5m\", \
              \"1h30m\", \"1d\" or \"2w\"",
             "5:16 `attempts_max` is a whole number from 1 to 1000",

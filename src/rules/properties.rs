@@ -44,30 +44,24 @@ fn binary(
         .boxed()
 }
 
+/// Expressions without an operator.
+fn leaves() -> Texts {
+    let ints: &'static [&'static str] =
+        &["0", "1", "-3", "7", "9223372036854775807", "lead.attempts", "lead.employees"];
+    let texts: &'static [&'static str] =
+        &["\"\"", "\"a\"", "\"äb\"", "lead.source", "lead.stage", "lead.industry"];
+    Texts {
+        int: one_of(ints),
+        double: one_of(&["0.0", "0.5", "-3.25", "1e6", "lead.score", "lead.revenue"]),
+        flag: one_of(&["true", "false", "lead.vip", "has(lead.stage)", "has(lead.employees)"]),
+        text: one_of(texts),
+    }
+}
+
 /// Expressions with up to `depth` operators above each other.
 fn texts(depth: u32) -> Texts {
     if depth == 0 {
-        return Texts {
-            int: one_of(&[
-                "0",
-                "1",
-                "-3",
-                "7",
-                "9223372036854775807",
-                "lead.attempts",
-                "lead.employees",
-            ]),
-            double: one_of(&["0.0", "0.5", "-3.25", "1e6", "lead.score", "lead.revenue"]),
-            flag: one_of(&["true", "false", "lead.vip", "has(lead.stage)", "has(lead.employees)"]),
-            text: one_of(&[
-                "\"\"",
-                "\"a\"",
-                "\"äb\"",
-                "lead.source",
-                "lead.stage",
-                "lead.industry",
-            ]),
-        };
+        return leaves();
     }
     let Texts { int, double, flag, text } = texts(depth - 1);
     let call = |name: &'static str, one: &BoxedStrategy<String>| {
@@ -406,7 +400,9 @@ proptest! {
         bytes in vec(any::<u8>(), 0..200), letters in ".{0,80}", soup in soup(),
         document in documents(), at in any::<prop::sample::Index>(), cut in 0..8_usize,
     ) {
-        let quoted = |text: &str| format!("queue='q'\n[[value]]\nname='a'\nwhen='''{text}'''\npoints='''{text}'''");
+        let quoted = |text: &str| {
+            format!("queue='q'\n[[value]]\nname='a'\nwhen='''{text}'''\npoints='''{text}'''")
+        };
         let mut letters_of: Vec<char> = document.chars().collect();
         let at = at.index(letters_of.len());
         let end = (at + cut).min(letters_of.len());
