@@ -88,7 +88,10 @@ async fn measure(lead_count: usize) {
         dialer.hand_over_all(rows, "bench").await.expect("a batch");
     }
     let seconds = begun.elapsed().as_secs_f64();
-    println!("{lead_count} handovers in {seconds:.2} s: {:.0} a second", lead_count as f64 / seconds);
+    println!(
+        "{lead_count} handovers in {seconds:.2} s: {:.0} a second",
+        lead_count as f64 / seconds
+    );
     store.close().await;
     drop((dialer, store));
     for _ in 0..3 {
