@@ -25,6 +25,9 @@ const OPEN_SKILL_COUNT: usize = 10;
 const OPEN_HOURS_COUNT: usize = 20;
 const REP_COUNT: usize = 1_000;
 const PULL_COUNT: usize = 200_000;
+/// After how many pulls a node sweeps: some milliseconds' worth at the rate that it can serve.
+const PULLS_PER_SWEEP: usize = 100;
+const SWEEP_LIMIT: usize = 1_000;
 const BATCH: i64 = 10_000;
 const HOUR_MS: i64 = 3_600_000;
 
@@ -55,6 +58,9 @@ fn measure(lead_count: i64) {
 
     let mut times = Times::new();
     for pull in 0..PULL_COUNT {
+        if pull % PULLS_PER_SWEEP == 0 {
+            sweep(&queue, instant_of(pull));
+        }
         pull_and_replace(&queue, &world, pull, &mut times);
     }
     times.print(lead_count);
@@ -158,7 +164,6 @@ impl World {
         }))
     }
 
-    /// The pulls of two days, whatever the size.
     fn ask(&self, pull: usize) -> Ask {
         Ask {
             queue: QUEUE,
@@ -168,9 +173,19 @@ impl World {
             reserve_after: 4,
             passed: Vec::new(),
             count: 1,
-            now: pull as i64 * 48 * HOUR_MS / PULL_COUNT as i64,
+            now: instant_of(pull),
         }
     }
+}
+
+/// The pulls are those of two days, whatever the size.
+fn instant_of(pull: usize) -> i64 {
+    pull as i64 * 48 * HOUR_MS / PULL_COUNT as i64
+}
+
+/// Ranks again what lost value, as a node does between pulls; its slices are not timed.
+fn sweep(queue: &MemoryQueue, now: i64) {
+    while ready(queue.promote(now, SWEEP_LIMIT)) == SWEEP_LIMIT {}
 }
 
 fn apply(queue: &MemoryQueue, updates: Vec<Update>) {

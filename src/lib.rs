@@ -43,6 +43,7 @@
 //! 12. **Everything has a limit**: batches, pages, leases, rule texts, candidates of a pull.
 
 pub mod api;
+pub mod auth;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::connect::Node;
 use super::output::{Output, table};
 use super::words::{Instant, instant_text, read_instant, read_word, word};
+use crate::api::client::Client;
 use crate::api::proto::{
     Campaign, ListCampaignsRequest, ListCampaignsResponse, Route, UpsertCampaignRequest,
 };
@@ -53,7 +53,7 @@ pub(super) struct ListArgs {
 
 pub(super) async fn run(
     command: CampaignCommand,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
@@ -62,7 +62,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let now = SystemClock::start(0).now();
     let campaign = Campaign {
         campaign_id: args.id,
@@ -78,7 +78,7 @@ async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(args: ListArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn list(args: ListArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let mut all = ListCampaignsResponse::default();
     let mut request = ListCampaignsRequest {
         queue_id: args.queue.unwrap_or_default(),

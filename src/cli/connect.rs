@@ -1,31 +1,16 @@
-//! Finds the node and the token, and opens the five services.
+//! Finds the node and the token, and connects.
 //!
 //! A token is a secret, so it never comes from an argument, where every process list shows it: it
 //! comes from the environment or from a file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use clap::Args;
-use tonic::metadata::{Ascii, MetadataValue};
-use tonic::service::Interceptor;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
 
-use crate::api::proto::coverage_service_client::CoverageServiceClient;
-use crate::api::proto::intake_service_client::IntakeServiceClient;
-use crate::api::proto::queue_service_client::QueueServiceClient;
-use crate::api::proto::rep_service_client::RepServiceClient;
-use crate::api::proto::rules_service_client::RulesServiceClient;
+use crate::api::client::{Client, ConnectError, connect};
 use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
 
-/// The largest answer that is taken: one to a batch of rejected rows can be long.
-const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Without pings a connection whose packets are lost hangs for ever.
-const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// The environment variable that carries the token itself.
 const TOKEN_VARIABLE: &str = "NEXTLEAD_TOKEN";
 
@@ -53,21 +38,16 @@ impl ServerArgs {
         }
     }
 
-    /// Reads the token and prepares the connection; it is made with the first call.
-    pub(super) fn open(&self) -> anyhow::Result<Node> {
+    /// Reads the token and connects.
+    pub(super) async fn open(&self) -> anyhow::Result<Client> {
         let url = self.url();
-        let endpoint = Endpoint::from_shared(url.clone())
-            .with_context(|| format!("'{url}' is no URL of a node, such as {SERVER_DEFAULT}"))?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-            .tcp_nodelay(true)
-            .initial_connection_window_size(4 << 20)
-            .initial_stream_window_size(2 << 20);
         let token = self.token(std::env::var(TOKEN_VARIABLE).ok())?;
-        let value = format!("Bearer {token}").parse::<MetadataValue<Ascii>>();
-        let Ok(mut bearer) = value else { bail!("the token has characters that no token has") };
-        bearer.set_sensitive(true);
-        Ok(Node { channel: endpoint.connect_lazy(), bearer: Bearer(bearer) })
+        let connected = connect(&url, &token).await;
+        connected.map_err(|problem| match problem {
+            // What the network said ("tcp connect error") helps nobody who forgot to start a node.
+            ConnectError::Unreachable { .. } => anyhow::anyhow!(unreachable_text(&url)),
+            other => other.into(),
+        })
     }
 
     /// The named file goes before the variable: who names one on the command line means it.
@@ -101,57 +81,9 @@ fn checked(text: &str, place: &str) -> anyhow::Result<String> {
     Ok(token.to_owned())
 }
 
-/// Puts the token on every call.
-#[derive(Clone)]
-pub(super) struct Bearer(MetadataValue<Ascii>);
-
-impl Interceptor for Bearer {
-    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
-        request.metadata_mut().insert("authorization", self.0.clone());
-        Ok(request)
-    }
-}
-
-/// A channel that carries the token.
-pub(super) type Line = InterceptedService<Channel, Bearer>;
-
-/// A node, ready to be called.
-pub(super) struct Node {
-    channel: Channel,
-    bearer: Bearer,
-}
-
-impl Node {
-    /// A node with any token, for tests.
-    #[cfg(test)]
-    pub(super) fn at(url: &str) -> Self {
-        let channel = Endpoint::from_shared(url.to_owned()).expect("a test's URL").connect_lazy();
-        Self { channel, bearer: Bearer(MetadataValue::from_static("Bearer test")) }
-    }
-
-    fn line(&self) -> Line {
-        InterceptedService::new(self.channel.clone(), self.bearer.clone())
-    }
-
-    pub(super) fn reps(&self) -> RepServiceClient<Line> {
-        RepServiceClient::new(self.line()).max_decoding_message_size(ANSWER_BYTES_MAX)
-    }
-
-    pub(super) fn intake(&self) -> IntakeServiceClient<Line> {
-        IntakeServiceClient::new(self.line()).max_decoding_message_size(ANSWER_BYTES_MAX)
-    }
-
-    pub(super) fn rules(&self) -> RulesServiceClient<Line> {
-        RulesServiceClient::new(self.line()).max_decoding_message_size(ANSWER_BYTES_MAX)
-    }
-
-    pub(super) fn queues(&self) -> QueueServiceClient<Line> {
-        QueueServiceClient::new(self.line()).max_decoding_message_size(ANSWER_BYTES_MAX)
-    }
-
-    pub(super) fn coverage(&self) -> CoverageServiceClient<Line> {
-        CoverageServiceClient::new(self.line()).max_decoding_message_size(ANSWER_BYTES_MAX)
-    }
+/// What to say when nobody answers.
+pub(super) fn unreachable_text(url: &str) -> String {
+    format!("cannot reach a node at {url}; is `nextlead serve` running?")
 }
 
 #[cfg(test)]

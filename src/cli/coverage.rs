@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::connect::Node;
 use super::lead::standing_text;
 use super::output::{Output, count, facts, percent, table};
 use super::words::{duration_text, instant_text, millis};
+use crate::api::client::Client;
 use crate::api::proto::{
     AuditLedgerRequest, AuditLedgerResponse, Book, GetCoverageRequest, GetCoverageResponse,
     ListUncontactedRequest, ListUncontactedResponse, Route, UncontactedLead,
@@ -62,7 +62,7 @@ pub(super) struct AuditArgs {}
 
 pub(super) async fn run(
     args: CoverageArgs,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     if let Some(CoverageCommand::Uncontacted(args)) = args.command {
@@ -188,7 +188,7 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
 
 pub(super) async fn uncontacted(
     args: UncontactedArgs,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let limit = args.limit as usize;
@@ -244,7 +244,7 @@ fn uncontacted_row(lead: &UncontactedLead) -> [String; 7] {
     ]
 }
 
-pub(super) async fn audit(_: AuditArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn audit(_: AuditArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let answer = node.coverage().audit_ledger(AuditLedgerRequest {}).await?.into_inner();
     output.answer(&answer, audit_text)?;
     Ok(if answer.imbalance == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

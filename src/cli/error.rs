@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use super::connect::unreachable_text;
 use super::output::printable;
 
 /// The message for standard error; `url` is the node that was called.
@@ -23,7 +24,7 @@ pub(super) fn render(problem: &anyhow::Error, url: &str) -> String {
 
 fn of_status(status: &Status, url: &str) -> String {
     if status.code() == Code::Unavailable && std::error::Error::source(status).is_some() {
-        return format!("cannot reach a node at {url}; is `nextlead serve` running?\n");
+        return format!("{}\n", unreachable_text(url));
     }
     let details = status.get_error_details();
     let reason = details.error_info().map_or(String::new(), |info| format!(" ({})", info.reason));

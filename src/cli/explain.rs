@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::connect::Node;
 use super::lead::{LeadArgs, lead_text, points_text, state_text};
 use super::output::{Output, count, facts, table};
 use super::words::{instant_text, word};
+use crate::api::client::Client;
 use crate::api::proto::{ExplainLeadRequest, ExplainLeadResponse, Obstacle, ObstacleKind, Route};
 
 /// Say why a lead is where it is, what keeps it from being served, and when it next can be
@@ -20,7 +20,11 @@ pub(super) struct ExplainArgs {
     lead: LeadArgs,
 }
 
-pub(super) async fn run(args: ExplainArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    args: ExplainArgs,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
     let request = ExplainLeadRequest { lead: Some(args.lead.into_ref()) };
     let answer = node.queues().explain_lead(request).await?.into_inner();
     output.answer(&answer, explain_text)?;

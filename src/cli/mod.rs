@@ -97,22 +97,24 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let server = cli.server;
     match cli.command {
         Command::Serve(args) => serve::run(args).await,
-        Command::Import(args) => import::run(args, server.open()?, output).await,
-        Command::Next(args) => next::run(args, server.open()?, output).await,
-        Command::Touch(args) => touch::run(args, server.open()?, output).await,
-        Command::Renew(args) => touch::renew(args, server.open()?, output).await,
-        Command::Release(args) => touch::release(args, server.open()?, output).await,
-        Command::Rules(command) => rules::run(command, server.open()?, output).await,
-        Command::Queue(command) => queue::run(command, server.open()?, output).await,
-        Command::Campaign(command) => campaign::run(command, server.open()?, output).await,
-        Command::Rep(command) => rep::run(command, server.open()?, output).await,
-        Command::Peek(args) => queue::peek(args, server.open()?, output).await,
-        Command::Explain(args) => explain::run(args, server.open()?, output).await,
-        Command::Trace(args) => trace::run(args, server.open()?, output).await,
-        Command::Coverage(args) => coverage::run(args, server.open()?, output).await,
-        Command::Uncontacted(args) => coverage::uncontacted(args, server.open()?, output).await,
-        Command::Audit(args) => coverage::audit(args, server.open()?, output).await,
-        Command::Suppress(args) => suppress::run(args, server.open()?, output).await,
+        Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Next(args) => next::run(args, server.open().await?, output).await,
+        Command::Touch(args) => touch::run(args, server.open().await?, output).await,
+        Command::Renew(args) => touch::renew(args, server.open().await?, output).await,
+        Command::Release(args) => touch::release(args, server.open().await?, output).await,
+        Command::Rules(command) => rules::run(command, server.open().await?, output).await,
+        Command::Queue(command) => queue::run(command, server.open().await?, output).await,
+        Command::Campaign(command) => campaign::run(command, server.open().await?, output).await,
+        Command::Rep(command) => rep::run(command, server.open().await?, output).await,
+        Command::Peek(args) => queue::peek(args, server.open().await?, output).await,
+        Command::Explain(args) => explain::run(args, server.open().await?, output).await,
+        Command::Trace(args) => trace::run(args, server.open().await?, output).await,
+        Command::Coverage(args) => coverage::run(args, server.open().await?, output).await,
+        Command::Uncontacted(args) => {
+            coverage::uncontacted(args, server.open().await?, output).await
+        }
+        Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
+        Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
     }
 }
 

@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::connect::Node;
 use super::lead::{lead_text, points_text, state_text};
 use super::output::{Output, count, facts, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
+use crate::api::client::Client;
 use crate::api::proto::next_lead_response::Answer;
 use crate::api::proto::{
     Channel, Direction, Disposition, NextLeadRequest, NothingToServe, ServeOrder, ServedLead, Touch,
@@ -31,7 +31,7 @@ pub(super) struct NextArgs {
     request_id: Option<String>,
 }
 
-pub(super) async fn run(args: NextArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: NextArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let rep = args.rep.clone();
     let request = NextLeadRequest {
         rep_id: args.rep,

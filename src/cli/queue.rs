@@ -4,9 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::connect::Node;
 use super::output::{Output, count, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
+use crate::api::client::Client;
 use crate::api::proto::{
     ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue, QueuePlace,
     Tier, UpsertQueueRequest,
@@ -58,7 +58,7 @@ pub(super) struct PeekArgs {
 
 pub(super) async fn run(
     command: QueueCommand,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
@@ -67,7 +67,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let queue = Queue {
         queue_id: args.id,
         time_zone: args.zone,
@@ -83,7 +83,7 @@ async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn list(node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let mut all = ListQueuesResponse::default();
     let mut request = ListQueuesRequest { page_size: PAGE_SIZE, page_token: String::new() };
     loop {
@@ -118,7 +118,7 @@ fn queues_text(queues: &[Queue]) -> String {
     table(["queue", "zone", "hours", "lease", "in all", "grace", "rules"], &[], rows)
 }
 
-pub(super) async fn peek(args: PeekArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn peek(args: PeekArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let request = PeekQueueRequest { queue_id: args.queue, place_count: args.limit };
     let answer = node.queues().peek_queue(request).await?.into_inner();
     output.answer(&answer, peek_text)?;

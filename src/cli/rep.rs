@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use super::connect::Node;
 use super::output::{Output, table};
+use crate::api::client::Client;
 use crate::api::proto::{ListRepsRequest, ListRepsResponse, Rep, UpsertRepRequest};
 
 const PAGE_SIZE: i32 = 1_000;
@@ -44,7 +44,7 @@ pub(super) struct ListArgs {
 
 pub(super) async fn run(
     command: RepCommand,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
@@ -53,7 +53,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let rep = Rep {
         rep_id: args.id,
         queue_id: args.queue,
@@ -66,7 +66,7 @@ async fn set(args: SetArgs, node: Node, output: Output) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-async fn list(args: ListArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn list(args: ListArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let mut all = ListRepsResponse::default();
     let mut request = ListRepsRequest {
         queue_id: args.queue.unwrap_or_default(),

@@ -7,9 +7,9 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
-use super::connect::Node;
 use super::output::{Output, printable, table};
 use super::words::{instant_text, proto_duration_text, word};
+use crate::api::client::Client;
 use crate::api::proto::{
     CheckRulesRequest, CheckRulesResponse, ListRuleVersionsRequest, ListRuleVersionsResponse,
     PublishRulesRequest, RuleMistake, RuleVersion, RuleVersionState,
@@ -65,7 +65,7 @@ pub(super) struct VersionsArgs {
 
 pub(super) async fn run(
     command: RulesCommand,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
@@ -84,7 +84,7 @@ fn read(file: &Path) -> anyhow::Result<String> {
     text.with_context(|| format!("cannot read {}", file.display()))
 }
 
-async fn check(args: CheckArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn check(args: CheckArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let name = args.file.display().to_string();
     let request = CheckRulesRequest { text: read(&args.file)? };
     let answer = node.rules().check_rules(request).await?.into_inner();
@@ -133,7 +133,7 @@ fn mistake_text(name: &str, mistake: &RuleMistake) -> String {
     )
 }
 
-async fn publish(args: PublishArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn publish(args: PublishArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let text = read(&args.file)?;
     let queue_id = match args.queue {
         Some(queue) => queue,
@@ -161,7 +161,7 @@ fn named_queue(text: &str) -> Option<String> {
     Some(document.get("queue")?.as_str()?.to_owned())
 }
 
-async fn versions(args: VersionsArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+async fn versions(args: VersionsArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let wanted = args.text;
     let mut all = ListRuleVersionsResponse::default();
     let mut request = ListRuleVersionsRequest {

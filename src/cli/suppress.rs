@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 
-use super::connect::Node;
 use super::output::{Output, count};
+use crate::api::client::Client;
 use crate::api::proto::SuppressContactRequest;
 use crate::api::proto::suppress_contact_request::Contact;
 
@@ -28,7 +28,7 @@ pub(super) struct SuppressArgs {
 
 pub(super) async fn run(
     args: SuppressArgs,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let contact = args.number.map(Contact::Number).or(args.email.map(Contact::Email));

@@ -7,7 +7,6 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tonic::Code;
 
-use super::connect::Node;
 use super::lead::standing_text;
 use super::next::{nothing_text, served_text};
 use super::output::{Output, count};
@@ -15,6 +14,7 @@ use super::words::{
     Instant, duration_of, proto_duration_text, read_duration_ms, read_instant, read_word,
     timestamp_of,
 };
+use crate::api::client::Client;
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::record_touch_response::Next;
 use crate::api::proto::{
@@ -109,7 +109,7 @@ pub(super) struct ReleaseArgs {
     reason: ReleaseReason,
 }
 
-pub(super) async fn run(args: TouchArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: TouchArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let rep = args.rep.clone();
     let request = request_of(args, SystemClock::start(0).now())?;
     let touch_id = request.touch_id.clone();
@@ -234,7 +234,11 @@ fn touch_text(rep: &str, touch_id: &str, answer: &RecordTouchResponse) -> String
     text
 }
 
-pub(super) async fn renew(args: RenewArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn renew(
+    args: RenewArgs,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
     let request = RenewLeaseRequest {
         rep_id: args.lease.rep,
         lead: named(args.lease.lead),
@@ -253,7 +257,7 @@ pub(super) async fn renew(args: RenewArgs, node: Node, output: Output) -> anyhow
 
 pub(super) async fn release(
     args: ReleaseArgs,
-    node: Node,
+    node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let lead = args.lease.lead.clone();

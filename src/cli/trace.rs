@@ -4,10 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::connect::Node;
 use super::lead::{LeadArgs, standing_text};
 use super::output::{Output, table};
 use super::words::{instant_text, word};
+use crate::api::client::Client;
 use crate::api::proto::{LeadEvent, LeadEventKind, TraceLeadRequest, TraceLeadResponse};
 
 const PAGE_SIZE: i32 = 1_000;
@@ -22,7 +22,7 @@ pub(super) struct TraceArgs {
     lead: LeadArgs,
 }
 
-pub(super) async fn run(args: TraceArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: TraceArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
     let mut all = TraceLeadResponse::default();
     let mut request = TraceLeadRequest {
         lead: Some(args.lead.into_ref()),

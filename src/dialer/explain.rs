@@ -19,7 +19,12 @@ impl Dialer {
             let snapshot = dialer.queue_index().peek(queue.key, now, limit).await?;
             let mut places = Vec::with_capacity(snapshot.places.len());
             for place in snapshot.places {
-                places.push((place, dialer.parts.store.lead(place.lead).await?));
+                let record = dialer.parts.store.lead(place.lead).await?;
+                let found = record.and_then(|record| {
+                    let campaign = dialer.roster().campaign_by_key(record.state.campaign)?;
+                    Some((record, campaign.campaign.id.clone()))
+                });
+                places.push((place, found));
             }
             Ok(Peek {
                 taken_at: snapshot.taken_at,

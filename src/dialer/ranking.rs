@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
 use crate::rules::RuleSet;
-use crate::store::NewRules;
+use crate::store::{LeadRecord, NewRules};
 
 use super::rulebook::Versioned;
 use super::{CheckedRules, Dialer, DialerError, PublishRules, RuleVersionView};
@@ -50,18 +50,21 @@ impl Dialer {
     }
 
     /// Reads every open lead of a queue into the index in use, or into the one on its way while
-    /// `staged` is still the version that is. Returns how many there were.
+    /// `staged` is still the run that is. Returns how many there were.
+    ///
+    /// A page is read while the one before it is ranked: a node that starts has both cores to itself.
     async fn fill(
         &self,
         queue: QueueKey,
         staged: Option<&Versioned>,
     ) -> Result<usize, DialerError> {
         let follower = &self.parts.follower;
-        let (mut after, mut lead_count) = (LeadId(0), 0);
+        let mut lead_count = 0;
+        let mut coming_page = self.read_page(queue, LeadId(0));
         loop {
-            let records = self.parts.store.open_leads(queue, after, PAGE_SIZE).await?;
+            let records = coming_page.await?;
             let Some(last) = records.last() else { return Ok(lead_count) };
-            after = last.lead.id;
+            coming_page = self.read_page(queue, last.lead.id);
             lead_count += records.len();
             let now = self.now();
             match staged {
@@ -70,13 +73,32 @@ impl Dialer {
                     let update = |record| follower.update_for(record, &rules, now);
                     follower.queue.apply(records.iter().map(update).collect()).await?;
                 }
-                Some(coming) => {
-                    if !follower.rulebook.is_staged(queue, coming) {
+                Some(run) => {
+                    if !follower.rulebook.is_staged(queue, run) {
                         return Ok(lead_count);
                     }
-                    let update = |record| follower.update_for(record, &coming.rules, now);
+                    let update = |record| follower.update_for(record, &run.rules, now);
                     follower.queue.apply_staged(records.iter().map(update).collect()).await?;
                 }
+            }
+        }
+    }
+
+    /// Begins to read a page of open leads; it is there when the answer is awaited.
+    fn read_page(
+        &self,
+        queue: QueueKey,
+        after: LeadId,
+    ) -> impl Future<Output = Result<Vec<LeadRecord>, DialerError>> + Send + use<> {
+        let dialer = self.clone();
+        let read = Self::in_back_room(async move {
+            dialer.parts.store.open_leads(queue, after, PAGE_SIZE).await
+        });
+        let reading = tokio::spawn(read);
+        async move {
+            match reading.await {
+                Ok(page) => Ok(page?),
+                Err(failure) => std::panic::resume_unwind(failure.into_panic()),
             }
         }
     }

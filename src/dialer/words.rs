@@ -267,8 +267,8 @@ pub struct Peek {
     pub taken_at: i64,
     /// How many are ready.
     pub ready_count: usize,
-    /// The first of them, with the lead if it still stands there.
-    pub places: Vec<(Place, Option<LeadRecord>)>,
+    /// The first of them, with the lead and its campaign if it still stands there.
+    pub places: Vec<(Place, Option<(LeadRecord, CampaignId)>)>,
     /// What a point is, in milliseconds of waiting.
     pub point_is_ms: i64,
 }

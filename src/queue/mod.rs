@@ -192,8 +192,9 @@ pub enum QueueError {
 
 /// The index of each queue.
 ///
-/// Bounded work: no call but [`LeadQueue::peek`] and [`LeadQueue::swap`] does work in proportion to
-/// the number of leads.
+/// Bounded work: no call but [`LeadQueue::peek`], [`LeadQueue::place_of`] and [`LeadQueue::swap`] does
+/// work in proportion to the number of leads; [`LeadQueue::counts`] goes through the leads that share
+/// a coarser lane.
 #[async_trait]
 pub trait LeadQueue: Send + Sync {
     /// Takes in changes, in the order of their commits.

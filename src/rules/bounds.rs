@@ -28,8 +28,8 @@ pub(super) fn spread(values: &[ValueRule], points_max: i64) -> Option<i64> {
             return None;
         }
         let limit = points_max as f64;
-        total.low += bounds.low.max(-limit);
-        total.high += bounds.high.min(limit);
+        total.low += bounds.low.clamp(-limit, limit);
+        total.high += bounds.high.clamp(-limit, limit);
     }
     let limit = points_max as f64;
     let (low, high) = (total.low.clamp(-limit, limit), total.high.clamp(-limit, limit));
@@ -168,4 +168,45 @@ fn extremes(extreme: Extreme, parts: impl Iterator<Item = Interval>) -> Interval
             high: pick(one.high, other.high),
         })
         .unwrap_or(ALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rules::RuleSet;
+
+    fn spread(formula: &str) -> Option<i64> {
+        let head =
+            "queue = 'q'\npoint_is = '1s'\n[fields]\nemployees = 'int'\nrevenue = 'double'\n";
+        let document = format!("{head}[[value]]\nname = 'v'\npoints = '{formula}'\n");
+        let rules = RuleSet::compile(&document).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        rules.largest_head_start_ms().map(|head_start_ms| head_start_ms / 1_000)
+    }
+
+    #[test]
+    fn a_formula_has_a_bound_where_its_text_gives_one() {
+        const COUNT: &str = "min(lead.attempts, 7)";
+        const SIGNED: &str = "max(-3, min(lead.employees, 5))";
+        for (formula, expected) in [
+            ("lead.attempts".to_owned(), None),
+            ("min(lead.employees, 300)".to_owned(), None),
+            (COUNT.to_owned(), Some(7)),
+            (SIGNED.to_owned(), Some(8)),
+            (format!("{COUNT} + {SIGNED}"), Some(15)),
+            (format!("{COUNT} - {SIGNED}"), Some(15)),
+            (format!("10 - {COUNT}"), Some(10)),
+            (format!("{SIGNED} * {SIGNED}"), Some(40)),
+            (format!("-{SIGNED} * 2"), Some(16)),
+            (format!("{SIGNED} / 2"), Some(3)),
+            (format!("{SIGNED} / lead.employees"), Some(10)),
+            ("7.0 / max(lead.revenue, 2.0)".to_owned(), Some(4)),
+            ("7.0 / lead.revenue".to_owned(), None),
+            ("lead.employees % 10".to_owned(), Some(20)),
+            ("lead.attempts % 10".to_owned(), Some(10)),
+            (format!("lead.attempts > 1 ? {COUNT} : -9"), Some(16)),
+            ("int(min(max(lead.revenue, 0.0), 2.9))".to_owned(), Some(2)),
+            ("max(0.0, min(lead.revenue * 2, 2.5))".to_owned(), Some(2)),
+        ] {
+            assert_eq!(spread(&formula), expected, "{formula}");
+        }
+    }
 }

@@ -36,12 +36,7 @@ pub(super) fn method(
         (text, sought) => {
             let wrong = if text.kind() == Type::Text { sought.kind() } else { text.kind() };
             let name = &call.func_name;
-            wrong_call(
-                compiler,
-                part,
-                call,
-                format!("`{name}` needs strings, not a {}", wrong.name()),
-            )
+            wrong_call(compiler, part, call, format!("`{name}` needs strings, not {}", wrong.one()))
         }
     }
 }
@@ -77,9 +72,7 @@ pub(super) fn function(
 fn size(compiler: &mut Compiler<'_, '_>, part: &IdedExpr, text: &IdedExpr) -> Option<Typed> {
     match compiler.typed(text)? {
         Typed::Text(text) => Some(Typed::Int(Int::Size(Box::new(text)))),
-        other => {
-            compiler.wrong(part, format!("`size` needs a string, not a {}", other.kind().name()))
-        }
+        other => compiler.wrong(part, format!("`size` needs a string, not {}", other.kind().one())),
     }
 }
 
@@ -146,7 +139,7 @@ fn number_needed<T>(
     call: &CallExpr,
     found: Type,
 ) -> Option<T> {
-    let problem = format!("`{}` needs numbers, not a {}", call.func_name, found.name());
+    let problem = format!("`{}` needs numbers, not {}", call.func_name, found.one());
     wrong_call(compiler, part, call, problem)
 }
 

@@ -15,6 +15,7 @@ use super::expression::Expression;
 use super::field::{Column, Schema, Type};
 use super::mistake::{Report, hint};
 use super::program::{Arithmetic, Comparison, Double, Flag, Int, Text};
+use crate::domain::Disposition;
 
 /// A program of any type.
 #[derive(Debug)]
@@ -86,8 +87,8 @@ pub(super) fn condition(
     match compiler.typed(&expression.root)? {
         Typed::Flag(flag) => Some(flag),
         other => {
-            let kind = other.kind().name();
-            compiler.wrong(&expression.root, format!("a condition is a bool, this is a {kind}"))
+            let kind = other.kind().one();
+            compiler.wrong(&expression.root, format!("a condition is a bool, this is {kind}"))
         }
     }
 }
@@ -102,8 +103,8 @@ pub(super) fn formula(
     match compiler.typed(&expression.root)? {
         number @ (Typed::Int(_) | Typed::Double(_)) => Some(number),
         other => {
-            let kind = other.kind().name();
-            compiler.wrong(&expression.root, format!("points are a number, this is a {kind}"))
+            let kind = other.kind().one();
+            compiler.wrong(&expression.root, format!("points are a number, this is {kind}"))
         }
     }
 }
@@ -122,9 +123,11 @@ impl Compiler<'_, '_> {
             Expr::Ident(name) => self.name(part, name),
             Expr::Select(select) => self.select(part, select),
             Expr::Call(call) => self.operation(part, call),
-            Expr::Comprehension(_) => {
-                self.wrong(part, "there are no lists to go through: `all`, `exists`, `exists_one`, `map` and `filter` are refused")
-            }
+            Expr::Comprehension(_) => self.wrong(
+                part,
+                "`all`, `exists`, `exists_one`, `map` and `filter` are refused: there are no \
+                     lists to go through",
+            ),
             Expr::List(_) => self.wrong(part, "a list stands only behind `in`"),
             Expr::Map(_) | Expr::Struct(_) => self.wrong(part, "there are no maps and messages"),
             Expr::Unspecified => self.wrong(part, "cannot read this expression"),
@@ -172,11 +175,14 @@ impl Compiler<'_, '_> {
     fn field(&mut self, part: &IdedExpr, select: &SelectExpr) -> Option<(Column, Option<Type>)> {
         match &select.operand.expr {
             Expr::Ident(name) if name == "lead" => {}
-            Expr::Ident(_) => return self.name_of_lead(&select.operand),
+            Expr::Ident(name) => {
+                self.name(&select.operand, name);
+                return None;
+            }
             _ => {
-                let known = self.typed(&select.operand).map(|typed| typed.kind().name());
+                let known = self.typed(&select.operand).map(|typed| typed.kind().one());
                 return known.and_then(|kind| {
-                    self.wrong(part, format!("a {kind} has no field `{}`", select.field))
+                    self.wrong(part, format!("{kind} has no field `{}`", select.field))
                 });
             }
         }
@@ -188,10 +194,6 @@ impl Compiler<'_, '_> {
             self.expression.wrong_field(part, &select.field, problem, self.report);
         }
         field
-    }
-
-    fn name_of_lead<T>(&mut self, operand: &IdedExpr) -> Option<T> {
-        self.wrong(operand, "fields are written `lead.field`")
     }
 
     fn operation(&mut self, part: &IdedExpr, call: &CallExpr) -> Option<Typed> {
@@ -214,7 +216,7 @@ impl Compiler<'_, '_> {
                 Typed::Int(int) => Some(Typed::Int(Int::Negate(Box::new(int)))),
                 Typed::Double(double) => Some(Typed::Double(Double::Negate(Box::new(double)))),
                 other => {
-                    self.wrong(part, format!("`-` needs a number, not a {}", other.kind().name()))
+                    self.wrong(part, format!("`-` needs a number, not {}", other.kind().one()))
                 }
             },
             (CONDITIONAL, [condition, yes, no]) => self.conditional(part, condition, yes, no),
@@ -238,8 +240,8 @@ impl Compiler<'_, '_> {
         match self.typed(operand)? {
             Typed::Flag(flag) => Some(flag),
             other => {
-                let kind = other.kind().name();
-                self.wrong(part, format!("`{sign}` needs a bool on each side, not a {kind}"))
+                let kind = other.kind().one();
+                self.wrong(part, format!("`{sign}` needs bools, not {kind}"))
             }
         }
     }
@@ -283,7 +285,10 @@ impl Compiler<'_, '_> {
             return Some(Typed::Flag(if is_null { Flag::Not(Box::new(has)) } else { has }));
         }
         let (left, right) = (self.typed(left), self.typed(right));
-        let flag = match unify(left?, right?) {
+        let (left, right) = (left?, right?);
+        self.check_disposition(part, &left, &right);
+        self.check_disposition(part, &right, &left);
+        let flag = match unify(left, right) {
             Ok(Pair::Ints(left, right)) => Flag::Ints(comparison, Box::new((left, right))),
             Ok(Pair::Doubles(left, right)) => Flag::Doubles(comparison, Box::new((left, right))),
             Ok(Pair::Texts(left, right)) => Flag::Texts(comparison, Box::new((left, right))),
@@ -354,13 +359,30 @@ impl Compiler<'_, '_> {
             }
         }
         let item_typed = item_typed?;
-        let kind = item_typed.kind().name();
+        for literal in &literals {
+            self.check_disposition(part, &item_typed, literal);
+        }
+        let kind = item_typed.kind().one();
         match call::membership(item_typed, literals) {
             Some(flag) => Some(Typed::Flag(flag)),
             None => self.wrong(
                 part,
-                format!("`in` needs a list of the same type as its left side, a {kind}"),
+                format!("`in` needs a list of the same type as its left side, {kind}"),
             ),
+        }
+    }
+}
+
+impl Compiler<'_, '_> {
+    /// Reports a text beside `lead.last_disposition` that no disposition has as its code: such a
+    /// condition would be valid and never hold.
+    fn check_disposition(&mut self, part: &IdedExpr, field: &Typed, literal: &Typed) {
+        if let Typed::Text(Text::Field(Column::LastDisposition)) = field
+            && let Typed::Text(Text::Literal(code)) = literal
+            && Disposition::from_code(code).is_none()
+        {
+            let hint = hint(code, Disposition::ALL.iter().map(|one| one.code()));
+            self.wrong::<()>(part, format!("no disposition `{code}`{hint}"));
         }
     }
 }

@@ -257,3 +257,174 @@ fn with_warnings(mut rules: RuleSet) -> RuleSet {
     rules.warnings = warnings;
     rules
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{AfterRoute, Disposition};
+
+    fn problems(document: &str) -> Vec<String> {
+        let Err(Mistakes(mistakes)) = read(document) else { return Vec::new() };
+        let shown = mistakes.iter();
+        shown
+            .map(|one| format!("{}:{}+{} {}", one.line, one.column, one.length, one.message))
+            .collect()
+    }
+
+    #[test]
+    fn the_document_of_the_readme_compiles() {
+        let rules = read(EXAMPLE).unwrap();
+        assert_eq!(rules.queue(), "inside-sales");
+        assert_eq!(rules.point_is_ms(), 60_000);
+        assert_eq!(
+            *rules.first_touch(),
+            FirstTouch {
+                within_ms: 4 * 3_600_000,
+                reserve_after: 4,
+                clock: PromiseClock::OpenHours
+            }
+        );
+        let after = &rules.policy().after[0];
+        assert_eq!(
+            after.dispositions,
+            [Disposition::NoAnswer, Disposition::Busy, Disposition::Voicemail]
+        );
+        assert_eq!(after.retry_in_ms, [3_600_000, 14_400_000, 86_400_000]);
+        assert_eq!(after.attempts_max, Some(8));
+        assert_eq!(after.then, AfterRoute::Nurture(Some(90 * 86_400_000)));
+    }
+
+    const EXAMPLE: &str = r#"
+queue    = "inside-sales"
+point_is = "1m"
+
+[first_touch]
+within        = "4h"
+reserve_after = 4
+
+[fields]
+employees = "int"
+industry  = "string"
+
+[[value]]
+name   = "asked for a demo"
+when   = 'lead.source == "demo-request"'
+points = 1440
+
+[[value]]
+name   = "company size"
+points = 'min(lead.employees / 10, 300)'
+
+[[value]]
+name          = "fresh web lead"
+when          = 'lead.channel == "web"'
+for_the_first = "5m"
+points        = 10000
+
+[[after]]
+dispositions = ["no_answer", "busy", "voicemail"]
+retry_in     = ["1h", "4h", "1d"]
+attempts_max = 8
+then         = { nurture = "90d" }
+"#;
+
+    #[test]
+    fn defaults_stand_in_for_what_is_not_written() {
+        let rules = read("queue = 'q'").unwrap();
+        assert_eq!(rules.point_is_ms(), 60_000);
+        assert_eq!(*rules.first_touch(), FirstTouch::default());
+        assert_eq!((rules.values.len(), rules.policy().after.len()), (0, 0));
+        assert_eq!(rules.largest_head_start_ms(), Some(0));
+        assert_eq!(rules.warnings(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once_each_at_its_place() {
+        let document = r#"queu = "q"
+point_is = "0s"
+[first_touch]
+within = 4
+reserve_after = 0
+clock = "wal"
+[fields]
+stage = "string"
+employees = "integer"
+2nd = "int"
+[[value]]
+when = 'lead.emploees > 5 && lead.source > 3'
+points = 1.5
+[[value]]
+name = "b"
+points = 'lead.source'
+for_the_first = "5m"
+[[value]]
+name = "b"
+points = 0
+for_the_first = "5m"
+"#;
+        let expected = [
+            "1:1+4 a document has no `queu`; did you mean `queue`?",
+            "1:1+1 a document needs `queue`",
+            "2:12+4 a duration must be longer than nothing",
+            "4:10+1 expected text in quotes, found a whole number",
+            "5:17+1 `reserve_after` is a whole number from 1 to 1000",
+            "6:9+5 `clock` is \"open_hours\" or \"wall\"; did you mean `wall`?",
+            "8:1+5 `stage` is a built-in field; choose another name",
+            "9:13+9 a field is `int`, `double`, `bool`, `string`",
+            "10:1+3 a field's name is made of letters a to z, digits and `_`, does not begin with \
+             a digit and has at most 128",
+            "11:1+9 a value needs `name`",
+            "12:14+8 no field `emploees`; did you mean `employees`?",
+            "12:42+1 `>` cannot compare string with int",
+            "13:10+3 expected a whole number, or a formula in quotes, found a number with a \
+             fraction",
+            "16:11+11 points are a number, this is a string",
+            "19:8+3 another value has this name, in line 15",
+            "20:10+1 points for a limited time must be positive: when it ends, a lead only loses",
+        ];
+        assert_eq!(problems(document), expected);
+    }
+
+    #[test]
+    fn a_text_that_is_no_toml_is_told_so() {
+        assert_eq!(problems("queue = 'q"), ["1:11+1 invalid literal string, expected `'`"]);
+        assert!(problems(&" ".repeat(DOCUMENT_LENGTH_MAX + 1))[0].contains("at most 65536 bytes"));
+    }
+
+    #[test]
+    fn a_document_as_deep_as_it_is_long_is_refused() {
+        for (open, close) in [("[", "]"), ("{a=", "}")] {
+            let deep = format!("queue = {}1{}", open.repeat(15_000), close.repeat(15_000));
+            assert!(!problems(&deep).is_empty());
+            assert!(!problems(&format!("queue = {}", open.repeat(15_000))).is_empty());
+        }
+    }
+
+    #[test]
+    fn there_are_at_most_two_hundred_values() {
+        let values = |count| {
+            let one = |nth| format!("[[value]]\nname='{nth}'\npoints=1\n");
+            (0..count).map(one).fold("queue='q'\n".to_owned(), |all, one| all + &one)
+        };
+        assert_eq!(problems(&values(200)), Vec::<String>::new());
+        assert_eq!(problems(&values(201)), ["602:1+9 a document has at most 200 values"]);
+    }
+
+    #[test]
+    fn a_head_start_beyond_the_promise_is_warned_of() {
+        let value = |points: &str| {
+            let promise = "queue='q'\n[first_touch]\nwithin='1h'\n";
+            read(&format!(
+                "{promise}[[value]]\nname='a'\nwhen='lead.attempts > 1'\npoints={points}"
+            ))
+        };
+        assert_eq!(value("60").unwrap().warnings().len(), 0);
+        assert!(value("61").unwrap().warnings()[0].contains("the largest head start is 1h1m"));
+        assert!(value("-61").unwrap().warnings()[0].contains("the largest head start is 1h1m"));
+        let unbounded = value("'lead.engagements * 5'").unwrap();
+        assert!(unbounded.warnings()[0].contains("`a` have no bound"));
+        assert_eq!(unbounded.largest_head_start_ms(), None);
+        let bounded = value("'max(0, min(lead.engagements * 5, 50))'").unwrap();
+        assert_eq!(bounded.largest_head_start_ms(), Some(50 * 60_000));
+    }
+}

@@ -9,7 +9,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cel::IdedExpr;
-use cel::common::ast::SourceInfo;
+use cel::common::ast::{Expr, SourceInfo};
 use cel::parser::ParseError;
 use cel::parser::pratt_parser::{Lexer, PrattParser, TokenKind};
 
@@ -52,9 +52,9 @@ impl<'t> Expression<'t> {
         }
     }
 
-    /// Reports a mistake at the token of a part.
+    /// Reports a mistake at a part: at its operator, or at the whole of a field or a name.
     pub(super) fn wrong(&self, part: &IdedExpr, problem: String, report: &mut Report<'_>) {
-        self.wrong_at(self.token(part), problem, report);
+        self.wrong_at(self.shown(part), problem, report);
     }
 
     /// Reports a mistake at the name of a field: behind the first dot from the token of a part.
@@ -65,12 +65,7 @@ impl<'t> Expression<'t> {
         problem: String,
         report: &mut Report<'_>,
     ) {
-        let token = self.token(part);
-        let dot = self.quoted.text.get(token.start..).and_then(|text| text.find('.'));
-        let behind = token.start + dot.unwrap_or(0);
-        let start = self.quoted.text.get(behind..).and_then(|text| text.find(name));
-        let range = start.map_or(token, |start| behind + start..behind + start + name.len());
-        self.wrong_at(range, problem, report);
+        self.wrong_at(self.field(part, name), problem, report);
     }
 
     /// Reports a mistake at the name of a call: at the token of a part, or before it.
@@ -89,6 +84,31 @@ impl<'t> Expression<'t> {
 
     fn wrong_at(&self, range: Range<usize>, problem: String, report: &mut Report<'_>) {
         report.add(self.quoted.place(range, report.document()), problem);
+    }
+
+    fn shown(&self, part: &IdedExpr) -> Range<usize> {
+        let token = self.token(part);
+        if let Expr::Select(select) = &part.expr
+            && !select.test
+        {
+            return self.shown(&select.operand).start..self.field(part, &select.field).end;
+        }
+        if self.quoted.text.get(token.clone()) == Some("(") {
+            // The call of a function behind a dot: its name is more telling than its bracket.
+            let before = &self.quoted.text[..token.start];
+            let name =
+                before.trim_end_matches(|one: char| one.is_ascii_alphanumeric() || one == '_');
+            return name.len()..token.end;
+        }
+        token
+    }
+
+    fn field(&self, part: &IdedExpr, name: &str) -> Range<usize> {
+        let token = self.token(part);
+        let dot = self.quoted.text.get(token.start..).and_then(|text| text.find('.'));
+        let behind = token.start + dot.unwrap_or(0);
+        let start = self.quoted.text.get(behind..).and_then(|text| text.find(name));
+        start.map_or(token, |start| behind + start..behind + start + name.len())
     }
 
     fn token(&self, part: &IdedExpr) -> Range<usize> {
@@ -132,7 +152,8 @@ fn check_size(text: &str) -> Result<(), (Range<usize>, String)> {
         }
         if part_count > EXPRESSION_PART_COUNT_MAX {
             let problem = format!(
-                "an expression has at most {EXPRESSION_PART_COUNT_MAX} names, literals and operators"
+                "an expression has at most {EXPRESSION_PART_COUNT_MAX} names, literals and \
+                 operators"
             );
             return Err((token.start..token.end, problem));
         }
@@ -160,11 +181,17 @@ fn explained(text: &str, error: &ParseError) -> (Range<usize>, String) {
     if rest.starts_with('=') && !rest.starts_with("==") {
         return (start..start + 1, "`=` is not an operator; `==` compares".to_owned());
     }
-    let length = rest.chars().next().map_or(0, char::len_utf8);
+    let is_word = |one: char| one == '_' || one.is_alphanumeric();
+    let word = rest.len() - rest.trim_start_matches(is_word).len();
+    let length = word.max(rest.chars().next().map_or(0, char::len_utf8));
+    let wrong = &rest[..length];
     let message = error.msg.strip_prefix("Syntax error: ").unwrap_or(&error.msg);
-    let message = match message {
-        "mismatched input '<EOF>' expecting expression" => "something is missing at the end",
-        other => other,
+    let message = match (wrong, message) {
+        ("", _) => "something is missing at the end".to_owned(),
+        ("and" | "AND", _) => "`and` is written `&&`".to_owned(),
+        ("or" | "OR", _) => "`or` is written `||`".to_owned(),
+        _ if message.ends_with("expecting <EOF>") => format!("`{wrong}` does not fit here"),
+        (_, other) => other.to_owned(),
     };
     (start..start + length, format!("cannot read this expression: {message}"))
 }
@@ -210,12 +237,12 @@ mod tests {
             assert!(start < end && end as usize <= text.len(), "{part:?}");
             seen += 1;
             match &part.expr {
-                cel::common::ast::Expr::Call(call) => {
+                Expr::Call(call) => {
                     left.extend(call.target.as_deref());
                     left.extend(&call.args);
                 }
-                cel::common::ast::Expr::Select(select) => left.push(&select.operand),
-                cel::common::ast::Expr::List(list) => left.extend(&list.elements),
+                Expr::Select(select) => left.push(&select.operand),
+                Expr::List(list) => left.extend(&list.elements),
                 _ => {}
             }
         }

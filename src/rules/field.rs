@@ -26,6 +26,11 @@ impl Type {
     pub(super) fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
+
+    /// The name with its article.
+    pub(super) fn one(self) -> &'static str {
+        ["an int", "a double", "a bool", "a string"][self as usize]
+    }
 }
 
 /// Where a value of a lead is found.
@@ -232,6 +237,53 @@ impl<'a> Row<'a> {
             Column::LastDisposition => subject.last_disposition.map(|one| one.code()),
             Column::Owner => subject.owner,
             Column::Score | Column::Attempts | Column::Engagements | Column::Declared(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Facts;
+
+    #[test]
+    fn a_number_is_read_as_declared_if_nothing_is_lost() {
+        let mut schema = Schema::default();
+        schema.declare("number", Some(Type::Int));
+        let column = Column::Declared(0);
+        let read = |value: Value| {
+            let attributes = [("number".to_owned(), value)].into();
+            let facts = Facts { attributes, ..Facts::default() };
+            let subject = Subject {
+                facts: &facts,
+                source_system: "crm",
+                campaign: "fair",
+                attempts: 0,
+                last_disposition: None,
+                handed_over_at: 0,
+                owner: None,
+            };
+            let row = Row { subject: &subject, schema: &schema };
+            (row.int(column), row.double(column))
+        };
+        let wrong = Fault::WrongType(column);
+        assert_eq!(read(Value::Int(16_777_217)), (Ok(16_777_217), Ok(16_777_217.0)));
+        assert_eq!(read(Value::Double(5.0)), (Ok(5), Ok(5.0)));
+        assert_eq!(read(Value::Double(5.5)), (Err(wrong), Ok(5.5)));
+        assert_eq!(read(Value::Double(1e17)), (Err(wrong), Ok(1e17)));
+        assert_eq!(read(Value::Double(f64::NAN)), (Err(wrong), Err(wrong)));
+        assert_eq!(read(Value::Bool(true)), (Err(wrong), Err(wrong)));
+    }
+
+    #[test]
+    fn every_column_has_the_name_that_finds_it() {
+        let mut schema = Schema::default();
+        schema.declare("first", Some(Type::Int));
+        schema.declare("second", Some(Type::Bool));
+        assert_eq!(schema.names().count(), 16);
+        for name in schema.names() {
+            let (column, _) = schema.find(name).expect(name);
+            assert_eq!(schema.name(column), name);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is wrong in a rule document, and where.
 //!
 //! A manager mends a document in one go only if it is told everything at once, so mistakes are
-//! collected, never thrown. Each keeps its own source line: it is shown long after the text is gone.
+//! collected, never thrown. Each keeps its own source line, as it is shown when the text is gone.
 
 use std::fmt;
 use std::ops::Range;
@@ -40,7 +40,8 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// All mistakes of a document, in the order of their places; never empty as an error.
+/// All mistakes of a document, in the order of their places, the first hundred of them; never empty
+/// as an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistakes(pub Vec<Mistake>);
 
@@ -136,30 +137,36 @@ pub(super) fn hint<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) ->
     }
 }
 
-/// The name that differs least, by two letters at most and by less than half of the name.
+/// The name that differs least, by two letters at most and by no more than half of the name.
 fn nearest<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
     if wrong.len() > 100 {
         return None;
     }
     let scored = names.into_iter().map(|name| (distance(wrong, name), name));
-    let near = scored.filter(|(distance, name)| *distance <= 2 && distance * 2 < name.len());
+    let near = scored.filter(|(distance, name)| *distance <= 2 && distance * 2 <= name.len());
     near.min().map(|(_, name)| name)
 }
 
-/// Levenshtein's distance, without regard to case.
+/// How many letters are added, left out, replaced or swapped with their neighbour; case is ignored.
 fn distance(one: &str, other: &str) -> usize {
+    let one: Vec<char> = one.to_lowercase().chars().collect();
     let other: Vec<char> = other.to_lowercase().chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (nth, letter) in one.to_lowercase().chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = nth + 1;
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (nth, letter) in one.iter().enumerate() {
+        let above = &rows[nth];
+        let mut row = vec![nth + 1];
         for (column, theirs) in other.iter().enumerate() {
-            let replaced = diagonal + usize::from(letter != *theirs);
-            diagonal = row[column + 1];
-            row[column + 1] = replaced.min(diagonal + 1).min(row[column] + 1);
+            let replaced = above[column] + usize::from(letter != theirs);
+            let mut best = replaced.min(above[column + 1] + 1).min(row[column] + 1);
+            let can_swap = nth > 0 && column > 0;
+            if can_swap && one[nth - 1] == *theirs && *letter == other[column - 1] {
+                best = best.min(rows[nth - 1][column - 1] + 1);
+            }
+            row.push(best);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -213,6 +220,7 @@ mod tests {
             ("emploees", Some("employees")),
             ("Industy", Some("industry")),
             ("stgae", Some("stage")),
+            ("di", Some("id")),
             ("revenue", None),
             ("xx", None),
         ] {

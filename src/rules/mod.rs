@@ -26,9 +26,13 @@ mod evaluate;
 mod explain;
 mod expression;
 mod field;
+#[cfg(test)]
+mod meaning;
 mod mistake;
 mod policy;
 mod program;
+#[cfg(test)]
+mod properties;
 mod toml_reader;
 
 use std::sync::Arc;
@@ -212,5 +216,84 @@ impl RuleSet {
             visit(value, outcome);
         }
         totals
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lead(facts: &Facts) -> Subject<'_> {
+        Subject {
+            facts,
+            source_system: "crm",
+            campaign: "fair",
+            attempts: 0,
+            last_disposition: None,
+            handed_over_at: 1_000,
+            owner: None,
+        }
+    }
+
+    #[test]
+    fn a_queue_without_rules_gives_every_lead_nothing() {
+        let rules = RuleSet::none("q");
+        assert_eq!(rules.queue(), "q");
+        assert_eq!(rules.evaluate(&lead(&Facts::default()), 5), Worth::steady(0));
+        assert_eq!(rules.explain(&lead(&Facts::default()), 5).lines, []);
+        assert_eq!(rules.largest_head_start_ms(), Some(0));
+    }
+
+    #[test]
+    fn a_value_for_the_first_minutes_ends_to_the_millisecond() {
+        let document = "queue = 'q'\n[[value]]\nname = 'fresh'\nfor_the_first = '5m'\npoints = 3\n\
+                        [[value]]\nname = 'all'\npoints = 1\n";
+        let rules = RuleSet::compile(document).unwrap();
+        let facts = Facts::default();
+        let explain = |now| rules.explain(&lead(&facts), now);
+
+        let before = explain(300_999);
+        assert_eq!((before.points, before.head_start_ms), (4, 240_000));
+        assert_eq!(before.until, Some(301_000));
+        assert_eq!(before.lines[0].note, LineNote::Matched);
+
+        let after = explain(301_000);
+        assert_eq!((after.points, after.until), (1, None));
+        assert_eq!(after.lines[0].note, LineNote::Ended);
+        assert_eq!(after.lines[1].points, 1);
+    }
+
+    #[test]
+    fn a_formula_for_a_limited_time_never_takes_away() {
+        let document = "queue = 'q'\n[[value]]\nname = 'v'\nfor_the_first = '5m'\n\
+                        points = 'lead.engagements - 2'\n";
+        let rules = RuleSet::compile(document).unwrap();
+        let worth = |engagements| {
+            let facts = Facts { engagements, ..Facts::default() };
+            rules.evaluate(&lead(&facts), 1_000)
+        };
+        assert_eq!(worth(0), Worth::steady(0));
+        assert_eq!(worth(2), Worth::steady(0));
+        assert_eq!((worth(3).head_start_ms, worth(3).until), (60_000, Some(301_000)));
+    }
+
+    #[test]
+    fn failures_are_counted_when_leads_are_evaluated() {
+        let document = "queue = 'q'\n[[value]]\nname = 'a'\npoints = 'lead.score'\n\
+                        [[value]]\nname = 'b'\nwhen = 'lead.stage == \"hot\"'\npoints = 1\n";
+        let rules = RuleSet::compile(document).unwrap();
+        let facts = Facts::default();
+        assert_eq!(rules.evaluate(&lead(&facts), 0), Worth::steady(0));
+        rules.explain(&lead(&facts), 0);
+        assert_eq!(rules.failure_count(), 2);
+        let known = Facts { score: Some(2.0), stage: Some("hot".into()), ..Facts::default() };
+        assert_eq!(rules.evaluate(&lead(&known), 0), Worth::steady(3 * 60_000));
+        assert_eq!(rules.failure_count(), 2);
+    }
+
+    #[test]
+    fn rules_are_shared_between_threads() {
+        fn check<T: Send + Sync>() {}
+        check::<RuleSet>();
     }
 }

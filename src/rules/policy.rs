@@ -153,3 +153,72 @@ fn nurture(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<AfterRoute> {
         _ => duration_ms(entry, report).map(|delay_ms| AfterRoute::Nurture(Some(delay_ms))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::{AfterRoute, Policy};
+    use crate::rules::{Mistakes, RuleSet};
+
+    fn read(after: &str) -> Result<Policy, Vec<String>> {
+        match RuleSet::compile(&format!("queue = 'q'\n{after}")) {
+            Ok(rules) => Ok((**rules.policy()).clone()),
+            Err(Mistakes(mistakes)) => {
+                let shown = |one: &crate::rules::Mistake| {
+                    format!("{}:{} {}", one.line, one.column, one.message)
+                };
+                Err(mistakes.iter().map(shown).collect())
+            }
+        }
+    }
+
+    #[test]
+    fn every_route_can_be_written() {
+        for (then, route) in [
+            ("{ nurture = '90d' }", AfterRoute::Nurture(Some(90 * 86_400_000))),
+            ("{ nurture = 'until_engagement' }", AfterRoute::Nurture(None)),
+            ("'lost'", AfterRoute::Lost),
+            ("'unreachable'", AfterRoute::Unreachable),
+        ] {
+            let policy = read(&format!("[[after]]\ndispositions = ['busy']\nthen = {then}"));
+            let rule = &policy.expect(then).after[0];
+            assert_eq!((rule.then, rule.attempts_max), (route, None));
+            assert_eq!(rule.retry_in_ms, Vec::<i64>::new(), "closes at once");
+        }
+    }
+
+    #[test]
+    fn what_policy_may_not_say_is_refused_at_its_place() {
+        let document = "[[after]]
+dispositions = ['busy', 'no_anser', 'do_not_call', 'sale', 'callback_any']
+retry_in = ['1h', 'next_daypart']
+attempts_max = 1001
+[[after]]
+dispositions = ['busy']
+then = 'lots'
+[[after]]
+dispositions = []
+then = { nurture = 'until_engagment', for = '1d' }
+then_what = 1
+";
+        let expected = [
+            "2:1 [[after]] needs `then`",
+            "3:25 no disposition `no_anser`; did you mean `no_answer`?",
+            "3:37 what follows `do_not_call` is fixed: the lead and its number are suppressed at \
+             once",
+            "3:52 what follows `sale` is fixed: the lead is won",
+            "3:60 what follows `callback_any` is fixed: the lead is called at the time that was \
+             agreed",
+            "4:19 delays to a part of the day do not exist; write a duration like \"90s\", \"5m\", \
+             \"1h30m\", \"1d\" or \"2w\"",
+            "5:16 `attempts_max` is a whole number from 1 to 1000",
+            "7:17 `busy` stands in line 3 already",
+            "8:8 no route `lots`; did you mean `lost`?",
+            "10:16 [[after]] needs a disposition at least",
+            "11:20 no `until_engagment`; did you mean `until_engagement`?",
+            "11:39 `then` has no `for`; it has `nurture`",
+            "12:1 [[after]] has no `then_what`; it has `dispositions`, `retry_in`, `attempts_max`, \
+             `then`",
+        ];
+        assert_eq!(read(document), Err(expected.map(str::to_owned).to_vec()));
+    }
+}

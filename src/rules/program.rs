@@ -215,10 +215,10 @@ impl Int {
     }
 }
 
-/// The whole part of a number, if it fits.
+/// The whole part of a number, if it lies between the smallest and the largest int, as CEL has it.
 fn truncate(double: f64) -> Result<i64, Fault> {
     const BEYOND: f64 = 9_223_372_036_854_775_808.0;
-    if (-BEYOND..BEYOND).contains(&double) { Ok(double as i64) } else { Err(Fault::Overflow) }
+    if double > -BEYOND && double < BEYOND { Ok(double as i64) } else { Err(Fault::Overflow) }
 }
 
 impl Double {

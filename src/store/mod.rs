@@ -5,9 +5,11 @@
 //! follower ([`CommitSink`]) is told in the order of the commits, before the answers. Every
 //! implementation passes `tests/conformance/store.rs`.
 
+mod books;
 mod changes;
 mod error;
 mod reports;
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -25,6 +27,7 @@ pub use changes::{
 };
 pub use error::{Denied, StoreError};
 pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+pub use sqlite::SqliteStore;
 
 /// Everything about who works what; small, and kept in memory by the dialer.
 #[derive(Clone, Debug, Default)]

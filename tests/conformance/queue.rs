@@ -36,6 +36,7 @@ macro_rules! check_engine {
                 order::passed_leads_are_skipped_and_not_lost,
                 order::queues_do_not_mix,
                 order::several_candidates_are_those_of_as_many_pulls,
+                order::sets_of_hours_are_told_apart_however_many_there_were,
                 order::the_longest_wait_goes_first_and_a_tie_ends_at_the_id,
                 reserve::a_callback_leaves_the_debt_alone,
                 reserve::a_missing_debt_serves_the_untouched_first,

@@ -33,9 +33,10 @@ use rows::{Plan, Rows};
 use source::{Format, read_delimiter};
 use tally::Tally;
 
-use super::connect::Node;
 use super::output::{Output, count, facts};
 use super::words::duration_text;
+use crate::api::client::Client;
+use crate::api::proto::ImportLeadsRequest;
 use crate::clock::{Clock as _, SystemClock};
 
 /// The value of `--id-column` that takes the rows' numbers.
@@ -115,7 +116,11 @@ impl ImportArgs {
     }
 }
 
-pub(super) async fn run(args: ImportArgs, node: Node, output: Output) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    args: ImportArgs,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::start(0);
     let began_at = clock.now();
     let source = source::open(&args.file, args.format, args.delimiter)?;
@@ -164,7 +169,7 @@ struct Import {
 
 impl Import {
     /// Sends all rows and takes all answers; says how many rows there were.
-    async fn stream(&mut self, rows: Rows, node: &Node) -> anyhow::Result<i64> {
+    async fn stream(&mut self, rows: Rows, node: &Client) -> anyhow::Result<i64> {
         let window = Arc::new(Semaphore::new(BATCH_COUNT_MAX));
         let (pending_sender, mut pending) = mpsc::unbounded_channel();
         let (request_sender, requests) = mpsc::channel(1);
@@ -187,8 +192,8 @@ impl Import {
     async fn answers(
         &mut self,
         pending: &mut mpsc::UnboundedReceiver<Pending>,
-        requests: mpsc::Receiver<crate::api::proto::ImportLeadsRequest>,
-        node: &Node,
+        requests: mpsc::Receiver<ImportLeadsRequest>,
+        node: &Client,
     ) -> anyhow::Result<()> {
         let mut intake = node.intake();
         let mut answers = intake.import_leads(ReceiverStream::new(requests)).await?.into_inner();

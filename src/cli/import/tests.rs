@@ -11,10 +11,10 @@ use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{ImportArgs, run};
+use crate::api::client::connect;
 use crate::api::proto;
 use crate::api::proto::import_row_result::Result as RowResult;
 use crate::api::proto::intake_service_server::{IntakeService, IntakeServiceServer};
-use crate::cli::connect::Node;
 use crate::cli::output::Output;
 
 /// Takes every row but those named `bad`, and may hang up after some batches.
@@ -129,7 +129,8 @@ async fn import(intake: &Intake, file: &std::path::Path) -> anyhow::Result<()> {
     let file = file.to_str().unwrap();
     let line = ["import", file, "--campaign", "spring", "--source-system", "crm"];
     let args = Line::try_parse_from(line)?.args;
-    run(args, Node::at(&format!("http://{address}")), Output { is_json: true }).await?;
+    run(args, connect(&format!("http://{address}"), "test").await?, Output { is_json: true })
+        .await?;
     Ok(())
 }
 

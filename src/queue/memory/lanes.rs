@@ -181,7 +181,14 @@ impl Lanes {
 
     /// The lead with the smallest rank in these lanes.
     pub(super) fn best(&self, among: &[LaneNumber]) -> Option<LeadId> {
-        let best = among.iter().map(|number| self.ranks[*number as usize]).min()?;
+        let mut best = NO_RANK;
+        for number in among {
+            let head = self.ranks[*number as usize];
+            // Spelled out: almost always the first comparison alone says no.
+            if head.virtual_since <= best.virtual_since && head < best {
+                best = head;
+            }
+        }
         (best != NO_RANK).then_some(best.lead)
     }
 

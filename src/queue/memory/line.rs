@@ -22,6 +22,8 @@ pub(super) struct Place {
     pub(super) head_start_ms: i64,
     pub(super) lane: LaneNumber,
     pub(super) is_waiting: bool,
+    /// Its head start ends: most do not, and are spared a look into that map.
+    pub(super) is_ending: bool,
 }
 
 /// A head start that ends, and what comes after it.
@@ -116,6 +118,7 @@ impl Line {
             head_start_ms: saved.head_start_ms,
             lane: number,
             is_waiting: saved.due_at.is_some(),
+            is_ending: saved.ending.is_some(),
         };
         self.places.insert(lead, place);
         if let Some(due_at) = saved.due_at {
@@ -134,7 +137,7 @@ impl Line {
     /// Takes a lead out, with all that is needed to put it in again.
     pub(super) fn take(&mut self, lead: LeadId) -> Option<Saved> {
         let place = self.places.remove(&lead)?;
-        let ending = if self.endings.is_empty() { None } else { self.endings.remove(&lead) };
+        let ending = if place.is_ending { self.endings.remove(&lead) } else { None };
         let (first_touch, due_at) = if place.is_waiting {
             let due_at = self.waiting.remove(&lead).map(|(_, Reverse((due_at, _)))| due_at);
             (self.waiting_untouched.remove(&lead), due_at)
@@ -158,7 +161,8 @@ impl Line {
         self.needs.get(&lead).is_none_or(|needed| needed.is_subset(skills))
     }
 
-    /// Puts the first lead that fell due by `now` in line. Answers whether there was one.
+    /// Puts the first lead that fell due by `now` in line. Answers whether there was one. What its
+    /// head start lost meanwhile is seen like any other end.
     pub(super) fn wake_next(&mut self, now: i64) -> bool {
         let Some((&lead, Reverse((due_at, _)))) = self.waiting.peek() else { return false };
         if *due_at > now {
@@ -166,9 +170,6 @@ impl Line {
         }
         if let Some(mut saved) = self.take(lead) {
             saved.due_at = None;
-            if let Some(ending) = saved.ending.take() {
-                (saved.head_start_ms, saved.ending) = ending.at(saved.head_start_ms, now);
-            }
             self.put(lead, saved);
         }
         true
@@ -184,14 +185,13 @@ impl Line {
 
     /// Ranks a ready lead again if its head start ended by `now`. Answers whether it had.
     pub(super) fn end(&mut self, lead: LeadId, now: i64) -> bool {
-        if self.endings.is_empty() {
+        let Some(place) = self.places.get_mut(&lead).filter(|place| place.is_ending) else {
             return false;
-        }
-        let Some(ending) = self.endings.get_mut(&lead) else { return false };
+        };
+        let ending = self.endings.get_mut(&lead).expect("a place that says so has an ending");
         if ending.until > now {
             return false;
         }
-        let place = self.places.get_mut(&lead).expect("a lead with an ending has a place");
         let (head_start_ms, next) = ending.at(place.head_start_ms, now);
         place.head_start_ms = head_start_ms;
         self.lanes.push(place.lane, lane_rank(lead, place));
@@ -199,6 +199,7 @@ impl Line {
             self.ends.push(lead, Reverse((next.until, lead)));
             *ending = next;
         } else {
+            place.is_ending = false;
             self.ends.remove(&lead);
             self.endings.remove(&lead);
         }

@@ -132,3 +132,17 @@ pub(super) async fn beyond_the_last_lane_skills_are_still_checked(queue: impl Le
     assert_eq!(drain(&queue, &can(last - 1)).await, [last - 1], "what was set aside is back");
     assert_eq!(pull(&queue, &ask(last)).await, None);
 }
+
+/// As many sets of hours as a node sees in years, so that what is derived from them has to give way.
+pub(super) async fn sets_of_hours_are_told_apart_however_many_there_were(queue: impl LeadQueue) {
+    put(&queue, [entry(1), Entry { lane: lane(&[], Some(CLOSED)), ..entry(2) }]).await;
+    for number in 0..3_000 {
+        let (hours, lead) = if number % 3 == 0 { (CLOSED, 2) } else { (OPEN, 1) };
+        let open = BTreeSet::from([hours.into()]);
+        let asked = Ask { hours: Arc::new(OpenHours { number, open }), count: 9, ..ask(0) };
+        let offered = candidates(&queue, &asked).await;
+        let offered: Vec<_> = offered.iter().map(|candidate| candidate.lead.0).collect();
+        assert_eq!(offered, [lead]);
+        put_back(&queue, &[lead]).await;
+    }
+}

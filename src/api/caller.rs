@@ -1,0 +1,93 @@
+//! The one place that asks who calls. It stands before every service, reflection included, so that a
+//! new service cannot forget it.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::{Either, Ready, ready};
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::service::Routes;
+use tonic::{Request, Status};
+
+use crate::auth::{AdminToken, AuthError, Caller, is_open_to_all};
+
+/// All services, behind the question who calls.
+#[derive(Clone)]
+pub(super) struct Gate {
+    routes: Routes,
+    token: Arc<AdminToken>,
+}
+
+impl Gate {
+    pub(super) fn new(routes: Routes, token: Arc<AdminToken>) -> Self {
+        Self { routes, token }
+    }
+
+    fn admit(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+        if is_open_to_all(request.uri().path()) {
+            return Ok(());
+        }
+        let header = request.headers().get(http::header::AUTHORIZATION);
+        let header = header.map(http::HeaderValue::as_bytes);
+        let caller = self.token.authorize(header, request.uri().path())?;
+        request.extensions_mut().insert(caller);
+        Ok(())
+    }
+}
+
+impl Service<http::Request<Body>> for Gate {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Either<
+        Ready<Result<Self::Response, Infallible>>,
+        <Routes as Service<http::Request<Body>>>::Future,
+    >;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Service::<http::Request<Body>>::poll_ready(&mut self.routes, context)
+    }
+
+    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
+        match self.admit(&mut request) {
+            Ok(()) => Either::Right(self.routes.call(request)),
+            Err(error) => Either::Left(ready(Ok(Status::from(error).into_http()))),
+        }
+    }
+}
+
+/// Who sent a request.
+pub(super) fn caller_of<T>(request: &Request<T>) -> Caller {
+    let caller = request.extensions().get::<Caller>();
+    caller.expect("the gate stands before every service").clone()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use prost::Message as _;
+    use prost_types::FileDescriptorSet;
+
+    use crate::api::proto::DESCRIPTORS;
+    use crate::auth::METHODS;
+
+    #[test]
+    fn the_table_of_roles_holds_every_method_once_and_nothing_else() {
+        let set = FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+        let mut methods = BTreeSet::new();
+        for file in set.file.iter().filter(|file| file.package() == "nextlead.v1") {
+            for service in &file.service {
+                for method in &service.method {
+                    let (service, method) = (service.name(), method.name());
+                    methods.insert(format!("/nextlead.v1.{service}/{method}"));
+                }
+            }
+        }
+        methods.insert("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".to_owned());
+        let table: BTreeSet<String> = METHODS.iter().map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(table, methods);
+        assert_eq!(METHODS.len(), methods.len());
+    }
+}

@@ -1,0 +1,329 @@
+//! Queues, campaigns and reps, and what a manager asks about a lead.
+
+use crate::dialer::{
+    CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
+};
+use crate::domain::{
+    CampaignId, CampaignSettings, Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT,
+    LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings, RepId, Route, WeeklyHours, is_zone,
+};
+
+use super::super::proto;
+use super::fields::DAY_MS;
+use super::{Fields, count, duration, states, time};
+
+const GRACE_MS_MAX: i64 = 3_600_000;
+
+/// Reads a queue.
+pub(in crate::api) fn queue_settings(
+    fields: &mut Fields,
+    queue: Option<&proto::Queue>,
+) -> Option<(QueueId, QueueSettings)> {
+    let Some(queue) = queue else {
+        fields.problem("queue", "must be given");
+        return None;
+    };
+    let id = fields.id("queue.queue_id", &queue.queue_id, QueueId::new);
+    if !is_zone(&queue.time_zone) {
+        fields.problem("queue.time_zone", "must be a time zone by its IANA name: Europe/Berlin");
+    }
+    let hours = match queue.hours.parse::<WeeklyHours>() {
+        Ok(hours) => Some(hours),
+        Err(problem) => {
+            fields.problem("queue.hours", problem.to_string());
+            None
+        }
+    };
+    let lease = queue.lease_duration.as_ref();
+    let lease_ms =
+        fields.duration("queue.lease_duration", lease, DAY_MS).unwrap_or(LEASE_MS_DEFAULT);
+    if lease_ms == 0 {
+        fields.problem("queue.lease_duration", "must be more than nothing");
+    }
+    let total = queue.lease_total_duration.as_ref();
+    let lease_total_ms = fields
+        .duration("queue.lease_total_duration", total, DAY_MS)
+        .unwrap_or(LEASE_TOTAL_MS_DEFAULT.max(lease_ms));
+    if lease_total_ms < lease_ms {
+        fields.problem("queue.lease_total_duration", "must be at least lease_duration");
+    }
+    let grace = queue.grace_duration.as_ref();
+    let grace_ms =
+        fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
+    let zone = queue.time_zone.clone();
+    let hours = hours?;
+    Some((id?, QueueSettings { zone, hours, lease_ms, lease_total_ms, grace_ms }))
+}
+
+/// A queue.
+pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
+    let settings = view.settings;
+    proto::Queue {
+        queue_id: view.id.to_string(),
+        time_zone: settings.zone,
+        hours: settings.hours.to_string(),
+        lease_duration: Some(duration(settings.lease_ms)),
+        lease_total_duration: Some(duration(settings.lease_total_ms)),
+        grace_duration: Some(duration(settings.grace_ms)),
+        rule_version: view.rule_version,
+        ranking_version: view.ranking_version.unwrap_or(0),
+    }
+}
+
+/// Reads a campaign.
+pub(in crate::api) fn campaign_settings(
+    fields: &mut Fields,
+    campaign: Option<&proto::Campaign>,
+) -> Option<(CampaignId, QueueId, CampaignSettings)> {
+    let Some(campaign) = campaign else {
+        fields.problem("campaign", "must be given");
+        return None;
+    };
+    let id = fields.id("campaign.campaign_id", &campaign.campaign_id, CampaignId::new);
+    let queue = fields.id("campaign.queue_id", &campaign.queue_id, QueueId::new);
+    let skills = fields.skills("campaign.skills", &campaign.skills);
+    let ends_at = fields.instant("campaign.end_time", campaign.end_time.as_ref());
+    let route_at_end = match proto::Route::try_from(campaign.end_route) {
+        Ok(proto::Route::Unspecified | proto::Route::Nurture) => {
+            Some(Route::Nurture { until: None })
+        }
+        Ok(proto::Route::Lost) => Some(Route::Lost),
+        Ok(proto::Route::Unreachable) => Some(Route::Unreachable),
+        Ok(proto::Route::Won | proto::Route::Suppressed | proto::Route::Superseded) | Err(_) => {
+            let routes = "ROUTE_NURTURE, ROUTE_LOST or ROUTE_UNREACHABLE";
+            fields.problem("campaign.end_route", format!("must be {routes}"));
+            None
+        }
+    };
+    let settings = CampaignSettings { skills: skills?, ends_at, route_at_end: route_at_end? };
+    Some((id?, queue?, settings))
+}
+
+/// A campaign.
+pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
+    proto::Campaign {
+        campaign_id: view.id.to_string(),
+        queue_id: view.queue.to_string(),
+        skills: view.settings.skills.into_iter().collect(),
+        end_time: view.settings.ends_at.map(time),
+        end_route: proto::Route::from(view.settings.route_at_end).into(),
+    }
+}
+
+/// Reads a rep.
+pub(in crate::api) fn rep_settings(
+    fields: &mut Fields,
+    rep: Option<&proto::Rep>,
+) -> Option<(RepId, RepSettings)> {
+    let Some(rep) = rep else {
+        fields.problem("rep", "must be given");
+        return None;
+    };
+    let id = fields.id("rep.rep_id", &rep.rep_id, RepId::new);
+    let queue = fields.id("rep.queue_id", &rep.queue_id, QueueId::new);
+    let skills = fields.skills("rep.skills", &rep.skills);
+    let is_active = rep.active.unwrap_or(true);
+    Some((id?, RepSettings { queue: queue?, skills: skills?, is_active }))
+}
+
+/// A rep.
+pub(in crate::api) fn rep(view: RepView) -> proto::Rep {
+    proto::Rep {
+        rep_id: view.id.to_string(),
+        queue_id: view.settings.queue.to_string(),
+        skills: view.settings.skills.into_iter().collect(),
+        active: Some(view.settings.is_active),
+    }
+}
+
+/// The first places of a queue.
+pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
+    let point_is_ms = peek.point_is_ms.max(1);
+    let places = (1..).zip(peek.places).map(|(position, (place, found))| {
+        let (lead, state) = match &found {
+            Some((record, campaign)) => {
+                let mut lead = states::lead(&record.lead, campaign);
+                lead.attributes.clear();
+                (Some(lead), Some(states::state(&record.state)))
+            }
+            None => (None, None),
+        };
+        proto::QueuePlace {
+            position,
+            lead_id: place.lead.to_string(),
+            tier: proto::Tier::from(place.rank.tier).into(),
+            points: place.head_start_ms / point_is_ms,
+            rank_time: Some(time(place.rank.virtual_since)),
+            first_touch_due_time: place.first_touch_due_at.map(time),
+            lead,
+            state,
+        }
+    });
+    proto::PeekQueueResponse {
+        taken_time: Some(time(peek.taken_at)),
+        ready_count: count(peek.ready_count),
+        point_duration: Some(duration(peek.point_is_ms)),
+        places: places.collect(),
+    }
+}
+
+/// Why a lead is where it is.
+pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::ExplainLeadResponse {
+    let place = one.place.map(|(ahead, ready)| proto::PlaceInLine {
+        ahead_count: count(ahead),
+        ready_count: count(ready),
+    });
+    proto::ExplainLeadResponse {
+        lead: Some(states::lead(&one.record.lead, &one.campaign)),
+        state: Some(states::state(&one.record.state)),
+        queue_id: one.queue.to_string(),
+        held_by_rep_id: one.held_by.map(|rep| rep.to_string()).unwrap_or_default(),
+        rule_version: one.rule_version,
+        explanation: Some(states::explanation(one.explanation)),
+        obstacles: one.obstacles.iter().map(obstacle).collect(),
+        next_servable_time: one.next_servable_at.map(time),
+        place,
+        read_time: Some(time(one.read_at)),
+    }
+}
+
+fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
+    use proto::ObstacleKind as Kind;
+    let of = |kind: Kind, until: Option<i64>| proto::Obstacle {
+        kind: kind.into(),
+        until_time: until.map(time),
+        ..Default::default()
+    };
+    match obstacle {
+        Obstacle::Closed { route } => {
+            let until = match route {
+                Route::Nurture { until } => *until,
+                _ => None,
+            };
+            proto::Obstacle { route: proto::Route::from(*route).into(), ..of(Kind::Closed, until) }
+        }
+        Obstacle::Leased { until } => of(Kind::Leased, Some(*until)),
+        Obstacle::Waiting { until } => of(Kind::Waiting, Some(*until)),
+        Obstacle::UnknownZone => of(Kind::UnknownZone, None),
+        Obstacle::OutsideHours { until } => of(Kind::OutsideHours, *until),
+        Obstacle::NoRepWithSkills { skills } => proto::Obstacle {
+            skills: skills.iter().cloned().collect(),
+            ..of(Kind::NoRepWithSkills, None)
+        },
+        Obstacle::NoNumber => of(Kind::NoNumber, None),
+    }
+}
+
+/// A part of a lead's ledger.
+pub(in crate::api) fn trace(events: Vec<Event>) -> Vec<proto::LeadEvent> {
+    let event = |event: Event| proto::LeadEvent {
+        number: event.seq,
+        event_time: Some(time(event.at)),
+        kind: proto::LeadEventKind::from(event.kind).into(),
+        actor: event.actor,
+        from_standing: event.from.map(states::standing),
+        to_standing: Some(states::standing(event.to)),
+        rule_version: event.rule_version.unwrap_or(0),
+        details: event.detail,
+    };
+    events.into_iter().map(event).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::status::Problems;
+
+    use super::*;
+
+    fn message() -> proto::Queue {
+        proto::Queue {
+            queue_id: "inside".into(),
+            time_zone: "Europe/Berlin".into(),
+            hours: "mon-fri 09:00-18:00, sat 10:00-14:00".into(),
+            ..Default::default()
+        }
+    }
+
+    fn read(message: &proto::Queue) -> Result<QueueSettings, Vec<String>> {
+        let mut fields = Fields::default();
+        let queue = queue_settings(&mut fields, Some(message));
+        let read = fields.finish(queue).map(|(_, settings)| settings);
+        read.map_err(|Problems(all)| all.into_iter().map(|one| one.field).collect())
+    }
+
+    #[test]
+    fn a_queue_without_durations_has_the_usual_ones() {
+        let settings = read(&message()).unwrap();
+        assert_eq!(settings.lease_ms, LEASE_MS_DEFAULT);
+        assert_eq!(settings.lease_total_ms, LEASE_TOTAL_MS_DEFAULT);
+        assert_eq!(settings.grace_ms, GRACE_MS_DEFAULT);
+        let long = proto::Queue { lease_duration: Some(duration(DAY_MS)), ..message() };
+        assert_eq!(read(&long).unwrap().lease_total_ms, DAY_MS);
+    }
+
+    #[test]
+    fn a_queue_is_sent_as_it_was_read() {
+        let settings = read(&message()).unwrap();
+        let id = QueueId::new("inside").unwrap();
+        let view =
+            QueueView { id, settings: settings.clone(), rule_version: 3, ranking_version: None };
+        let sent = queue(view);
+        assert_eq!((sent.rule_version, sent.ranking_version), (3, 0));
+        assert_eq!(read(&sent), Ok(settings));
+    }
+
+    #[test]
+    fn all_mistakes_of_a_queue_are_told_at_once() {
+        let bad = proto::Queue {
+            queue_id: String::new(),
+            time_zone: "Here".into(),
+            hours: String::new(),
+            lease_duration: Some(duration(0)),
+            lease_total_duration: Some(duration(DAY_MS + 1)),
+            grace_duration: Some(duration(GRACE_MS_MAX + 1)),
+            ..Default::default()
+        };
+        let fields = [
+            "queue_id",
+            "time_zone",
+            "hours",
+            "lease_duration",
+            "lease_total_duration",
+            "grace_duration",
+        ];
+        assert_eq!(read(&bad).unwrap_err(), fields.map(|field| format!("queue.{field}")));
+    }
+
+    #[test]
+    fn a_campaign_ends_in_one_of_three_ways() {
+        let read = |end_route: proto::Route| {
+            let campaign = proto::Campaign {
+                campaign_id: "fair".into(),
+                queue_id: "inside".into(),
+                end_route: end_route.into(),
+                ..Default::default()
+            };
+            let mut fields = Fields::default();
+            let read = campaign_settings(&mut fields, Some(&campaign));
+            fields.finish(read).map(|(.., settings)| settings.route_at_end)
+        };
+        let nurture = Route::Nurture { until: None };
+        assert_eq!(read(proto::Route::Unspecified), Ok(nurture));
+        assert_eq!(read(proto::Route::Nurture), Ok(nurture));
+        assert_eq!(read(proto::Route::Lost), Ok(Route::Lost));
+        assert_eq!(read(proto::Route::Unreachable), Ok(Route::Unreachable));
+        assert!(read(proto::Route::Won).is_err());
+    }
+
+    #[test]
+    fn a_rep_is_active_unless_somebody_says_otherwise() {
+        let read = |active| {
+            let (rep_id, queue_id) = ("ann".into(), "inside".into());
+            let rep = proto::Rep { rep_id, queue_id, skills: Vec::new(), active };
+            let mut fields = Fields::default();
+            let read = rep_settings(&mut fields, Some(&rep));
+            fields.finish(read).unwrap().1.is_active
+        };
+        assert!(read(None) && read(Some(true)) && !read(Some(false)));
+    }
+}

@@ -1,0 +1,371 @@
+//! What reps ask for and get: pulls, leases, touches.
+
+use crate::auth::Caller;
+use crate::dialer::{
+    NewTouch, Nothing, Pull, Pulled, Recorded, ReleaseLease, RenewLease, Renewed, Served,
+    WAIT_MS_MAX,
+};
+use crate::domain::{Channel, Direction, Disposition, LeadId, RepId, TouchId};
+
+use super::super::proto;
+use super::super::status::Problems;
+use super::fields::{DAY_MS, body_hash};
+use super::{Fields, LeadName, count, duration, lead_name, states, time};
+
+/// How far a softphone's clock may run ahead of ours: a touch has to be recorded all the same.
+const SKEW_MS_MAX: i64 = 5 * 60_000;
+/// How far ahead a callback can be promised.
+const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
+
+/// Request ids count within a caller and rep: many softphones may share a caller.
+fn scope(caller: &Caller, rep_id: &str) -> String {
+    format!("{}/{rep_id}", caller.name)
+}
+
+/// Reads a pull.
+pub(in crate::api) fn pull(
+    caller: &Caller,
+    message: &proto::NextLeadRequest,
+) -> Result<Pull, Problems> {
+    let mut fields = Fields::default();
+    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let wait_ms = fields.duration("wait_duration", message.wait_duration.as_ref(), i64::MAX);
+    let scope = scope(caller, &message.rep_id);
+    let request = fields.request("NextLead", &scope, &message.request_id, message);
+    let wait_ms = wait_ms.unwrap_or(0).min(WAIT_MS_MAX);
+    let read = || Some(Pull { rep: rep?, wait_ms, request: request? });
+    fields.finish(read())
+}
+
+/// Reads a renewal.
+pub(in crate::api) fn renewal(
+    caller: &Caller,
+    message: &proto::RenewLeaseRequest,
+) -> Result<(LeadName, impl FnOnce(LeadId) -> RenewLease + use<>), Problems> {
+    let mut fields = Fields::default();
+    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let name = lead_name(&mut fields, message.lead.as_ref());
+    let token = fields.token("lease_token", &message.lease_token);
+    let wish = message.renewal_duration.as_ref();
+    let wish_ms = fields.duration("renewal_duration", wish, DAY_MS);
+    if wish_ms == Some(0) {
+        fields.problem("renewal_duration", "must be more than nothing");
+    }
+    let scope = scope(caller, &message.rep_id);
+    let request = fields.request("RenewLease", &scope, &message.request_id, message);
+    let read = || {
+        let (rep, token, request) = (rep?, token?, request?);
+        Some((name?, move |lead| RenewLease { rep, lead, token, wish_ms, request }))
+    };
+    fields.finish(read())
+}
+
+/// Reads a release.
+pub(in crate::api) fn release(
+    caller: &Caller,
+    message: &proto::ReleaseLeaseRequest,
+) -> Result<(LeadName, impl FnOnce(LeadId) -> ReleaseLease + use<>), Problems> {
+    let mut fields = Fields::default();
+    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let name = lead_name(&mut fields, message.lead.as_ref());
+    let token = fields.token("lease_token", &message.lease_token);
+    let reason = fields.code::<proto::ReleaseReason>("reason", message.reason);
+    let scope = scope(caller, &message.rep_id);
+    let request = fields.request("ReleaseLease", &scope, &message.request_id, message);
+    let read = || {
+        let (rep, token, reason, request) = (rep?, token?, reason?, request?);
+        Some((name?, move |lead| ReleaseLease { rep, lead, token, reason, request }))
+    };
+    fields.finish(read())
+}
+
+/// Reads a touch.
+pub(in crate::api) fn new_touch(
+    caller: &Caller,
+    message: &proto::RecordTouchRequest,
+    now: i64,
+) -> Result<(LeadName, impl FnOnce(LeadId) -> NewTouch + use<>), Problems> {
+    let mut fields = Fields::default();
+    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let name = lead_name(&mut fields, message.lead.as_ref());
+    let id = fields.id("touch_id", &message.touch_id, TouchId::new);
+    let token = match message.lease_token.as_str() {
+        "" => None,
+        text => fields.token("lease_token", text),
+    };
+    let channel = fields.code::<proto::Channel>("channel", message.channel);
+    let direction = fields.code::<proto::Direction>("direction", message.direction);
+    let disposition = fields.code::<proto::Disposition>("disposition", message.disposition);
+    let number = match message.number.as_str() {
+        "" => None,
+        text => fields.number("number", text),
+    };
+    let is_dialled = channel == Some(Channel::Call) && direction == Some(Direction::Outbound);
+    if is_dialled && message.number.is_empty() {
+        fields.problem("number", "must be the number that was dialled");
+    }
+    let times = times(&mut fields, message, now);
+    let callback_at = callback(&mut fields, message, disposition);
+    let notes = fields.lines("notes", message.notes.clone());
+    let caller = scope(caller, &message.rep_id);
+    let body_hash = body_hash("RecordTouch", message);
+    let then_next = message.then_next;
+    let read = || {
+        let (id, rep, channel, direction) = (id?, Some(rep?), channel?, direction?);
+        let ((started_at, ended_at), disposition, notes) = (times?, disposition?, notes?);
+        let touch = move |lead| NewTouch {
+            id,
+            caller,
+            body_hash,
+            lead,
+            rep,
+            token,
+            channel,
+            direction,
+            number,
+            started_at,
+            ended_at,
+            disposition,
+            callback_at,
+            notes,
+            then_next,
+        };
+        Some((name?, touch))
+    };
+    fields.finish(read())
+}
+
+fn times(fields: &mut Fields, message: &proto::RecordTouchRequest, now: i64) -> Option<(i64, i64)> {
+    let started_at = fields.instant_given("start_time", message.start_time.as_ref());
+    let ended_at = fields.instant_given("end_time", message.end_time.as_ref());
+    let (started_at, ended_at) = (started_at?, ended_at?);
+    if ended_at < started_at {
+        fields.problem("end_time", "must not be before start_time");
+        return None;
+    }
+    let ended_at = fields.past("end_time", ended_at, now, SKEW_MS_MAX)?;
+    Some((started_at.min(ended_at), ended_at))
+}
+
+/// A callback is measured against the touch and not against now, so that a touch which is sent again
+/// much later reads as it did at first.
+fn callback(
+    fields: &mut Fields,
+    message: &proto::RecordTouchRequest,
+    disposition: Option<Disposition>,
+) -> Option<i64> {
+    let is_wanted = disposition == Some(Disposition::CallbackAny);
+    let given = message.callback_time.as_ref();
+    if is_wanted != given.is_some() && disposition.is_some() {
+        let problem = if is_wanted {
+            "must be given, as the lead asked to be called again"
+        } else {
+            "goes with DISPOSITION_CALLBACK_ANY alone"
+        };
+        fields.problem("callback_time", problem);
+        return None;
+    }
+    let callback_at = fields.instant("callback_time", given)?;
+    let ended_at = Fields::default().instant("end_time", message.end_time.as_ref())?;
+    if !(ended_at..=ended_at.saturating_add(CALLBACK_MS_MAX)).contains(&callback_at) {
+        fields.problem("callback_time", "must be from the end of the touch on, within 366 days");
+    }
+    Some(callback_at)
+}
+
+/// The answer to a renewal.
+pub(in crate::api) fn renewed(renewed: &Renewed) -> proto::RenewLeaseResponse {
+    proto::RenewLeaseResponse {
+        remaining_duration: Some(duration(renewed.remaining_ms)),
+        renewable_duration: Some(duration(renewed.renewable_ms)),
+    }
+}
+
+/// The answer to a pull.
+pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
+    use proto::next_lead_response::Answer;
+    let answer = match pulled {
+        Pulled::Served(lead) => Answer::Served(served(*lead)),
+        Pulled::Nothing(why) => Answer::Nothing(nothing(&why)),
+    };
+    proto::NextLeadResponse { answer: Some(answer) }
+}
+
+fn served(served: Served) -> proto::ServedLead {
+    let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held } = served;
+    let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
+    let story = story.iter().zip(&story_reps);
+    let all = Disposition::ALL.iter().map(|one| proto::Disposition::from(*one).into());
+    proto::ServedLead {
+        lead: Some(states::lead(&record.lead, &campaign)),
+        state: Some(states::state(&record.state)),
+        lease_token: lease.token.to_text(),
+        remaining_duration: Some(duration(remaining_ms)),
+        renewable_duration: Some(duration(renewable_ms)),
+        held_before: was_held,
+        why: Some(proto::ServeReason {
+            order: proto::ServeOrder::from(why.order).into(),
+            rule_version: why.rule_version,
+            explanation: Some(states::explanation(why.explanation)),
+        }),
+        story: story.map(|(touch, rep)| states::touch(touch, rep.as_ref())).collect(),
+        dispositions: all.collect(),
+    }
+}
+
+fn nothing(nothing: &Nothing) -> proto::NothingToServe {
+    let counts = &nothing.counts;
+    proto::NothingToServe {
+        open_count: count(counts.open),
+        closed_count: count(counts.closed),
+        unskilled_count: count(counts.unskilled),
+        unroutable_count: count(counts.unroutable),
+        waiting_count: count(counts.waiting),
+        in_flight_count: count(counts.in_flight),
+        next_due_time: counts.next_due_at.map(time),
+        next_opening_time: nothing.next_opening_at.map(time),
+        turned_count: count(nothing.turned_count),
+        should_retry: nothing.should_retry,
+    }
+}
+
+/// The answer to a touch.
+pub(in crate::api) fn recorded(recorded: Recorded) -> proto::RecordTouchResponse {
+    use proto::record_touch_response::Next;
+    let next = match recorded.next {
+        Some(Pulled::Served(lead)) => Some(Next::NextServed(served(*lead))),
+        Some(Pulled::Nothing(why)) => Some(Next::NextNothing(nothing(&why))),
+        None => recorded.is_next_lost.then_some(Next::NextLost(proto::NextLeaseLost {})),
+    };
+    proto::RecordTouchResponse {
+        late: recorded.late,
+        replayed: recorded.is_replay,
+        state: Some(states::state(&recorded.state)),
+        suppressed_count: count(recorded.suppressed_count),
+        next,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::auth::Role;
+
+    use super::*;
+
+    const NOW: i64 = 1_700_000_000_000;
+
+    fn caller() -> Caller {
+        Caller { name: "admin".into(), role: Role::Admin }
+    }
+
+    fn message() -> proto::RecordTouchRequest {
+        let name = Some(proto::lead_ref::Name::LeadId("5".into()));
+        proto::RecordTouchRequest {
+            rep_id: "ann".into(),
+            lead: Some(proto::LeadRef { name }),
+            touch_id: "t1".into(),
+            channel: proto::Channel::Call.into(),
+            direction: proto::Direction::Outbound.into(),
+            number: "+12025550100".into(),
+            start_time: Some(time(NOW - 60_000)),
+            end_time: Some(time(NOW)),
+            disposition: proto::Disposition::Busy.into(),
+            ..Default::default()
+        }
+    }
+
+    fn read(message: &proto::RecordTouchRequest) -> Result<NewTouch, Vec<String>> {
+        let read = new_touch(&caller(), message, NOW);
+        let (name, touch) =
+            read.map_err(|Problems(all)| all.into_iter().map(|one| one.field).collect::<Vec<_>>())?;
+        assert_eq!(name, LeadName::Id(LeadId(5)));
+        Ok(touch(LeadId(5)))
+    }
+
+    fn check(change: impl Fn(&mut proto::RecordTouchRequest), fields: &[&str]) {
+        let mut message = message();
+        change(&mut message);
+        assert_eq!(read(&message).map(|_| ()).unwrap_err(), fields);
+    }
+
+    #[test]
+    fn a_touch_reads_as_it_was_sent() {
+        let touch = read(&message()).unwrap();
+        assert_eq!((touch.started_at, touch.ended_at), (NOW - 60_000, NOW));
+        assert_eq!(touch.disposition, Disposition::Busy);
+        assert_eq!(touch.caller, "admin/ann");
+        assert_eq!(touch.token, None);
+    }
+
+    #[test]
+    fn an_empty_request_is_told_everything_it_lacks() {
+        let empty = proto::RecordTouchRequest::default();
+        let problems = new_touch(&caller(), &empty, NOW).map(|_| ()).unwrap_err();
+        let fields: Vec<_> = problems.0.iter().map(|one| one.field.as_str()).collect();
+        assert_eq!(
+            fields,
+            [
+                "rep_id",
+                "lead",
+                "touch_id",
+                "channel",
+                "direction",
+                "disposition",
+                "start_time",
+                "end_time"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_call_names_its_number_and_an_email_does_not() {
+        check(|touch| touch.number.clear(), &["number"]);
+        let mut message = message();
+        message.number.clear();
+        message.channel = proto::Channel::Email.into();
+        assert!(read(&message).is_ok());
+        message.channel = proto::Channel::Call.into();
+        message.direction = proto::Direction::Inbound.into();
+        assert!(read(&message).is_ok());
+    }
+
+    #[test]
+    fn a_touch_ends_after_it_began_and_not_in_the_future() {
+        check(|touch| touch.end_time = Some(time(NOW - 60_001)), &["end_time"]);
+        check(|touch| touch.end_time = Some(time(NOW + SKEW_MS_MAX + 1)), &["end_time"]);
+        let mut message = message();
+        message.end_time = Some(time(NOW + 1_000));
+        assert_eq!(read(&message).unwrap().ended_at, NOW);
+    }
+
+    #[test]
+    fn a_callback_goes_with_its_disposition_and_lies_ahead() {
+        let wanted = i32::from(proto::Disposition::CallbackAny);
+        check(|touch| touch.disposition = wanted, &["callback_time"]);
+        check(|touch| touch.callback_time = Some(time(NOW + 1)), &["callback_time"]);
+        let past = |touch: &mut proto::RecordTouchRequest| {
+            touch.disposition = wanted;
+            touch.callback_time = Some(time(NOW - 1));
+        };
+        check(past, &["callback_time"]);
+        let mut message = message();
+        message.disposition = wanted;
+        message.callback_time = Some(time(NOW + 1));
+        assert_eq!(read(&message).unwrap().callback_at, Some(NOW + 1));
+    }
+
+    #[test]
+    fn a_pull_waits_a_minute_at_most_and_is_known_by_rep_and_body() {
+        let message = proto::NextLeadRequest {
+            rep_id: "ann".into(),
+            wait_duration: Some(duration(10 * WAIT_MS_MAX)),
+            request_id: "r1".into(),
+        };
+        let read = pull(&caller(), &message).unwrap();
+        assert_eq!(read.wait_ms, WAIT_MS_MAX);
+        let key = read.request.unwrap();
+        assert_eq!(key.caller, "admin/ann");
+        let shorter = proto::NextLeadRequest { wait_duration: None, ..message };
+        assert_ne!(pull(&caller(), &shorter).unwrap().request.unwrap().body_hash, key.body_hash);
+    }
+}

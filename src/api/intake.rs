@@ -1,0 +1,201 @@
+//! `IntakeService`: read, ask, answer; and the stream of an import.
+
+use std::pin::Pin;
+
+use futures_util::{Stream, StreamExt as _, stream};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::dialer::{DialerError, FieldProblem};
+use crate::domain::QueueId;
+use crate::store::HandedOver;
+
+use super::Services;
+use super::caller::caller_of;
+use super::convert::{self, Fields, Page};
+use super::proto::intake_service_server::IntakeService;
+use super::proto::{
+    ImportLeadsRequest, ImportLeadsResponse, ListCampaignsRequest, ListCampaignsResponse,
+    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
+    UpsertLeadRequest, UpsertLeadResponse,
+};
+use super::status::Problems;
+
+/// The most rows of one batch.
+pub const ROW_COUNT_MAX: usize = 20_000;
+
+/// What marketing automation and the CRM call.
+pub(super) struct IntakeApi(pub(super) Services);
+
+#[tonic::async_trait]
+impl IntakeService for IntakeApi {
+    async fn upsert_campaign(
+        &self,
+        request: Request<UpsertCampaignRequest>,
+    ) -> Result<Response<UpsertCampaignResponse>, Status> {
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let read = convert::campaign_settings(&mut fields, message.campaign.as_ref());
+        fields.request("UpsertCampaign", "", &message.request_id, message);
+        let (id, queue, settings) = fields.finish(read)?;
+        let campaign = self.0.dialer.put_campaign(id, queue, settings).await?;
+        Ok(Response::new(UpsertCampaignResponse { campaign: Some(convert::campaign(campaign)) }))
+    }
+
+    async fn list_campaigns(
+        &self,
+        request: Request<ListCampaignsRequest>,
+    ) -> Result<Response<ListCampaignsResponse>, Status> {
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let queue = fields.id_if_given("queue_id", &message.queue_id, QueueId::new);
+        let page = Page::of(&mut fields, (message.page_size, &message.page_token), 100, 1_000);
+        let (queue, page) = fields.finish(queue.zip(page))?;
+        let campaigns = self.0.dialer.campaigns(queue.as_ref())?;
+        let (campaigns, next_page_token) = convert::by_id(campaigns, &page, |one| one.id.as_str());
+        let campaigns = campaigns.into_iter().map(convert::campaign).collect();
+        Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token }))
+    }
+
+    async fn upsert_lead(
+        &self,
+        request: Request<UpsertLeadRequest>,
+    ) -> Result<Response<UpsertLeadResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let lead = convert::new_lead(&mut fields, message.lead.as_ref(), self.0.dialer.now());
+        let key = fields.request("UpsertLead", &caller.name, &message.request_id, message);
+        let (lead, key) = fields.finish(lead.zip(key))?;
+        let result = self.0.dialer.hand_over(lead, &caller.name, key).await?;
+        let result = Some(convert::handed_over(result));
+        Ok(Response::new(UpsertLeadResponse { result }))
+    }
+
+    type ImportLeadsStream =
+        Pin<Box<dyn Stream<Item = Result<ImportLeadsResponse, Status>> + Send>>;
+
+    async fn import_leads(
+        &self,
+        request: Request<Streaming<ImportLeadsRequest>>,
+    ) -> Result<Response<Self::ImportLeadsStream>, Status> {
+        let actor = caller_of(&request).name;
+        let batches = request.into_inner();
+        let services = self.0.clone();
+        // One batch after the other: rows are taken in the order in which they were sent.
+        let answers = stream::try_unfold(
+            (services, actor, batches),
+            async |(services, actor, mut batches)| {
+                let Some(batch) = batches.next().await.transpose()? else { return Ok(None) };
+                let answer = import(&services, &actor, batch).await?;
+                Ok(Some((answer, (services, actor, batches))))
+            },
+        );
+        Ok(Response::new(Box::pin(answers)))
+    }
+
+    async fn suppress_contact(
+        &self,
+        request: Request<SuppressContactRequest>,
+    ) -> Result<Response<SuppressContactResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let read = convert::suppression(&mut fields, message);
+        let key = fields.request("SuppressContact", &caller.name, &message.request_id, message);
+        let ((what, source), key) = fields.finish(read.zip(key))?;
+        let suppressed = self.0.dialer.suppress(what, source, &caller.name, key).await?;
+        Ok(Response::new(SuppressContactResponse {
+            known_before: suppressed.was_known,
+            closed_count: convert::count(suppressed.closed_count),
+        }))
+    }
+}
+
+/// Takes in the good rows of a batch, and answers all.
+async fn import(
+    services: &Services,
+    actor: &str,
+    batch: ImportLeadsRequest,
+) -> Result<ImportLeadsResponse, DialerError> {
+    if batch.rows.len() > ROW_COUNT_MAX {
+        return Err(DialerError::invalid("rows", format!("must be at most {ROW_COUNT_MAX}")));
+    }
+    let now = services.dialer.now();
+    let mut leads = Vec::with_capacity(batch.rows.len());
+    let mut refused = Vec::with_capacity(batch.rows.len());
+    for row in &batch.rows {
+        let mut fields = Fields::default();
+        let lead = convert::new_lead(&mut fields, row.lead.as_ref(), now);
+        refused.push(match fields.finish(lead) {
+            Ok(lead) => {
+                leads.push(lead);
+                None
+            }
+            Err(Problems(problems)) => Some(problems),
+        });
+    }
+    let taken = match leads.is_empty() {
+        true => Vec::new(),
+        false => services.dialer.hand_over_all(leads, actor).await?,
+    };
+    Ok(answer(&batch, refused, taken))
+}
+
+fn answer(
+    batch: &ImportLeadsRequest,
+    refused: Vec<Option<Vec<FieldProblem>>>,
+    taken: Vec<Result<HandedOver, FieldProblem>>,
+) -> ImportLeadsResponse {
+    let mut answer = ImportLeadsResponse { batch_number: batch.batch_number, ..Default::default() };
+    let mut taken = taken.into_iter();
+    for (row, problems) in batch.rows.iter().zip(refused) {
+        let result = match problems {
+            Some(problems) => Err(("FIELD_INVALID", problems)),
+            None => match taken.next().expect("one answer a lead") {
+                Ok(result) => Ok(result),
+                Err(problem) => {
+                    let field = "lead.handover_key.campaign_id";
+                    let problem = FieldProblem::new(field, problem.problem);
+                    Err(("CAMPAIGN_NOT_FOUND", vec![problem]))
+                }
+            },
+        };
+        *match &result {
+            Ok(HandedOver::Opened { .. }) => &mut answer.opened_count,
+            Ok(HandedOver::Updated { .. }) => &mut answer.updated_count,
+            Ok(HandedOver::Unchanged { .. }) => &mut answer.unchanged_count,
+            Ok(HandedOver::Merged { .. }) => &mut answer.merged_count,
+            Err(_) => &mut answer.rejected_count,
+        } += 1;
+        answer.rows.push(convert::row_result(row.row_number, result));
+    }
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::api::proto::{ImportRow, import_row_result};
+    use crate::domain::LeadId;
+
+    use super::*;
+
+    #[test]
+    fn each_row_gets_its_own_answer_and_counts_once() {
+        let row = |row_number| ImportRow { row_number, lead: None };
+        let batch = ImportLeadsRequest { batch_number: 3, rows: [7, 8, 9].map(row).to_vec() };
+        let refused = vec![None, Some(vec![FieldProblem::new("lead.name", "bad")]), None];
+        let unknown = FieldProblem::new("campaign_id", "there is no campaign");
+        let taken = vec![Ok(HandedOver::Updated { lead: LeadId(1) }), Err(unknown)];
+
+        let answer = answer(&batch, refused, taken);
+
+        assert_eq!((answer.batch_number, answer.updated_count, answer.rejected_count), (3, 1, 2));
+        let reason = |nth: usize| match answer.rows[nth].result.as_ref().unwrap() {
+            import_row_result::Result::Taken(taken) => taken.lead_id.clone(),
+            import_row_result::Result::Rejection(rejection) => rejection.reason.clone(),
+        };
+        assert_eq!([reason(0), reason(1), reason(2)], ["1", "FIELD_INVALID", "CAMPAIGN_NOT_FOUND"]);
+        let numbers: Vec<_> = answer.rows.iter().map(|row| row.row_number).collect();
+        assert_eq!(numbers, [7, 8, 9]);
+    }
+}

@@ -1,0 +1,58 @@
+//! `RepService`: read, ask, answer.
+
+use tonic::{Request, Response, Status};
+
+use super::Services;
+use super::caller::caller_of;
+use super::convert;
+use super::proto::rep_service_server::RepService;
+use super::proto::{
+    NextLeadRequest, NextLeadResponse, RecordTouchRequest, RecordTouchResponse,
+    ReleaseLeaseRequest, ReleaseLeaseResponse, RenewLeaseRequest, RenewLeaseResponse,
+};
+
+/// What a rep's softphone calls.
+pub(super) struct RepApi(pub(super) Services);
+
+#[tonic::async_trait]
+impl RepService for RepApi {
+    async fn next_lead(
+        &self,
+        request: Request<NextLeadRequest>,
+    ) -> Result<Response<NextLeadResponse>, Status> {
+        let pull = convert::pull(&caller_of(&request), request.get_ref())?;
+        let pulled = self.0.dialer.next_lead(pull).await?;
+        Ok(Response::new(convert::pulled(pulled)))
+    }
+
+    async fn renew_lease(
+        &self,
+        request: Request<RenewLeaseRequest>,
+    ) -> Result<Response<RenewLeaseResponse>, Status> {
+        let (name, renewal) = convert::renewal(&caller_of(&request), request.get_ref())?;
+        let lead = self.0.lead(name).await?;
+        let renewed = self.0.dialer.renew_lease(renewal(lead)).await?;
+        Ok(Response::new(convert::renewed(&renewed)))
+    }
+
+    async fn release_lease(
+        &self,
+        request: Request<ReleaseLeaseRequest>,
+    ) -> Result<Response<ReleaseLeaseResponse>, Status> {
+        let (name, release) = convert::release(&caller_of(&request), request.get_ref())?;
+        let lead = self.0.lead(name).await?;
+        self.0.dialer.release_lease(release(lead)).await?;
+        Ok(Response::new(ReleaseLeaseResponse {}))
+    }
+
+    async fn record_touch(
+        &self,
+        request: Request<RecordTouchRequest>,
+    ) -> Result<Response<RecordTouchResponse>, Status> {
+        let now = self.0.dialer.now();
+        let (name, touch) = convert::new_touch(&caller_of(&request), request.get_ref(), now)?;
+        let lead = self.0.lead(name).await?;
+        let recorded = self.0.dialer.record_touch(touch(lead)).await?;
+        Ok(Response::new(convert::recorded(recorded)))
+    }
+}

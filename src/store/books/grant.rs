@@ -1,0 +1,153 @@
+//! A pull: leases the first candidate that holds.
+
+use super::{NEXTLEAD, Slate, StoredAnswer};
+use crate::domain::standing::Command;
+use crate::domain::{
+    CloseReason, EventKind, LeadId, Lease, LeaseToken, PASS_MS, RepKey, Route, Standing,
+};
+use crate::store::changes::{Candidate, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned};
+use crate::store::error::Denied;
+
+/// Decides a pull.
+pub(super) fn lease(slate: &mut Slate, grant: &Grant) -> Result<LeaseOutcome, Denied> {
+    if let Some(answer) = replayed(slate, grant.request.as_ref())? {
+        let StoredAnswer::Lease { lead, token } = answer else { return Err(Denied::RequestReused) };
+        let token = LeaseToken::from_text(&token);
+        let stands = token.and_then(|token| standing_lease(slate, lead, token, grant.now));
+        return stands.map(LeaseOutcome::Holds).ok_or(Denied::LeaseLost);
+    }
+    let outcome = give_first(slate, grant, grant.rep, grant.now);
+    if let LeaseOutcome::Granted { granted, .. } | LeaseOutcome::Holds(granted) = &outcome {
+        let answer = StoredAnswer::lease(granted.lease.lead, granted.lease.token);
+        slate.answer(grant.request.as_ref(), answer, grant.now);
+    }
+    Ok(outcome)
+}
+
+/// What a request was answered with before, if it was.
+pub(super) fn replayed(
+    slate: &Slate,
+    request: Option<&RequestKey>,
+) -> Result<Option<StoredAnswer>, Denied> {
+    let Some(key) = request else { return Ok(None) };
+    let name = (key.caller.clone(), key.id.as_str().to_owned());
+    match slate.requests.get(&name) {
+        None => Ok(None),
+        Some(row) if row.key.body_hash == key.body_hash => Ok(Some(row.answer.clone())),
+        Some(_) => Err(Denied::RequestReused),
+    }
+}
+
+/// A lease by its token, if the rep still has it.
+pub(super) fn standing_lease(
+    slate: &Slate,
+    lead: LeadId,
+    token: LeaseToken,
+    now: i64,
+) -> Option<Box<Granted>> {
+    let lease = slate.row(lead)?.lease.clone()?;
+    let stands = lease.token == token && lease.stands_at(now);
+    stands.then(|| Box::new(Granted { lease, record: slate.record(lead) }))
+}
+
+/// Leases the first candidate that holds, unless the rep has a lease that stands.
+pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64) -> LeaseOutcome {
+    if let Some(lead) = slate.holders.get(&rep).copied() {
+        let lease = slate.known(lead).lease.clone().expect("a holder has a lease");
+        if lease.stands_at(now) {
+            return LeaseOutcome::Holds(Box::new(Granted { lease, record: slate.record(lead) }));
+        }
+        slate.free_rep(lead);
+    }
+    let mut turned = Vec::new();
+    for candidate in &grant.candidates {
+        match offer(slate, candidate.lead, now) {
+            Err(why) => turned.push((candidate.lead, why)),
+            Ok(()) => {
+                let granted = Box::new(give(slate, grant, candidate, rep, now));
+                return LeaseOutcome::Granted { granted, turned };
+            }
+        }
+    }
+    LeaseOutcome::NoneHeld { turned }
+}
+
+/// Whether a lead may be given out. What is found to be over on the way is closed.
+fn offer(slate: &mut Slate, lead: LeadId, now: i64) -> Result<(), Turned> {
+    let row = slate.row(lead).ok_or(Turned::Unknown)?;
+    if row.lease.as_ref().is_some_and(|lease| !lease.holds_at(now)) {
+        expire(slate, lead, now);
+    }
+    let row = slate.known(lead);
+    let ended_route = row.ended_route(now);
+    match row.state.standing {
+        Standing::Ready => {}
+        Standing::Waiting { until, .. } if until <= now => {}
+        Standing::Waiting { .. } => return Err(Turned::NotDue),
+        Standing::Leased => return Err(Turned::Leased),
+        Standing::Closed { route: Route::Nurture { until: Some(until) }, .. }
+            if until <= now && ended_route.is_none() =>
+        {
+            let told = slate.step(lead, Command::Wake, now, |event| event.by(NEXTLEAD));
+            told.expect("a nurture whose date has come wakes");
+        }
+        Standing::Closed { .. } => return Err(Turned::Closed),
+    }
+    if slate.is_suppressed(&slate.known(lead).lead.facts) {
+        close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);
+        return Err(Turned::Suppressed);
+    }
+    if let Some(route) = ended_route {
+        close(slate, lead, CloseReason::CampaignEnded, route, now);
+        return Err(Turned::CampaignEnded);
+    }
+    let facts = &slate.known(lead).lead.facts;
+    if facts.callable_numbers().any(|number| slate.held.contains_key(number)) {
+        return Err(Turned::NumberHeld);
+    }
+    Ok(())
+}
+
+/// Ends a lease whose grace is over: the rep is not offered the lead for a while.
+pub(super) fn expire(slate: &mut Slate, lead: LeadId, now: i64) -> Pass {
+    let lease = slate.take_back(lead);
+    let end = Command::EndLease { kind: EventKind::Expired };
+    let told = slate.step(lead, end, now, |event| event.by(NEXTLEAD).with("rep", lease.rep.0));
+    told.expect("a lead with a lease is leased");
+    // The pass counts from the end of the lease, not from the sweep that noticed it.
+    let pass = Pass { rep: lease.rep, lead, until: lease.expires_at.saturating_add(PASS_MS) };
+    slate.pass(pass);
+    pass
+}
+
+/// Closes a lead that nobody holds.
+pub(super) fn close(slate: &mut Slate, lead: LeadId, why: CloseReason, route: Route, now: i64) {
+    let closed = slate.step(lead, Command::Close { why, route }, now, |event| event.by(NEXTLEAD));
+    closed.expect("an open lead without a lease closes");
+}
+
+fn give(slate: &mut Slate, grant: &Grant, candidate: &Candidate, rep: RepKey, now: i64) -> Granted {
+    let expires_at = now.saturating_add(grant.lease_ms);
+    let renewable_until = now.saturating_add(grant.lease_total_ms).max(expires_at);
+    let lease = Lease {
+        lead: candidate.lead,
+        queue: slate.known(candidate.lead).state.queue,
+        rep,
+        is_rep_free: false,
+        token: grant.token,
+        order: candidate.order,
+        rule_version: grant.rule_version,
+        granted_at: now,
+        expires_at,
+        held_until: expires_at.saturating_add(grant.grace_ms),
+        renewable_until,
+    };
+    let told = slate.step(candidate.lead, Command::Lease, now, |mut event| {
+        event.detail.clone_from(&candidate.detail);
+        event.rule_version = Some(grant.rule_version);
+        event.by(&grant.actor).with("order", candidate.order.code()).with("rep", rep.0)
+    });
+    told.expect("a lead that was found servable can be leased");
+    slate.give(lease.clone());
+    Granted { lease, record: slate.record(candidate.lead) }
+}

@@ -1,0 +1,228 @@
+//! Handovers: each opens a lead, is merged into one, or updates the one that it opened before.
+
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+
+use super::grant::{close, replayed};
+use super::matching::{enlist, matches, strike};
+use super::text::hex;
+use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
+use crate::domain::standing::{self, Command};
+use crate::domain::{
+    CloseReason, EventKind, Facts, Lead, LeadId, LeadState, Route, Standing, Tier,
+};
+use crate::store::changes::{HandOver, HandedOver, Handover};
+use crate::store::error::Denied;
+
+/// Decides handovers, row by row: each sees what the rows before it did.
+pub(super) fn hand_over(slate: &mut Slate, change: &HandOver) -> Result<Vec<HandedOver>, Denied> {
+    if let Some(answer) = replayed(slate, change.request.as_ref())? {
+        let StoredAnswer::HandedOver(rows) = answer else { return Err(Denied::RequestReused) };
+        return Ok(rows.into_iter().map(HandedOver::from).collect());
+    }
+    let answers: Vec<HandedOver> =
+        change.rows.iter().map(|row| take_in(slate, row, &change.actor, change.now)).collect();
+    let stored = answers.iter().map(Into::into).collect();
+    slate.answer(change.request.as_ref(), StoredAnswer::HandedOver(stored), change.now);
+    Ok(answers)
+}
+
+/// Tells facts from other facts: the first half of the SHA-256 of their JSON.
+fn facts_hash(facts: &Facts) -> String {
+    let json = serde_json::to_vec(facts).expect("facts are JSON");
+    hex(&Sha256::digest(json)[..16])
+}
+
+fn take_in(slate: &mut Slate, row: &Handover, actor: &str, now: i64) -> HandedOver {
+    let once = HandoverOnce {
+        source_system: row.key.source_system.clone(),
+        external_id: row.key.external_id.clone(),
+        campaign: row.campaign,
+    };
+    if slate.handovers.contains_key(&once) {
+        return take_in_again(slate, &once, row, actor, now);
+    }
+    let found = matches(slate, row.queue, &row.facts);
+    let mut open = found.open.into_iter();
+    let (answer, lead, is_merged) = match (open.next(), open.next()) {
+        (Some(into), None) => {
+            merge(slate, into, row, actor, now);
+            (HandedOver::Merged { into }, into, true)
+        }
+        (first, second) => {
+            let conflicts = first.into_iter().chain(second).chain(open).collect::<Vec<_>>();
+            let predecessor = found.closed.filter(|_| conflicts.is_empty());
+            let (lead, is_suppressed) = open_lead(slate, row, predecessor, actor, now);
+            (HandedOver::Opened { lead, predecessor, conflicts, is_suppressed }, lead, false)
+        }
+    };
+    count(slate, once, row, lead, is_merged);
+    answer
+}
+
+/// Enters a new handover in the books of its own campaign and source.
+fn count(slate: &mut Slate, once: HandoverOnce, row: &Handover, lead: LeadId, is_merged: bool) {
+    let source: Arc<str> = row.facts.source.as_str().into();
+    let key = BookKey { queue: row.queue, campaign: row.campaign, source: source.clone() };
+    let book = slate.book_deltas.entry(key).or_default();
+    book.handed_over += 1;
+    book.merged += i64::from(is_merged);
+    let handover = HandoverRow {
+        queue: row.queue,
+        source,
+        lead,
+        is_merged,
+        facts_hash: facts_hash(&row.facts),
+        handed_over_at: row.handed_over_at,
+        is_new: true,
+        is_changed: false,
+    };
+    slate.handovers.insert(once, handover);
+}
+
+/// A handover that was sent before: the lead gets its new facts. What was merged into a lead of
+/// another handover may only fill in what is missing there.
+fn take_in_again(
+    slate: &mut Slate,
+    once: &HandoverOnce,
+    row: &Handover,
+    actor: &str,
+    now: i64,
+) -> HandedOver {
+    let hash = facts_hash(&row.facts);
+    let handover = slate.handovers.get_mut(once).expect("the handover was looked up before");
+    let lead = handover.lead;
+    if handover.facts_hash == hash {
+        return HandedOver::Unchanged { lead };
+    }
+    handover.facts_hash = hash;
+    handover.is_changed = true;
+    let is_merged = handover.is_merged;
+    let before = &slate.known(lead).lead.facts;
+    let facts = if is_merged { filled(before, &row.facts) } else { renewed(before, &row.facts) };
+    if facts == *before {
+        return HandedOver::Unchanged { lead };
+    }
+    replace_facts(slate, lead, facts);
+    amend(slate, lead, EventKind::Updated, row, actor, now);
+    HandedOver::Updated { lead }
+}
+
+fn merge(slate: &mut Slate, into: LeadId, row: &Handover, actor: &str, now: i64) {
+    let before = &slate.known(into).lead.facts;
+    let facts = filled(before, &row.facts);
+    if facts != *before {
+        replace_facts(slate, into, facts);
+    }
+    amend(slate, into, EventKind::Merged, row, actor, now);
+}
+
+fn filled(before: &Facts, other: &Facts) -> Facts {
+    let mut facts = before.clone();
+    facts.fill_from(other);
+    facts
+}
+
+/// The new facts, but a number that was stopped stays so.
+fn renewed(before: &Facts, other: &Facts) -> Facts {
+    let mut facts = other.clone();
+    for one in &mut facts.numbers {
+        let known = before.numbers.iter().find(|known| known.number == one.number);
+        one.stopped = one.stopped.or(known.and_then(|known| known.stopped));
+    }
+    facts
+}
+
+fn replace_facts(slate: &mut Slate, lead: LeadId, facts: Facts) {
+    let before = slate.known(lead).lead.clone();
+    strike(slate, before.queue, lead, &before.facts);
+    enlist(slate, before.queue, lead, &facts);
+    slate.set_facts(lead, facts);
+}
+
+fn amend(slate: &mut Slate, lead: LeadId, kind: EventKind, row: &Handover, actor: &str, now: i64) {
+    // The external id may be an e-mail address, so the ledger does without it.
+    let told = slate.step(lead, Command::Amend { kind }, now, |event| {
+        event
+            .by(actor)
+            .with("campaign", &row.key.campaign)
+            .with("source_system", &row.key.source_system)
+    });
+    told.expect("facts go with every standing");
+}
+
+/// Opens a lead; says whether it had to be closed at once.
+fn open_lead(
+    slate: &mut Slate,
+    row: &Handover,
+    predecessor: Option<LeadId>,
+    actor: &str,
+    now: i64,
+) -> (LeadId, bool) {
+    slate.last_lead += 1;
+    let id = LeadId(slate.last_lead);
+    let state = LeadState {
+        lead: id,
+        queue: row.queue,
+        campaign: row.campaign,
+        standing: Standing::Ready,
+        tier: Tier::Ordinary,
+        seq: 1,
+        changed_at: now,
+        ready_since: row.handed_over_at,
+        handed_over_at: row.handed_over_at,
+        attempts: 0,
+        last_disposition: None,
+        first_touch_due_at: row.first_touch_due_at,
+        first_touched_at: None,
+        times_released: 0,
+    };
+    let (state, event) = standing::open(state);
+    let mut event = event.by(actor).with("campaign", &row.key.campaign);
+    if let Some(predecessor) = predecessor {
+        event = event.with("predecessor", predecessor);
+    }
+    let lead = Lead {
+        id,
+        queue: row.queue,
+        campaign: row.campaign,
+        source_system: row.key.source_system.clone(),
+        external_id: row.key.external_id.clone(),
+        handed_over_at: row.handed_over_at,
+        predecessor,
+        facts: row.facts.clone(),
+    };
+    let opened = LeadRow {
+        lead: Arc::new(lead),
+        state,
+        lease: None,
+        source: row.facts.source.as_str().into(),
+        campaign_end: None,
+        is_parked: false,
+    };
+    slate.open(opened, event);
+    enlist(slate, row.queue, id, &row.facts);
+    if let Some(predecessor) = predecessor {
+        supersede(slate, predecessor, id, actor, now);
+    }
+    let is_suppressed = slate.is_suppressed(&row.facts);
+    if is_suppressed {
+        close(slate, id, CloseReason::Suppressed, Route::Suppressed, now);
+    }
+    (id, is_suppressed)
+}
+
+/// A predecessor in nurture is not to come back beside its successor.
+fn supersede(slate: &mut Slate, predecessor: LeadId, by: LeadId, actor: &str, now: i64) {
+    let is_in_nurture = matches!(
+        slate.known(predecessor).state.standing,
+        Standing::Closed { route: Route::Nurture { .. }, .. }
+    );
+    if is_in_nurture {
+        let close = Command::Close { why: CloseReason::Superseded, route: Route::Superseded };
+        let told =
+            slate.step(predecessor, close, now, |event| event.by(actor).with("successor", by));
+        told.expect("a lead in nurture can be superseded");
+    }
+}

@@ -1,0 +1,94 @@
+//! Deciding what a change does to the books: pure, and the same for every database.
+//!
+//! A batch of changes is loaded into a [`Slate`], decided one after the other against it, and what
+//! the slate then differs in is written back in one transaction. A later change of the batch sees
+//! what an earlier one did, so a batch is worth exactly what its changes are worth one by one. A
+//! refusal is found before anything on the slate is moved, so it touches nothing.
+
+mod answer;
+mod book;
+mod grant;
+mod handover;
+mod lease;
+mod matching;
+mod slate;
+mod suppress;
+mod sweep;
+mod text;
+mod touch;
+
+use super::changes::{
+    EndedLease, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release, Renew, RequestKey,
+    Suppress, Suppressed, Swept, TouchRecorded,
+};
+use super::error::Denied;
+use crate::domain::Lease;
+
+pub(super) use answer::StoredAnswer;
+pub(super) use book::{BookDelta, BookKey, route_index};
+pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
+pub(super) use slate::{
+    HandoverOnce, HandoverRow, LeadRow, NewTouch, RequestRow, Slate, SuppressionRow, TouchRow,
+    Tracked,
+};
+pub(super) use sweep::Found;
+pub(super) use text::{hex, route_from_text, route_to_text, standing_from_text, standing_to_text};
+
+/// How long the answers to requests are kept.
+pub(super) const REQUEST_KEPT_MS: i64 = 48 * 3_600_000;
+
+/// The actor of what time does.
+const NEXTLEAD: &str = "nextlead";
+
+/// A change of leads.
+#[derive(Debug)]
+pub(super) enum Change {
+    HandOver(HandOver),
+    Lease(Grant),
+    Renew(Renew),
+    Release(Release),
+    Touch(Box<RecordTouch>),
+    Suppress(Suppress),
+    Sweep { now: i64, limit: usize },
+}
+
+impl Change {
+    /// The request that it came with; a touch's own id is kept with the touch.
+    pub(super) fn request(&self) -> Option<&RequestKey> {
+        match self {
+            Self::HandOver(change) => change.request.as_ref(),
+            Self::Lease(change) => change.request.as_ref(),
+            Self::Renew(change) => change.request.as_ref(),
+            Self::Release(change) => change.request.as_ref(),
+            Self::Suppress(change) => change.request.as_ref(),
+            Self::Touch(_) | Self::Sweep { .. } => None,
+        }
+    }
+}
+
+/// What a change is answered with.
+#[derive(Debug)]
+pub(super) enum Answer {
+    HandOver(Vec<HandedOver>),
+    Lease(LeaseOutcome),
+    Renew(Lease),
+    Release(EndedLease),
+    Touch(Box<TouchRecorded>),
+    Suppress(Suppressed),
+    Sweep(Swept),
+}
+
+/// Decides one change against the slate, and moves the slate.
+pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denied> {
+    match change {
+        Change::HandOver(change) => handover::hand_over(slate, change).map(Answer::HandOver),
+        Change::Lease(change) => grant::lease(slate, change).map(Answer::Lease),
+        Change::Renew(change) => lease::renew(slate, change).map(Answer::Renew),
+        Change::Release(change) => lease::release(slate, change).map(Answer::Release),
+        Change::Touch(change) => {
+            touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
+        }
+        Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
+        Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
+    }
+}

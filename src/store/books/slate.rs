@@ -1,0 +1,318 @@
+//! What a batch of changes knows and changes: rows as they were loaded, and as they are now.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::book::{BookDelta, BookKey};
+use super::sweep::Found;
+use super::{RequestKey, StoredAnswer};
+use crate::domain::standing::{self, Command};
+use crate::domain::{
+    CampaignKey, Event, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, Number, QueueKey,
+    Refusal, RepKey, Route, Touch,
+};
+use crate::store::changes::{LeadRecord, Pass};
+
+/// A lead with all that belongs to it.
+#[derive(Clone, Debug)]
+pub(crate) struct LeadRow {
+    pub(crate) lead: Arc<Lead>,
+    pub(crate) state: LeadState,
+    pub(crate) lease: Option<Lease>,
+    /// The source in whose books it stands.
+    pub(crate) source: Arc<str>,
+    /// When its campaign ends, and the route of what is open then.
+    pub(crate) campaign_end: Option<(i64, Route)>,
+    /// In a nurture that nothing wakes, as its campaign ended.
+    pub(crate) is_parked: bool,
+}
+
+impl LeadRow {
+    /// Whether its campaign is over; with the route of what is open then.
+    pub(crate) fn ended_route(&self, now: i64) -> Option<Route> {
+        self.campaign_end.filter(|(ends_at, _)| *ends_at <= now).map(|(_, route)| route)
+    }
+}
+
+/// A lead as it was loaded and as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Tracked {
+    /// `None`: this batch opened it.
+    pub(crate) before: Option<LeadRow>,
+    pub(crate) now: LeadRow,
+    pub(crate) is_changed: bool,
+}
+
+/// A request that was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestRow {
+    pub(crate) key: RequestKey,
+    pub(crate) answer: StoredAnswer,
+    pub(crate) at: i64,
+}
+
+/// A touch that was recorded before, as far as its replay goes.
+#[derive(Clone, Debug)]
+pub(crate) struct TouchRow {
+    pub(crate) lead: LeadId,
+    pub(crate) body_hash: String,
+    pub(crate) late: bool,
+    pub(crate) suppressed_count: usize,
+    pub(crate) next: Option<(LeadId, LeaseToken)>,
+}
+
+/// A touch to store.
+#[derive(Clone, Debug)]
+pub(crate) struct NewTouch {
+    pub(crate) caller: String,
+    pub(crate) touch: Touch,
+    pub(crate) recorded_at: i64,
+    pub(crate) row: TouchRow,
+}
+
+/// What tells a handover from others, inside.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct HandoverOnce {
+    pub(crate) source_system: String,
+    pub(crate) external_id: String,
+    pub(crate) campaign: CampaignKey,
+}
+
+/// A handover.
+#[derive(Clone, Debug)]
+pub(crate) struct HandoverRow {
+    pub(crate) queue: QueueKey,
+    pub(crate) source: Arc<str>,
+    pub(crate) lead: LeadId,
+    pub(crate) is_merged: bool,
+    pub(crate) facts_hash: String,
+    pub(crate) handed_over_at: i64,
+    /// Not stored yet, or stored with other facts.
+    pub(crate) is_new: bool,
+    pub(crate) is_changed: bool,
+}
+
+/// A number or an e-mail address to suppress.
+#[derive(Clone, Debug)]
+pub(crate) struct SuppressionRow {
+    pub(crate) kind: &'static str,
+    pub(crate) value: String,
+    pub(crate) source: String,
+    pub(crate) actor: String,
+    pub(crate) at: i64,
+}
+
+/// What a batch has loaded, and what it changes.
+#[derive(Debug, Default)]
+pub(crate) struct Slate {
+    pub(crate) leads: HashMap<LeadId, Tracked>,
+    /// Which lead each rep has, as far as they are not free.
+    pub(crate) holders: HashMap<RepKey, LeadId>,
+    /// Which lead each number is held for, and the other way round.
+    pub(crate) held: HashMap<Number, LeadId>,
+    pub(crate) held_by: HashMap<LeadId, Vec<Number>>,
+    pub(crate) suppressed_numbers: HashSet<Number>,
+    pub(crate) suppressed_emails: HashSet<String>,
+    pub(crate) requests: HashMap<(String, String), RequestRow>,
+    pub(crate) touches: HashMap<(String, String), TouchRow>,
+    pub(crate) handovers: HashMap<HandoverOnce, HandoverRow>,
+    /// Who carries a number in a queue: at most one more than may share it.
+    pub(crate) by_number: HashMap<(QueueKey, Number), Vec<LeadId>>,
+    pub(crate) by_email: HashMap<(QueueKey, String), Vec<LeadId>>,
+    /// What a sweep found.
+    pub(crate) found: Found,
+    /// The last lead id that was given out.
+    pub(crate) last_lead: i64,
+
+    // What is to be written, beside the leads that changed.
+    pub(crate) events: Vec<Event>,
+    pub(crate) new_touches: Vec<NewTouch>,
+    pub(crate) new_requests: Vec<RequestRow>,
+    pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
+    pub(crate) new_suppressions: Vec<SuppressionRow>,
+    pub(crate) book_deltas: BTreeMap<BookKey, BookDelta>,
+    /// Requests and passes that are over by then are forgotten, at most so many.
+    pub(crate) forget: Option<(i64, usize)>,
+}
+
+impl Slate {
+    /// A lead, as it is now.
+    pub(crate) fn row(&self, lead: LeadId) -> Option<&LeadRow> {
+        self.leads.get(&lead).map(|tracked| &tracked.now)
+    }
+
+    /// A lead that is known to be there.
+    pub(crate) fn known(&self, lead: LeadId) -> &LeadRow {
+        self.row(lead).expect("the lead was looked up before")
+    }
+
+    fn change(&mut self, lead: LeadId) -> &mut LeadRow {
+        let tracked = self.leads.get_mut(&lead).expect("the lead was looked up before");
+        tracked.is_changed = true;
+        &mut tracked.now
+    }
+
+    /// Puts a lead on the slate as it was loaded.
+    pub(crate) fn load(&mut self, row: LeadRow) {
+        let id = row.lead.id;
+        if let Some(lease) = row.lease.as_ref().filter(|lease| !lease.is_rep_free) {
+            self.holders.insert(lease.rep, id);
+        }
+        let tracked = Tracked { before: Some(row.clone()), now: row, is_changed: false };
+        self.leads.insert(id, tracked);
+    }
+
+    /// Puts a lead on the slate that this batch opens.
+    pub(crate) fn open(&mut self, row: LeadRow, event: Event) {
+        let tracked = Tracked { before: None, now: row, is_changed: true };
+        self.leads.insert(event.lead, tracked);
+        self.events.push(event);
+    }
+
+    /// Moves a lead: the only way that its standing changes here.
+    pub(crate) fn step(
+        &mut self,
+        lead: LeadId,
+        command: Command,
+        now: i64,
+        tell: impl FnOnce(Event) -> Event,
+    ) -> Result<(), Refusal> {
+        let (state, event) = standing::step(&self.known(lead).state, command, now)?;
+        let row = self.change(lead);
+        row.state = state;
+        row.is_parked = false;
+        self.events.push(tell(event));
+        Ok(())
+    }
+
+    /// Gives a lease with the lead's callable numbers.
+    pub(crate) fn give(&mut self, lease: Lease) {
+        let id = lease.lead;
+        self.holders.insert(lease.rep, id);
+        let row = self.change(id);
+        row.lease = Some(lease);
+        let lead = row.lead.clone();
+        for number in lead.facts.callable_numbers() {
+            self.hold(number.clone(), id);
+        }
+    }
+
+    /// Holds a number for a lead.
+    pub(crate) fn hold(&mut self, number: Number, lead: LeadId) {
+        self.held_by.entry(lead).or_default().push(number.clone());
+        let before = self.held.insert(number, lead);
+        assert!(before.is_none(), "a held number is not given out again");
+    }
+
+    /// Carries a lease on.
+    pub(crate) fn renew(&mut self, lease: Lease) {
+        let row = self.change(lease.lead);
+        row.lease = Some(lease);
+    }
+
+    /// Frees the rep of a lease that expired; lead and numbers stay held.
+    pub(crate) fn free_rep(&mut self, lead: LeadId) {
+        let lease = self.change(lead).lease.as_mut().expect("a lease that expired is there");
+        lease.is_rep_free = true;
+        let rep = lease.rep;
+        self.holders.remove(&rep);
+    }
+
+    /// Takes a lease and its numbers away.
+    pub(crate) fn take_back(&mut self, lead: LeadId) -> Lease {
+        let lease = self.change(lead).lease.take().expect("a lease that ends is there");
+        if !lease.is_rep_free {
+            self.holders.remove(&lease.rep);
+        }
+        for number in self.held_by.remove(&lead).unwrap_or_default() {
+            self.held.remove(&number);
+        }
+        lease
+    }
+
+    /// Replaces a lead's facts.
+    pub(crate) fn set_facts(&mut self, lead: LeadId, facts: Facts) {
+        let row = self.change(lead);
+        row.lead = Arc::new(Lead { facts, ..(*row.lead).clone() });
+    }
+
+    /// Notes that nothing wakes a nurture any more.
+    pub(crate) fn park(&mut self, lead: LeadId) {
+        self.change(lead).is_parked = true;
+    }
+
+    /// Keeps a lead from a rep for a while.
+    pub(crate) fn pass(&mut self, pass: Pass) {
+        self.new_passes.insert((pass.rep, pass.lead), pass.until);
+    }
+
+    /// A lead as it is answered.
+    pub(crate) fn record(&self, lead: LeadId) -> LeadRecord {
+        let row = self.known(lead);
+        LeadRecord { lead: row.lead.clone(), state: row.state.clone(), lease: row.lease.clone() }
+    }
+
+    /// Whether one of a lead's numbers or its e-mail address said never.
+    pub(crate) fn is_suppressed(&self, facts: &Facts) -> bool {
+        let of_number =
+            facts.numbers.iter().any(|one| self.suppressed_numbers.contains(&one.number));
+        of_number
+            || facts.email_folded().is_some_and(|email| self.suppressed_emails.contains(&email))
+    }
+
+    /// The books in which a lead stands.
+    pub(crate) fn book_of(&mut self, lead: LeadId) -> &mut BookDelta {
+        let row = self.known(lead);
+        let key = BookKey {
+            queue: row.state.queue,
+            campaign: row.state.campaign,
+            source: row.source.clone(),
+        };
+        self.book_deltas.entry(key).or_default()
+    }
+
+    /// Keeps the answer to a request.
+    pub(crate) fn answer(&mut self, request: Option<&RequestKey>, answer: StoredAnswer, at: i64) {
+        let Some(key) = request else { return };
+        let row = RequestRow { key: key.clone(), answer, at };
+        let name = (key.caller.clone(), key.id.as_str().to_owned());
+        self.requests.insert(name, row.clone());
+        self.new_requests.push(row);
+    }
+
+    /// Adds what every changed lead does to the books. Called once, when all is decided.
+    pub(crate) fn close_books(&mut self) {
+        let changed: Vec<LeadId> = self.changed().map(|tracked| tracked.now.lead.id).collect();
+        for lead in changed {
+            let tracked = &self.leads[&lead];
+            let (before, now) = (tracked.before.clone(), tracked.now.clone());
+            let delta = self.book_of(lead);
+            if let Some(before) = &before {
+                delta.leave(before);
+            }
+            delta.enter(&now);
+        }
+    }
+
+    /// The leads that changed, in no order.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &Tracked> {
+        self.leads.values().filter(|tracked| tracked.is_changed)
+    }
+
+    /// Whether there is anything to write.
+    pub(crate) fn is_changed(&self) -> bool {
+        self.changed().next().is_some()
+            || self.handovers.values().any(|row| row.is_new || row.is_changed)
+            || !self.new_touches.is_empty()
+            || !self.new_requests.is_empty()
+            || !self.new_suppressions.is_empty()
+            || self.forget.is_some()
+    }
+
+    /// The leads that changed as they stand now, in the order of their ids.
+    pub(crate) fn changed_records(&self) -> Vec<LeadRecord> {
+        let mut leads: Vec<LeadId> = self.changed().map(|tracked| tracked.now.lead.id).collect();
+        leads.sort_unstable();
+        leads.into_iter().map(|lead| self.record(lead)).collect()
+    }
+}

@@ -1,0 +1,143 @@
+//! A touch: always recorded, and under a lease that holds it moves the lead.
+
+use super::grant::{give_first, standing_lease};
+use super::suppress::{Wish, suppress_person};
+use super::text::hex;
+use super::{NewTouch, Slate, TouchRow};
+use crate::domain::standing::Command;
+use crate::domain::{Direction, Disposition, LeadId, LeaseToken};
+use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
+use crate::store::error::Denied;
+
+/// Decides a touch, and the next lease that may come with it.
+pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRecorded, Denied> {
+    let touch = &change.touch;
+    let name = (change.caller.clone(), touch.id.as_str().to_owned());
+    let body_hash = hex(&change.body_hash);
+    if let Some(row) = slate.touches.get(&name) {
+        if row.body_hash != body_hash {
+            return Err(Denied::RequestReused);
+        }
+        return Ok(replay(slate, row.clone(), change.now));
+    }
+    let row = slate.row(touch.lead).ok_or(Denied::UnknownLead(touch.lead))?;
+    let holds = touch.lease.is_some_and(|token| {
+        row.lease.as_ref().is_some_and(|lease| {
+            lease.token == token && touch.rep == Some(lease.rep) && lease.holds_at(change.now)
+        })
+    });
+    stop_number(slate, change);
+    if holds {
+        move_lead(slate, change);
+    } else {
+        note(slate, change);
+    }
+    let mut suppressed_count = 0;
+    if touch.disposition == Disposition::DoNotCall {
+        let wish = Wish { source: "touch", actor: &change.actor, now: change.now };
+        suppressed_count = suppress_person(slate, touch.lead, touch.number.as_ref(), &wish);
+    }
+    slate.book_of(touch.lead).touches += 1;
+
+    let next = change.then.as_ref().zip(touch.rep);
+    let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
+    let late = touch.lease.is_some() && !holds;
+    let next_lease = next.as_ref().and_then(leased);
+    let row = TouchRow { lead: touch.lead, body_hash, late, suppressed_count, next: next_lease };
+    slate.touches.insert(name, row.clone());
+    slate.new_touches.push(NewTouch {
+        caller: change.caller.clone(),
+        touch: touch.clone(),
+        recorded_at: change.now,
+        row,
+    });
+    let record = slate.record(touch.lead);
+    Ok(TouchRecorded {
+        late,
+        record,
+        suppressed_count,
+        next,
+        is_replay: false,
+        is_next_lost: false,
+    })
+}
+
+fn replay(slate: &Slate, row: TouchRow, now: i64) -> TouchRecorded {
+    let next = row.next.and_then(|(lead, token)| standing_lease(slate, lead, token, now));
+    TouchRecorded {
+        late: row.late,
+        record: slate.record(row.lead),
+        suppressed_count: row.suppressed_count,
+        is_replay: true,
+        is_next_lost: row.next.is_some() && next.is_none(),
+        next: next.map(LeaseOutcome::Holds),
+    }
+}
+
+fn leased(outcome: &LeaseOutcome) -> Option<(LeadId, LeaseToken)> {
+    match outcome {
+        LeaseOutcome::Granted { granted, .. } | LeaseOutcome::Holds(granted) => {
+            Some((granted.lease.lead, granted.lease.token))
+        }
+        LeaseOutcome::NoneHeld { .. } => None,
+    }
+}
+
+/// Stops the dialled number for this lead if the disposition says so.
+fn stop_number(slate: &mut Slate, change: &RecordTouch) {
+    let touch = &change.touch;
+    let Some(number) = touch.number.as_ref().filter(|_| touch.disposition.stops_number()) else {
+        return;
+    };
+    let facts = &slate.known(touch.lead).lead.facts;
+    let place = facts.numbers.iter().position(|one| one.number == *number && one.stopped.is_none());
+    if let Some(place) = place {
+        let mut facts = facts.clone();
+        facts.numbers[place].stopped = Some(touch.disposition);
+        slate.set_facts(touch.lead, facts);
+    }
+}
+
+/// Moves the lead as the policy says, and ends its lease.
+fn move_lead(slate: &mut Slate, change: &RecordTouch) {
+    let touch = &change.touch;
+    let is_attempt = touch.direction == Direction::Outbound;
+    slate.take_back(touch.lead);
+    let row = slate.known(touch.lead);
+    let next = change.policy.next_step(
+        touch.disposition,
+        touch.callback_at,
+        row.state.attempts.saturating_add(i32::from(is_attempt)),
+        row.lead.facts.callable_numbers().next().is_some(),
+        change.now,
+    );
+    let command = Command::Touch {
+        disposition: touch.disposition,
+        started_at: touch.started_at,
+        is_attempt,
+        next,
+    };
+    let told = slate.step(touch.lead, command, change.now, |event| {
+        let event = event.by(&change.actor).with("touch", &touch.id);
+        event.with("disposition", touch.disposition.code())
+    });
+    told.expect("a lead with a lease is leased");
+}
+
+/// Counts a touch that does not move the lead.
+fn note(slate: &mut Slate, change: &RecordTouch) {
+    let touch = &change.touch;
+    let is_outbound = touch.direction == Direction::Outbound;
+    let command = Command::Note {
+        disposition: touch.disposition,
+        started_at: touch.started_at,
+        is_attempt: is_outbound,
+        is_first_touch: touch.lease.is_none() && change.is_by_system && is_outbound,
+    };
+    let told = slate.step(touch.lead, command, change.now, |event| {
+        let event = event.by(&change.actor).with("touch", &touch.id);
+        let event = event.with("disposition", touch.disposition.code());
+        if touch.lease.is_some() { event.with("late", true) } else { event }
+    });
+    told.expect("a note goes with every standing");
+}

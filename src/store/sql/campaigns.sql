@@ -1,0 +1,1 @@
+SELECT campaign_key, campaign_id, queue_key, settings FROM campaign ORDER BY campaign_key

@@ -1,0 +1,1 @@
+SELECT coalesce(max(last_ms), 0) FROM book

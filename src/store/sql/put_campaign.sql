@@ -1,0 +1,8 @@
+-- No row back: the campaign feeds another queue.
+INSERT INTO campaign (campaign_id, queue_key, settings, ends_at_ms, route_at_end)
+VALUES ($1, $2, $3, $4, $5)
+ON CONFLICT (campaign_id) DO UPDATE SET
+    settings = excluded.settings, ends_at_ms = excluded.ends_at_ms,
+    route_at_end = excluded.route_at_end
+WHERE campaign.queue_key = excluded.queue_key
+RETURNING campaign_key

@@ -1,0 +1,1 @@
+DELETE FROM held_number WHERE lead_id IN (SELECT value FROM json_each($1))

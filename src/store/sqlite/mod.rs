@@ -1,0 +1,289 @@
+//! The store in one SQLite file, for one process: the way nextlead runs unless told otherwise.
+//!
+//! One thread writes ([`writer`]), a few connections read, and one carries the write-ahead log over.
+//! What a change means is decided in `store::books`, which knows no SQL.
+
+mod audit;
+mod checkpoint;
+mod load;
+mod open;
+mod read;
+mod report;
+mod roster;
+mod rows;
+mod sql;
+mod write;
+mod writer;
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock};
+
+use async_trait::async_trait;
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+use sqlx::sqlite::SqlitePool;
+use tokio::sync::{mpsc, oneshot};
+
+use super::books::{Answer, Change};
+use super::changes::{
+    EndedLease, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
+    RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
+};
+use super::error::StoreError;
+use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+use super::{CommitSink, RosterRows, Store};
+use crate::domain::{
+    Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, LeaseToken, Queue,
+    QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion,
+};
+use checkpoint::Checkpointer;
+use roster::{RosterAnswer, RosterChange};
+use writer::{Follower, INBOX_COUNT_MAX, Job, Reply, Work, Writer};
+
+/// The truth in one SQLite file.
+pub struct SqliteStore {
+    inbox: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Is dropped when the writer has ended.
+    ended: tokio::sync::Mutex<oneshot::Receiver<()>>,
+    follower: Follower,
+    readers: SqlitePool,
+    lock: Mutex<Option<File>>,
+}
+
+impl SqliteStore {
+    /// Opens the file, making it (readable by its owner alone) if it is missing, and brings its
+    /// tables up to date.
+    ///
+    /// Fails with [`StoreError::InUse`] if another store has it open, in this process or another.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let opened = open::open(path).await?;
+        let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
+        let (ending, ended) = oneshot::channel();
+        let follower: Follower = Arc::new(OnceLock::new());
+        let writer = Writer {
+            connection: opened.writer,
+            inbox: jobs,
+            follower: follower.clone(),
+            checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(open::unavailable)?;
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn(move || {
+                // Dropped at the very end, by a panic too.
+                let _ending: oneshot::Sender<()> = ending;
+                runtime.block_on(writer.run());
+            })
+            .map_err(open::unavailable)?;
+        Ok(Self {
+            inbox: Mutex::new(Some(inbox)),
+            ended: tokio::sync::Mutex::new(ended),
+            follower,
+            readers: opened.readers,
+            lock: Mutex::new(Some(opened.lock)),
+        })
+    }
+
+    async fn ask(&self, work: Work) -> Result<Reply, StoreError> {
+        let inbox = self.inbox.lock().expect("nobody panics with the inbox").clone();
+        let inbox = inbox.ok_or(StoreError::Stopped)?;
+        let (reply, answer) = oneshot::channel();
+        inbox.send(Job { work, reply }).await.map_err(|_| StoreError::Stopped)?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+        match self.ask(Work::Change(change)).await? {
+            Reply::Change(answer) => Ok(answer),
+            Reply::Roster(_) => unreachable!("a change is answered as such"),
+        }
+    }
+
+    async fn change_roster(&self, change: RosterChange) -> Result<RosterAnswer, StoreError> {
+        match self.ask(Work::Roster(change)).await? {
+            Reply::Roster(answer) => Ok(answer),
+            Reply::Change(_) => unreachable!("a roster change is answered as such"),
+        }
+    }
+
+    async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
+        if self.readers.is_closed() {
+            return Err(StoreError::Stopped);
+        }
+        self.readers.acquire().await.map_err(open::failure)
+    }
+}
+
+/// Takes the answer that goes with the question.
+macro_rules! answered {
+    ($answer:expr, $pattern:pat => $value:expr) => {
+        match $answer {
+            $pattern => Ok($value),
+            _ => unreachable!("each change is answered in kind"),
+        }
+    };
+}
+
+#[async_trait]
+impl Store for SqliteStore {
+    async fn roster(&self) -> Result<RosterRows, StoreError> {
+        roster::roster(&mut *self.reader().await?).await
+    }
+
+    async fn latest_rules(&self, queue: QueueKey) -> Result<Option<RuleVersion>, StoreError> {
+        read::latest_rules(&mut *self.reader().await?, queue).await
+    }
+
+    async fn rule_versions(
+        &self,
+        queue: QueueKey,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RuleVersion>, StoreError> {
+        let before = before.unwrap_or(i64::MAX);
+        roster::versions(&mut *self.reader().await?, queue, before, limit).await
+    }
+
+    async fn last_instant(&self) -> Result<i64, StoreError> {
+        read::last_instant(&mut *self.reader().await?).await
+    }
+
+    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
+        read::lead(&mut *self.reader().await?, lead).await
+    }
+
+    async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError> {
+        read::lead_by_key(&mut *self.reader().await?, key).await
+    }
+
+    async fn lease_of(&self, rep: RepKey) -> Result<Option<Lease>, StoreError> {
+        read::lease_of(&mut *self.reader().await?, rep).await
+    }
+
+    async fn pulled_before(
+        &self,
+        request: &RequestKey,
+    ) -> Result<Option<(LeadId, LeaseToken)>, StoreError> {
+        read::pulled_before(&mut *self.reader().await?, request).await
+    }
+
+    async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError> {
+        read::touches(&mut *self.reader().await?, lead, limit).await
+    }
+
+    async fn ledger(
+        &self,
+        lead: LeadId,
+        after_seq: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        read::ledger(&mut *self.reader().await?, lead, after_seq, limit).await
+    }
+
+    async fn open_leads(
+        &self,
+        queue: QueueKey,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        read::open_leads(&mut *self.reader().await?, queue, after, limit).await
+    }
+
+    async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError> {
+        read::passes(&mut *self.reader().await?, now).await
+    }
+
+    async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError> {
+        report::books(&mut *self.reader().await?, filter, now).await
+    }
+
+    async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
+        report::uncontacted(&mut *self.reader().await?, page).await
+    }
+
+    async fn audit(&self) -> Result<AuditReport, StoreError> {
+        audit::audit(&mut *self.reader().await?).await
+    }
+
+    async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError> {
+        let change = RosterChange::Queue(id.clone(), settings.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Queue(queue) => queue)
+    }
+
+    async fn put_campaign(
+        &self,
+        id: &CampaignId,
+        queue: QueueKey,
+        settings: &CampaignSettings,
+    ) -> Result<Campaign, StoreError> {
+        let change = RosterChange::Campaign(id.clone(), queue, settings.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Campaign(campaign) => campaign)
+    }
+
+    async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError> {
+        let change = RosterChange::Rep(id.clone(), rep.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Rep(rep) => rep)
+    }
+
+    async fn publish_rules(&self, rules: &NewRules) -> Result<RuleVersion, StoreError> {
+        let change = RosterChange::Publish(rules.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Rules(version) => version)
+    }
+
+    async fn put_rules_in_force(
+        &self,
+        queue: QueueKey,
+        version: i64,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let change = RosterChange::InForce { queue, version, now };
+        answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
+    }
+
+    async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
+        let answer = self.change(Change::HandOver(change)).await?;
+        answered!(answer, Answer::HandOver(rows) => rows)
+    }
+
+    async fn lease(&self, grant: Grant) -> Result<LeaseOutcome, StoreError> {
+        answered!(self.change(Change::Lease(grant)).await?, Answer::Lease(outcome) => outcome)
+    }
+
+    async fn renew(&self, renew: Renew) -> Result<Lease, StoreError> {
+        answered!(self.change(Change::Renew(renew)).await?, Answer::Renew(lease) => lease)
+    }
+
+    async fn release(&self, release: Release) -> Result<EndedLease, StoreError> {
+        answered!(self.change(Change::Release(release)).await?, Answer::Release(ended) => ended)
+    }
+
+    async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError> {
+        let answer = self.change(Change::Touch(Box::new(change))).await?;
+        answered!(answer, Answer::Touch(recorded) => *recorded)
+    }
+
+    async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
+        let answer = self.change(Change::Suppress(suppress)).await?;
+        answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {
+        answered!(self.change(Change::Sweep { now, limit }).await?, Answer::Sweep(swept) => swept)
+    }
+
+    fn follow(&self, sink: Arc<dyn CommitSink>) {
+        assert!(self.follower.set(sink).is_ok(), "one follower, named once");
+    }
+
+    async fn close(&self) {
+        self.inbox.lock().expect("nobody panics with the inbox").take();
+        self.readers.close().await;
+        // Ends with an error as nothing is ever sent: the writer's end drops the sender.
+        let _ = (&mut *self.ended.lock().await).await;
+        self.lock.lock().expect("nobody panics with the lock").take();
+    }
+}

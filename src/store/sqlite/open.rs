@@ -1,0 +1,143 @@
+//! Opening the file: who may read it, one process at a time, settings, migrations.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection};
+
+use super::super::error::StoreError;
+
+/// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
+const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+const READER_COUNT: u32 = 4;
+/// In KiB, negative as SQLite wants it: the writer's pages, and each reader's.
+const WRITER_CACHE: &str = "-131072";
+const READER_CACHE: &str = "-16384";
+/// How many statements a connection keeps prepared: all that we have.
+const STATEMENT_COUNT_MAX: usize = 128;
+
+/// An open file.
+pub(super) struct Opened {
+    pub(super) writer: SqliteConnection,
+    pub(super) checkpointer: SqliteConnection,
+    pub(super) readers: SqlitePool,
+    /// Locked as long as it is open.
+    pub(super) lock: File,
+    /// The write-ahead log beside the file.
+    pub(super) wal: PathBuf,
+}
+
+/// Opens the file, making it if it is missing, and brings it up to date.
+pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
+    let lock = lock(path)?;
+    own_file(path).map_err(unavailable)?;
+    let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
+    check_version(&mut writer).await?;
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    migrations.run(&mut writer).await.map_err(unavailable)?;
+    let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
+    let checkpointer = checkpointer.connect().await.map_err(failure)?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(READER_COUNT)
+        .connect_with(options(path, READER_CACHE).pragma("query_only", "ON"))
+        .await
+        .map_err(failure)?;
+    Ok(Opened { writer, checkpointer, readers, lock, wal: beside(path, "-wal") })
+}
+
+fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .foreign_keys(true)
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENT_COUNT_MAX)
+        .pragma("cache_size", cache)
+        .pragma("temp_store", "MEMORY")
+        // Checkpoints run on a connection of their own, away from the commits.
+        .pragma("wal_autocheckpoint", "0")
+        .disable_statement_logging()
+}
+
+/// Leads are personal data: nobody but the node's own user reads the file.
+fn own_file(path: &Path) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    options.open(path).map(drop)
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600);
+}
+
+#[cfg(not(unix))]
+fn private(_: &mut OpenOptions) {}
+
+/// Takes the file for this process. The lock is a file of its own, as SQLite's own locks on the
+/// database would keep our readers out, too; the system drops it with the process.
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    private(&mut options);
+    let file = options.open(beside(path, ".lock")).map_err(unavailable)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StoreError::InUse { path: path.display().to_string() })
+        }
+        Err(TryLockError::Error(problem)) => Err(unavailable(problem)),
+    }
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
+}
+
+async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await
+        .map_err(failure)?;
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < VERSION_MIN {
+        let problem = format!("SQLite {version} is too old: 3.51.3 is the least");
+        return Err(unavailable(io::Error::other(problem)));
+    }
+    Ok(())
+}
+
+/// What a failed statement means for the one who asked.
+pub(super) fn failure(error: sqlx::Error) -> StoreError {
+    // The low byte of the code is the kind, the rest says more about it. 13: SQLITE_FULL.
+    let code = error.as_database_error().and_then(|error| error.code());
+    let code = code.and_then(|code| code.parse::<i64>().ok());
+    if code.is_some_and(|code| code & 0xff == 13) {
+        return StoreError::Full;
+    }
+    unavailable(error)
+}
+
+pub(super) fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+/// Ends a connection and lets SQLite tidy up.
+pub(super) async fn end(connection: SqliteConnection) {
+    if let Err(error) = connection.close().await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "could not close the store");
+    }
+}

@@ -1,0 +1,80 @@
+//! The statements, one file each. Those over many rows take one JSON parameter for all of them,
+//! which is SQLite's own way (`json_each`): PostgreSQL needs other texts under the same names.
+
+macro_rules! statements {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(super) const $name: &str = include_str!(concat!("../sql/", $file, ".sql"));)+
+    };
+}
+
+statements! {
+    ADD_BOOKS = "sqlite/add_books";
+    ADD_EVENTS = "sqlite/add_events";
+    ADD_HANDOVERS = "sqlite/add_handovers";
+    ADD_HELD_NUMBERS = "sqlite/add_held_numbers";
+    ADD_LEAD_NUMBERS = "sqlite/add_lead_numbers";
+    ADD_LEADS = "sqlite/add_leads";
+    ADD_LEASES = "sqlite/add_leases";
+    ADD_REQUESTS = "sqlite/add_requests";
+    ADD_STANDINGS = "sqlite/add_standings";
+    ADD_SUPPRESSIONS = "sqlite/add_suppressions";
+    ADD_TOUCHES = "sqlite/add_touches";
+    AUDIT_BOOKS = "sqlite/audit_books";
+    AUDIT_EVENTS = "sqlite/audit_events";
+    AUDIT_LAST_LEAD = "sqlite/audit_last_lead";
+    AUDIT_STANDINGS = "sqlite/audit_standings";
+    AUDIT_STRAYS = "sqlite/audit_strays";
+    CHANGE_FACTS = "sqlite/change_facts";
+    CHANGE_HANDOVERS = "sqlite/change_handovers";
+    CHANGE_LEASES = "sqlite/change_leases";
+    CHANGE_STANDINGS = "sqlite/change_standings";
+    DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
+    DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
+    DROP_LEASES = "sqlite/drop_leases";
+    FORGET_PASSES = "sqlite/forget_passes";
+    FORGET_REQUESTS = "sqlite/forget_requests";
+    LOAD_CARRIERS = "sqlite/load_carriers";
+    LOAD_DUE = "sqlite/load_due";
+    LOAD_HANDOVERS = "sqlite/load_handovers";
+    LOAD_MATCHES = "sqlite/load_matches";
+    LOAD_NUMBERS = "sqlite/load_numbers";
+    LOAD_REQUESTS = "sqlite/load_requests";
+    LOAD_TOUCHES = "sqlite/load_touches";
+    MOVE_BOOKS = "sqlite/move_books";
+    PUT_PASSES = "sqlite/put_passes";
+    UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
+}
+
+// Over single rows, in SQL that every database speaks.
+statements! {
+    ADD_REQUEST = "add_request";
+    ADD_RULE_VERSION = "add_rule_version";
+    BOOKS = "books";
+    CAMPAIGNS = "campaigns";
+    LAST_INSTANT = "last_instant";
+    LEAD_BY_KEY = "lead_by_key";
+    LEASE_OF = "lease_of";
+    LEDGER = "ledger";
+    OVERDUE = "overdue";
+    PASSES = "passes";
+    PUT_CAMPAIGN = "put_campaign";
+    PUT_QUEUE = "put_queue";
+    PUT_REP = "put_rep";
+    PUT_RULES_IN_FORCE = "put_rules_in_force";
+    QUEUES = "queues";
+    REPS = "reps";
+    REQUEST = "request";
+    RULE_VERSIONS = "rule_versions";
+    TOUCHES = "touches";
+    NEVER_CONTACTED = "never_contacted";
+    UNCONTACTED = "uncontacted";
+}
+
+pub(super) const LEADS_BY_ID: &str = concat!(
+    include_str!("../sql/sqlite/leads_packed.sql"),
+    include_str!("../sql/sqlite/leads_by_id.sql"),
+);
+pub(super) const LEADS_OPEN: &str = concat!(
+    include_str!("../sql/sqlite/leads_packed.sql"),
+    include_str!("../sql/sqlite/leads_open.sql"),
+);

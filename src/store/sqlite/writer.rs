@@ -1,0 +1,263 @@
+//! Group commit: one thread owns the writing connection, drains its bounded inbox, commits once for
+//! all that it found, tells the follower, and then answers everybody.
+//!
+//! A refused change is just an answer. A statement that fails before the commit takes the batch
+//! back, and each change of it gets a transaction of its own, so that it fails nobody else. After an
+//! error from the commit itself nobody can say what was stored: the writer stops for good.
+
+use std::sync::Arc;
+
+use sqlx::SqliteConnection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::CommitSink;
+use super::super::books::{Answer, Change, decide};
+use super::super::changes::LeadRecord;
+use super::super::error::StoreError;
+use super::checkpoint::Checkpointer;
+use super::load::load;
+use super::open::{end, failure};
+use super::roster::{self, RosterAnswer, RosterChange};
+use super::write::write;
+
+/// How many changes may wait; the next one waits at the door.
+pub(super) const INBOX_COUNT_MAX: usize = 4_096;
+/// How many changes go into one commit, and how many handovers.
+const BATCH_COUNT_MAX: usize = 512;
+const BATCH_ROW_COUNT_MAX: usize = 20_000;
+
+/// What is asked of the writer.
+#[derive(Debug)]
+pub(super) enum Work {
+    Change(Change),
+    Roster(RosterChange),
+}
+
+/// What it answers.
+#[derive(Debug)]
+pub(super) enum Reply {
+    Change(Answer),
+    Roster(RosterAnswer),
+}
+
+/// Work, and who waits for it.
+pub(super) struct Job {
+    pub(super) work: Work,
+    pub(super) reply: oneshot::Sender<Result<Reply, StoreError>>,
+}
+
+/// Who is told of every commit; set once, before the first change.
+pub(super) type Follower = Arc<std::sync::OnceLock<Arc<dyn CommitSink>>>;
+
+pub(super) struct Writer {
+    pub(super) connection: SqliteConnection,
+    pub(super) inbox: mpsc::Receiver<Job>,
+    pub(super) follower: Follower,
+    pub(super) checkpointer: Checkpointer,
+}
+
+/// The commit's outcome is unknown.
+struct Lost;
+
+type Replies = Vec<Result<Reply, StoreError>>;
+
+/// What became of a transaction.
+enum Outcome {
+    /// Everything is stored, or there was nothing to store.
+    Done(Replies, Vec<LeadRecord>),
+    /// It failed before it was committed; nothing is stored.
+    Failed(StoreError),
+}
+
+impl Writer {
+    /// Works until the inbox is closed and empty, or a commit's outcome is unknown.
+    pub(super) async fn run(mut self) {
+        let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
+        while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
+            for batch in batches(jobs.drain(..)) {
+                if self.work(batch).await.is_err() {
+                    tracing::error!("a commit's outcome is unknown: the store stops");
+                    return;
+                }
+            }
+            self.checkpointer.committed().await;
+        }
+        self.checkpointer.finish().await;
+        end(self.connection).await;
+    }
+
+    async fn work(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
+        let work: Vec<&Work> = jobs.iter().map(|job| &job.work).collect();
+        let outcome = match self.transact(&work).await {
+            Ok(outcome) => outcome,
+            Err(Lost) => return Err(lose(jobs)),
+        };
+        match outcome {
+            Outcome::Done(replies, records) => {
+                self.answer(jobs, replies, &records).await;
+                Ok(())
+            }
+            Outcome::Failed(error) if jobs.len() == 1 => {
+                let job = jobs.into_iter().next().expect("one job");
+                answer_one(job, Err(error));
+                Ok(())
+            }
+            Outcome::Failed(_) => self.work_one_by_one(jobs).await,
+        }
+    }
+
+    /// Gives each change a transaction of its own, as one of them fails when they share one.
+    async fn work_one_by_one(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
+        let mut jobs = jobs.into_iter();
+        while let Some(job) = jobs.next() {
+            match self.transact(&[&job.work]).await {
+                Ok(Outcome::Done(replies, records)) => {
+                    self.answer(vec![job], replies, &records).await;
+                }
+                Ok(Outcome::Failed(error)) => answer_one(job, Err(error)),
+                Err(Lost) => return Err(lose(std::iter::once(job).chain(jobs))),
+            }
+        }
+        Ok(())
+    }
+
+    async fn answer(&self, jobs: Vec<Job>, replies: Replies, records: &[LeadRecord]) {
+        if let Some(follower) = self.follower.get().filter(|_| !records.is_empty()) {
+            follower.committed(records).await;
+        }
+        for (job, reply) in jobs.into_iter().zip(replies) {
+            answer_one(job, reply);
+        }
+    }
+
+    async fn transact(&mut self, work: &[&Work]) -> Result<Outcome, Lost> {
+        if let Err(error) = self.execute("BEGIN IMMEDIATE").await {
+            return Ok(Outcome::Failed(failure(error)));
+        }
+        let (replies, records, is_changed) = match self.fill(work).await {
+            Ok(filled) => filled,
+            Err(error) => {
+                self.roll_back().await?;
+                return Ok(Outcome::Failed(error));
+            }
+        };
+        if !is_changed {
+            self.roll_back().await?;
+            return Ok(Outcome::Done(replies, records));
+        }
+        match self.execute("COMMIT").await.map_err(failure) {
+            Ok(()) => Ok(Outcome::Done(replies, records)),
+            // A full disk refuses the commit's last page, so it is certain that it is not stored.
+            Err(StoreError::Full) => {
+                self.roll_back().await?;
+                Ok(Outcome::Failed(StoreError::Full))
+            }
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "could not commit");
+                Err(Lost)
+            }
+        }
+    }
+
+    /// Does the work within the open transaction; says what changed.
+    async fn fill(
+        &mut self,
+        work: &[&Work],
+    ) -> Result<(Replies, Vec<LeadRecord>, bool), StoreError> {
+        if let [Work::Roster(change)] = work {
+            let answer = match roster::change(&mut self.connection, change).await {
+                Err(StoreError::Denied(denied)) => Err(denied.into()),
+                answer => Ok(Reply::Roster(answer?)),
+            };
+            let is_changed = answer.is_ok();
+            return Ok((vec![answer], Vec::new(), is_changed));
+        }
+        let changes: Vec<&Change> = work
+            .iter()
+            .map(|work| match work {
+                Work::Change(change) => change,
+                Work::Roster(_) => unreachable!("a roster change is a batch of its own"),
+            })
+            .collect();
+        let mut slate = load(&mut self.connection, &changes).await?;
+        let replies = changes
+            .iter()
+            .map(|change| decide(&mut slate, change).map(Reply::Change).map_err(Into::into))
+            .collect();
+        slate.close_books();
+        let is_changed = slate.is_changed();
+        if is_changed {
+            write(&mut self.connection, &slate).await?;
+        }
+        Ok((replies, slate.changed_records(), is_changed))
+    }
+
+    async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
+        sqlx::query(statement).execute(&mut self.connection).await.map(drop)
+    }
+
+    /// Takes the transaction back. If even that fails nobody knows where the connection stands.
+    async fn roll_back(&mut self) -> Result<(), Lost> {
+        match self.execute("ROLLBACK").await {
+            Ok(()) => Ok(()),
+            // Some errors, a full disk among them, make SQLite roll back by itself.
+            Err(error) if error.to_string().contains("no transaction is active") => Ok(()),
+            Err(_) => Err(Lost),
+        }
+    }
+}
+
+fn answer_one(job: Job, reply: Result<Reply, StoreError>) {
+    // Whoever asked may have gone away; what was stored stays.
+    let _ = job.reply.send(reply);
+}
+
+fn lose(jobs: impl IntoIterator<Item = Job>) -> Lost {
+    for job in jobs {
+        answer_one(job, Err(StoreError::Unknown));
+    }
+    Lost
+}
+
+/// Which changes may share a commit. Handovers and calls do not look at the same rows by key, so
+/// each kind has its own; sweeps, suppressions and the roster are rare and go alone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Call,
+    Handover,
+    Alone,
+}
+
+fn kind(work: &Work) -> Kind {
+    match work {
+        Work::Change(Change::HandOver(_)) => Kind::Handover,
+        Work::Change(Change::Suppress(_) | Change::Sweep { .. }) | Work::Roster(_) => Kind::Alone,
+        Work::Change(_) => Kind::Call,
+    }
+}
+
+/// Sorts what was in the inbox into commits; within one, the order stays.
+fn batches(jobs: impl Iterator<Item = Job>) -> Vec<Vec<Job>> {
+    let mut calls = Vec::new();
+    let mut handovers: Vec<Vec<Job>> = Vec::new();
+    let mut alone = Vec::new();
+    let mut row_count = usize::MAX;
+    for job in jobs {
+        match kind(&job.work) {
+            Kind::Call => calls.push(job),
+            Kind::Alone => alone.push(vec![job]),
+            Kind::Handover => {
+                let Work::Change(Change::HandOver(change)) = &job.work else { continue };
+                let rows = change.rows.len();
+                if row_count.saturating_add(rows) > BATCH_ROW_COUNT_MAX {
+                    handovers.push(Vec::new());
+                    row_count = 0;
+                }
+                row_count += rows;
+                handovers.last_mut().expect("one was pushed").push(job);
+            }
+        }
+    }
+    let calls = (!calls.is_empty()).then_some(calls);
+    calls.into_iter().chain(handovers).chain(alone).collect()
+}
