@@ -12,6 +12,8 @@ use crate::api::proto::{ExplainLeadRequest, ExplainLeadResponse, Obstacle, Obsta
 
 /// Say why a lead is where it is, what keeps it from being served, and when it next can be
 #[derive(Debug, Args)]
+#[command(override_usage = "nextlead explain [OPTIONS] LEAD
+       nextlead explain [OPTIONS] --source-system S --external-id ID --campaign C")]
 #[command(after_help = "Examples:
   nextlead explain 17
   nextlead explain --source-system crm --external-id A-9 --campaign spring")]

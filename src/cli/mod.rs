@@ -35,12 +35,12 @@ use output::Output;
 #[derive(Debug, Parser)]
 #[command(name = "nextlead", version, max_term_width = 100, arg_required_else_help = true)]
 pub struct Cli {
-    #[command(flatten)]
-    server: ServerArgs,
-
     /// Print one JSON document instead of tables: times as RFC 3339, durations in milliseconds
     #[arg(long, global = true)]
     json: bool,
+
+    #[command(flatten)]
+    server: ServerArgs,
 
     #[command(subcommand)]
     command: Command,

@@ -1,6 +1,7 @@
 //! `serve` runs a node until it is told to stop.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -24,10 +25,17 @@ pub(super) struct ServeArgs {
 
 pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
     let ServeArgs { store: StoreFile(store), listen } = args;
-    tokio::select! {
-        () = stopped() => Ok(ExitCode::SUCCESS),
-        else => anyhow::bail!("no node for {} at {listen}", store.display()),
-    }
+    serve(store, listen, stopped()).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The one place that calls the node.
+async fn serve(
+    store: PathBuf,
+    listen: SocketAddr,
+    _shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    anyhow::bail!("this build cannot serve {} at {listen}: it has no node", store.display())
 }
 
 /// Ends when the process is told to stop, by Ctrl-C or by a service manager.

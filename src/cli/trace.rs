@@ -14,6 +14,8 @@ const PAGE_SIZE: i32 = 1_000;
 
 /// Tell everything that ever happened to a lead, oldest first
 #[derive(Debug, Args)]
+#[command(override_usage = "nextlead trace [OPTIONS] LEAD
+       nextlead trace [OPTIONS] --source-system S --external-id ID --campaign C")]
 #[command(after_help = "Examples:
   nextlead trace 17
   nextlead trace --source-system crm --external-id A-9 --campaign spring --json")]

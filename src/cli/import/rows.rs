@@ -180,18 +180,23 @@ fn columns(header: &ByteRecord, plan: &Plan) -> anyhow::Result<Vec<(String, Fiel
         if let Field::Attribute(attribute, _) = field
             && (attribute.is_empty() || !attributes.insert(attribute))
         {
-            bail!("the column '{name}' has no name of its own; is the first line a header?");
+            bail!(
+                "the column '{name}' has no name of its own; is the first line a header? \
+                 To leave the column out: --map '{name}=-'"
+            );
         }
     }
-    if !plan.is_id_row_number && !columns.iter().any(|(_, field)| *field == Field::ExternalId) {
-        bail!(
+    let id_count = columns.iter().filter(|(_, field)| *field == Field::ExternalId).count();
+    let names = names.join(", ");
+    match id_count {
+        0 if !plan.is_id_row_number => bail!(
             "no column is the external id, which tells the rows apart when they are sent again; \
              name one with --id-column, or take the rows' numbers with --id-column '#'; \
-             there are: {}",
-            names.join(", ")
-        );
+             there are: {names}"
+        ),
+        0 | 1 => Ok(columns),
+        _ => bail!("several columns are the external id; leave one out with --map COLUMN=-"),
     }
-    Ok(columns)
 }
 
 fn fill_from_cells(
@@ -369,6 +374,7 @@ mod tests {
         };
         check(&[("c", Field::ExternalId)], "no column 'c'; there are: a, b");
         check(&[], "--id-column");
+        check(&[("a", Field::ExternalId), ("b", Field::ExternalId)], "several columns");
     }
 
     #[test]
