@@ -1,0 +1,3 @@
+//! What every implementation of a contract promises, checked on each of them.
+
+mod store;
