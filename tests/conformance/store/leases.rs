@@ -226,6 +226,12 @@ pub(super) async fn a_renewal_needs_a_standing_lease_and_has_an_end(desk: &Desk)
         assert_eq!(renewed.held_until, expected + GRACE_MS);
         assert_eq!(desk.record(lead).await.lease, Some(renewed));
     }
+    let mut again = desk.renewal(&lease, START + LEASE_TOTAL_MS - 1);
+    again.request = desk.request("renew-1", 1);
+    let first = desk.store.renew(again.clone()).await.expect("a renewal");
+    assert_eq!(desk.store.renew(again.clone()).await.expect("the same answer"), first);
+    again.request = desk.request("renew-1", 2);
+    assert!(refused(desk.store.renew(again).await, Denied::RequestReused));
     let in_grace = desk.renewal(&lease, START + LEASE_TOTAL_MS);
     assert!(refused(desk.store.renew(in_grace).await, Denied::LeaseLost));
     assert_eq!(desk.story(lead).await, ["opened", "leased"]);
