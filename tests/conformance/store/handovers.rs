@@ -94,6 +94,9 @@ pub(super) async fn a_merged_handover_that_is_sent_again_only_fills_in(desk: &De
 pub(super) async fn two_different_matches_open_a_lead_and_report_the_conflict(desk: &Desk) {
     let ann = desk.one(desk.with(facts("Ann", Some("a@x.example"), &[1]))).await.lead();
     let bob = desk.one(desk.with(facts("Bob", Some("b@x.example"), &[2]))).await.lead();
+    // One that is closed is no predecessor, as nobody knows whose.
+    let zed = desk.one(desk.with(facts("Zed", None, &[2]))).await.lead();
+    desk.work(0, zed, Disposition::NotInterested, START + 1).await;
     let answer = desk.one(desk.with(facts("", Some("a@x.example"), &[2]))).await;
     let HandedOver::Opened { conflicts, predecessor: None, .. } = answer else {
         panic!("{answer:?}")
