@@ -129,7 +129,7 @@ pub(super) async fn a_number_is_in_one_hand(desk: &Desk) {
         let numbers = numbers.iter().map(one).collect();
         Facts { name: Some(name.into()), numbers, source: "web".into(), ..Facts::default() }
     };
-    let ann = desk.one(desk.with(facts("Ann", &[1, 2]))).await.lead();
+    let ann = desk.one(desk.with(facts("Ann", &[1, 2, 1]))).await.lead();
     let bob = desk.one(desk.of(&desk.elsewhere, facts("Bob", &[2, 3]))).await.lead();
     let cid = desk.one(desk.with(facts("Cid", &[3]))).await.lead();
     let lease = desk.lease(0, ann, START).await;
