@@ -44,7 +44,9 @@
 
 pub mod api;
 pub mod auth;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod coverage;
 pub mod dialer;
 pub mod domain;

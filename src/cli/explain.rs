@@ -1,0 +1,107 @@
+//! `explain` says why a lead stands where it stands, and what keeps it from being served.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::lead::{LeadArgs, lead_text, points_text, state_text};
+use super::output::{Output, count, facts, table};
+use super::words::{instant_text, word};
+use crate::api::client::Client;
+use crate::api::proto::{ExplainLeadRequest, ExplainLeadResponse, Obstacle, ObstacleKind, Route};
+
+/// Say why a lead is where it is, what keeps it from being served, and when it next can be
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nextlead explain 17
+  nextlead explain --source-system crm --external-id A-9 --campaign spring")]
+pub(super) struct ExplainArgs {
+    #[command(flatten)]
+    lead: LeadArgs,
+}
+
+pub(super) async fn run(
+    args: ExplainArgs,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let request = ExplainLeadRequest { lead: Some(args.lead.into_ref()) };
+    let answer = node.queues().explain_lead(request).await?.into_inner();
+    output.answer(&answer, explain_text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn explain_text(answer: &ExplainLeadResponse) -> String {
+    let mut text = answer.lead.as_ref().map_or(String::new(), lead_text);
+    text.push('\n');
+    text.push_str(&facts([
+        ("queue", answer.queue_id.clone()),
+        ("held by", answer.held_by_rep_id.clone()),
+    ]));
+    text.push_str(&answer.state.as_ref().map_or(String::new(), state_text));
+    text.push_str("\nWorth\n");
+    text.push_str(&points_text(answer.rule_version, answer.explanation.as_ref()));
+    text.push('\n');
+    if answer.obstacles.is_empty() {
+        text.push_str("Nothing keeps it from being served.\n");
+    } else {
+        text.push_str("What keeps it from being served\n");
+        let rows = answer.obstacles.iter().map(obstacle_row);
+        text.push_str(&table(["what", "until"], &[], rows));
+    }
+    text.push_str(&facts([
+        ("next servable", next_text(answer)),
+        ("in line", place_text(answer)),
+        ("read at", instant_text(answer.read_time.as_ref())),
+    ]));
+    text
+}
+
+fn next_text(answer: &ExplainLeadResponse) -> String {
+    match instant_text(answer.next_servable_time.as_ref()) {
+        at if !at.is_empty() => at,
+        _ if answer.obstacles.is_empty() => "now".to_owned(),
+        _ => "not by time alone: somebody must act".to_owned(),
+    }
+}
+
+fn place_text(answer: &ExplainLeadResponse) -> String {
+    answer.place.as_ref().map_or(String::new(), |place| {
+        format!(
+            "{} of {} ready leads rank before it",
+            count(place.ahead_count),
+            count(place.ready_count)
+        )
+    })
+}
+
+fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
+    let what = match ObstacleKind::try_from(obstacle.kind) {
+        Ok(ObstacleKind::Closed) => format!("it is closed: {}", word::<Route>(obstacle.route)),
+        Ok(ObstacleKind::Leased) => "a rep holds it".to_owned(),
+        Ok(ObstacleKind::Waiting) => "it waits".to_owned(),
+        Ok(ObstacleKind::UnknownZone) => "nobody stated its time zone".to_owned(),
+        Ok(ObstacleKind::OutsideHours) => "it is outside calling hours where it lives".to_owned(),
+        Ok(ObstacleKind::NoRepWithSkills) => {
+            format!("no active rep has its skills: {}", obstacle.skills.join(", "))
+        }
+        Ok(ObstacleKind::NoNumber) => "none of its numbers may be dialled".to_owned(),
+        _ => word::<ObstacleKind>(obstacle.kind),
+    };
+    [what, instant_text(obstacle.until_time.as_ref())]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_that_time_alone_does_not_free_says_so() {
+        let obstacle = Obstacle { kind: ObstacleKind::NoNumber as i32, ..Default::default() };
+        let mut answer = ExplainLeadResponse { obstacles: vec![obstacle], ..Default::default() };
+        assert!(explain_text(&answer).contains("somebody must act"));
+        answer.obstacles.clear();
+        assert!(explain_text(&answer).contains("Nothing keeps it"));
+        assert_eq!(next_text(&answer), "now");
+    }
+}

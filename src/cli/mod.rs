@@ -1,0 +1,143 @@
+//! The commands. All but `serve` and `demo` are gRPC clients of a running node: they can do nothing
+//! that another client could not, and need a token as any other does.
+//!
+//! People get tables, programs get one JSON document with `--json`; both on standard output. What
+//! goes wrong is said on standard error, with an exit code that is not 0.
+
+mod campaign;
+mod connect;
+mod coverage;
+mod error;
+mod explain;
+mod import;
+mod json;
+mod lead;
+mod next;
+mod output;
+mod queue;
+mod rep;
+mod rules;
+mod serve;
+mod suppress;
+mod touch;
+mod trace;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use connect::ServerArgs;
+use output::Output;
+
+/// A backend for inside sales: reps pull the next-best lead, every touch is recorded, no lead is
+/// forgotten.
+#[derive(Debug, Parser)]
+#[command(name = "nextlead", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(flatten)]
+    server: ServerArgs,
+
+    /// Print one JSON document instead of tables: times as RFC 3339, durations in milliseconds
+    #[arg(long, global = true)]
+    json: bool,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::ServeArgs),
+    Import(import::ImportArgs),
+    Next(next::NextArgs),
+    Touch(touch::TouchArgs),
+    Renew(touch::RenewArgs),
+    Release(touch::ReleaseArgs),
+    /// Check value rules, publish them, and list their versions
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
+    /// Set up queues: what leads are routed by
+    #[command(subcommand)]
+    Queue(queue::QueueCommand),
+    /// Set up campaigns: where leads come from
+    #[command(subcommand)]
+    Campaign(campaign::CampaignCommand),
+    /// Set up reps: who calls
+    #[command(subcommand)]
+    Rep(rep::RepCommand),
+    Peek(queue::PeekArgs),
+    Explain(explain::ExplainArgs),
+    Trace(trace::TraceArgs),
+    Coverage(coverage::CoverageArgs),
+    Uncontacted(coverage::UncontactedArgs),
+    Audit(coverage::AuditArgs),
+    Suppress(suppress::SuppressArgs),
+}
+
+/// Reads the arguments. Ends the process with exit code 2 if they make no sense.
+pub fn parse() -> Cli {
+    Cli::parse()
+}
+
+/// Runs one command, and says on standard error what went wrong, if anything did.
+pub async fn run(cli: Cli) -> ExitCode {
+    let server = cli.server.clone();
+    match dispatch(cli).await {
+        Ok(code) => code,
+        Err(problem) => {
+            eprint!("{}", error::render(&problem, &server.url()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
+    let output = Output { is_json: cli.json };
+    let server = cli.server;
+    match cli.command {
+        Command::Serve(args) => serve::run(args).await,
+        Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Next(args) => next::run(args, server.open().await?, output).await,
+        Command::Touch(args) => touch::run(args, server.open().await?, output).await,
+        Command::Renew(args) => touch::renew(args, server.open().await?, output).await,
+        Command::Release(args) => touch::release(args, server.open().await?, output).await,
+        Command::Rules(command) => rules::run(command, server.open().await?, output).await,
+        Command::Queue(command) => queue::run(command, server.open().await?, output).await,
+        Command::Campaign(command) => campaign::run(command, server.open().await?, output).await,
+        Command::Rep(command) => rep::run(command, server.open().await?, output).await,
+        Command::Peek(args) => queue::peek(args, server.open().await?, output).await,
+        Command::Explain(args) => explain::run(args, server.open().await?, output).await,
+        Command::Trace(args) => trace::run(args, server.open().await?, output).await,
+        Command::Coverage(args) => coverage::run(args, server.open().await?, output).await,
+        Command::Uncontacted(args) => {
+            coverage::uncontacted(args, server.open().await?, output).await
+        }
+        Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
+        Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn no_flag_takes_the_access_token_itself() {
+        let refused = Cli::try_parse_from(["nextlead", "--access-token", "x", "audit"]);
+        assert!(refused.is_err());
+        let flags: Vec<_> = Cli::command()
+            .get_arguments()
+            .filter_map(|one| one.get_long().map(str::to_owned))
+            .collect();
+        assert!(flags.contains(&"token-file".to_owned()), "{flags:?}");
+        assert!(!flags.contains(&"token".to_owned()), "{flags:?}");
+    }
+}

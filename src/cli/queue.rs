@@ -1,0 +1,157 @@
+//! `queue` sets up what leads are routed by; `peek` shows who is first in line.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::output::{Output, count, table};
+use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
+use crate::api::client::Client;
+use crate::api::proto::{
+    ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue, QueuePlace,
+    Tier, UpsertQueueRequest,
+};
+
+const PAGE_SIZE: i32 = 1_000;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum QueueCommand {
+    Set(SetArgs),
+    /// List the queues
+    List,
+}
+
+/// Make a queue, or change its settings. What is not named gets its default
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"")]
+pub(super) struct SetArgs {
+    /// The queue's id: your own text
+    id: String,
+    /// Time zone in which the queue's hours count for the first-touch promise: an IANA name
+    #[arg(long, value_name = "ZONE")]
+    zone: String,
+    /// When leads may be called, by the clock on their own wall: "mon-fri 09:00-18:00, sat
+    /// 10:00-14:00", or "always"
+    #[arg(long, value_name = "HOURS")]
+    hours: String,
+    /// How long a lease lasts [default: 10m]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    lease: Option<i64>,
+    /// How far renewals carry a lease, from its beginning [default: 2h]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    lease_total: Option<i64>,
+    /// How long after the end of its lease a touch is still in time [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    grace: Option<i64>,
+}
+
+/// Show the first ready leads of a queue, best first
+#[derive(Debug, Args)]
+pub(super) struct PeekArgs {
+    /// The queue
+    queue: String,
+    /// How many to show, at most 200
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i32).range(1..=200))]
+    limit: i32,
+}
+
+pub(super) async fn run(
+    command: QueueCommand,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        QueueCommand::Set(args) => set(args, node, output).await,
+        QueueCommand::List => list(node, output).await,
+    }
+}
+
+async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
+    let queue = Queue {
+        queue_id: args.id,
+        time_zone: args.zone,
+        hours: args.hours,
+        lease_duration: args.lease.map(duration_of),
+        lease_total_duration: args.lease_total.map(duration_of),
+        grace_duration: args.grace.map(duration_of),
+        ..Queue::default()
+    };
+    let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };
+    let answer = node.queues().upsert_queue(request).await?.into_inner();
+    output.answer(&answer, |answer| queues_text(answer.queue.as_slice()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn list(node: Client, output: Output) -> anyhow::Result<ExitCode> {
+    let mut all = ListQueuesResponse::default();
+    let mut request = ListQueuesRequest { page_size: PAGE_SIZE, page_token: String::new() };
+    loop {
+        let page = node.queues().list_queues(request.clone()).await?.into_inner();
+        all.queues.extend(page.queues);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        request.page_token = page.next_page_token;
+    }
+    output.answer(&all, |all| queues_text(&all.queues))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn queues_text(queues: &[Queue]) -> String {
+    let rows = queues.iter().map(|queue| {
+        let rules = match (queue.rule_version, queue.ranking_version) {
+            (0, 0) => "none".to_owned(),
+            (version, 0) => version.to_string(),
+            (version, next) => format!("{version} ({next} is ranking)"),
+        };
+        [
+            queue.queue_id.clone(),
+            queue.time_zone.clone(),
+            queue.hours.clone(),
+            proto_duration_text(queue.lease_duration.as_ref()),
+            proto_duration_text(queue.lease_total_duration.as_ref()),
+            proto_duration_text(queue.grace_duration.as_ref()),
+            rules,
+        ]
+    });
+    table(["queue", "zone", "hours", "lease", "in all", "grace", "rules"], &[], rows)
+}
+
+pub(super) async fn peek(args: PeekArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
+    let request = PeekQueueRequest { queue_id: args.queue, place_count: args.limit };
+    let answer = node.queues().peek_queue(request).await?.into_inner();
+    output.answer(&answer, peek_text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn peek_text(answer: &PeekQueueResponse) -> String {
+    let rows = answer.places.iter().map(place_row);
+    let header = ["#", "lead", "name", "points", "tier", "ready since", "first due", "source"];
+    format!(
+        "{}{} of {} ready leads at {}; a point is {}\n",
+        table(header, &[0, 3], rows),
+        count(i64::try_from(answer.places.len()).unwrap_or(i64::MAX)),
+        count(answer.ready_count),
+        instant_text(answer.taken_time.as_ref()),
+        proto_duration_text(answer.point_duration.as_ref()),
+    )
+}
+
+fn place_row(place: &QueuePlace) -> [String; 8] {
+    let (name, source) = match &place.lead {
+        Some(lead) => (lead.name.clone(), lead.source.clone()),
+        None => ("(gone since)".to_owned(), String::new()),
+    };
+    let ready_since = place.state.as_ref().and_then(|state| state.ready_since_time.as_ref());
+    [
+        place.position.to_string(),
+        place.lead_id.clone(),
+        name,
+        count(place.points),
+        word::<Tier>(place.tier),
+        instant_text(ready_since),
+        instant_text(place.first_touch_due_time.as_ref()),
+        source,
+    ]
+}

@@ -1,0 +1,77 @@
+//! Where a node keeps its store, where it listens, and where its admin token lies.
+//!
+//! `serve` and the commands that look for a running node read these from the same place, so that a
+//! node started with no options is found by a command given no options.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+/// The store that is used when none is named: a file in the working directory.
+pub const STORE_DEFAULT: &str = "sqlite://nextlead.db";
+/// The address that a node listens at unless told otherwise: this machine only.
+pub const LISTEN_DEFAULT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 7400);
+/// The node that the other commands call unless told otherwise.
+pub const SERVER_DEFAULT: &str = "http://127.0.0.1:7400";
+
+/// What a store's URL may look like; said when one does not.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a store is named sqlite://FILE, such as {STORE_DEFAULT} or sqlite:///var/lib/nextlead.db")]
+pub struct StoreProblem;
+
+/// The file that holds a store, out of its URL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoreFile(pub PathBuf);
+
+impl FromStr for StoreFile {
+    type Err = StoreProblem;
+
+    /// Reads `sqlite://FILE`; a bare path is taken as one too. Other databases are refused by name,
+    /// so that nobody finds a file called `postgres:` later.
+    fn from_str(text: &str) -> Result<Self, StoreProblem> {
+        let path = match text.split_once("://") {
+            Some(("sqlite", path)) => path,
+            Some(_) => return Err(StoreProblem),
+            None => text.strip_prefix("sqlite:").unwrap_or(text),
+        };
+        if path.is_empty() || path.contains('?') {
+            return Err(StoreProblem);
+        }
+        Ok(Self(path.into()))
+    }
+}
+
+/// The file that holds the admin token of the node with this store: beside it, with
+/// `.admin-token` added to its name.
+pub fn admin_token_file(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".admin-token");
+    name.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_by_its_file() {
+        for (text, path) in [
+            ("sqlite://nextlead.db", "nextlead.db"),
+            ("sqlite:///var/lib/n.db", "/var/lib/n.db"),
+            ("sqlite:n.db", "n.db"),
+            ("n.db", "n.db"),
+        ] {
+            assert_eq!(text.parse(), Ok(StoreFile(path.into())), "{text}");
+        }
+        for text in ["", "sqlite://", "postgres://host/db", "sqlite://n.db?mode=ro"] {
+            assert_eq!(text.parse::<StoreFile>(), Err(StoreProblem), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_admin_token_lies_beside_the_store() {
+        let StoreFile(store) = STORE_DEFAULT.parse().unwrap();
+        assert_eq!(admin_token_file(&store), Path::new("nextlead.db.admin-token"));
+    }
+}
