@@ -1,8 +1,8 @@
 //! The door: gRPC, one file a service. It says things and decides nothing.
 //!
-//! A call passes the [gate](caller), which asks who calls; its handler reads the message through
-//! [`convert`], asks one use case and writes the answer. What went wrong becomes a status in
-//! [`status`] alone.
+//! A call passes the gate in `caller`, which asks who calls; its handler reads the message through
+//! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
+//! alone.
 
 mod caller;
 pub mod client;
@@ -129,17 +129,4 @@ fn accepted(stream: TcpStream) -> std::io::Result<TcpStream> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_accepted_connection_does_not_hold_answers_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (client, accept) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (stream, _) = accept.unwrap();
-        assert!(!stream.nodelay().unwrap(), "the option is off unless somebody sets it");
-        assert!(accepted(stream).unwrap().nodelay().unwrap());
-        drop(client);
-    }
-}
+mod tests;
