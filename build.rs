@@ -29,6 +29,8 @@ const HIDDEN: [&str; 9] = [
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    // The store embeds its migrations, and a new file among them changes no Rust.
+    println!("cargo:rerun-if-changed=migrations");
     let mut compiler = protox::Compiler::new(["proto"])?;
     compiler.include_imports(true).include_source_info(true).open_files(SERVICES)?;
 

@@ -96,7 +96,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output { is_json: cli.json };
     let server = cli.server;
     match cli.command {
-        Command::Serve(args) => serve::run(args).await,
+        Command::Serve(args) => serve::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,

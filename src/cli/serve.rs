@@ -1,12 +1,16 @@
 //! `serve` runs a node until it is told to stop.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
+use tokio::net::TcpListener;
 
+use super::output::Output;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
+use crate::node::{Node, Options, Sweeping};
+use crate::telemetry;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -23,19 +27,30 @@ pub(super) struct ServeArgs {
     listen: SocketAddr,
 }
 
-pub(super) async fn run(args: ServeArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
     let ServeArgs { store: StoreFile(store), listen } = args;
-    serve(store, listen, stopped()).await?;
+    telemetry::start();
+    let listener = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
+    let options = Options { store, listener, clock: None, sweeping: Sweeping::ByTimer };
+    let node = Node::start(options).await?;
+    if output.is_json {
+        output.document(&serde_json::json!({
+            "address": node.address.to_string(),
+            "token_file": node.token_file,
+            "is_token_new": node.is_token_new,
+        }))?;
+    } else {
+        let token_is = match node.is_token_new {
+            true => "made the admin token, readable by you alone",
+            false => "the admin token is in",
+        };
+        let (address, file) = (node.address, node.token_file.display());
+        output.text(&format!("serving on {address}\n{token_is}: {file}\n"))?;
+    }
+    node.run_until(stopped()).await?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The one place that calls the node.
-async fn serve(
-    store: PathBuf,
-    listen: SocketAddr,
-    _shutdown: impl Future<Output = ()>,
-) -> anyhow::Result<()> {
-    anyhow::bail!("this build cannot serve {} at {listen}: it has no node", store.display())
 }
 
 /// Ends when the process is told to stop, by Ctrl-C or by a service manager.

@@ -1,0 +1,134 @@
+//! Handovers, imports, suppressions: nothing is lost, nothing is taken in twice.
+
+use nextlead::api::proto;
+use tokio_stream::StreamExt;
+use tonic::Code;
+
+use crate::support::{TestNode, fields, lead, lead_of};
+
+#[tokio::test]
+async fn a_handover_that_is_sent_again_updates_and_adds_nothing() {
+    let mut node = TestNode::start().await;
+    let first = node.hand_over(lead(1)).await;
+    let again = node.hand_over(lead(1)).await;
+    let changed = node.hand_over(proto::Lead { stage: "hot".into(), ..lead(1) }).await;
+
+    assert_eq!((&again, &changed), (&first, &first));
+    assert_eq!(node.explain(&first).await.lead.unwrap().stage, "hot");
+    let report = node.audit().await;
+    assert_eq!((report.lead_count, report.handover_count), (1, 1));
+}
+
+#[tokio::test]
+async fn the_same_person_from_another_campaign_is_merged_and_counted_once() {
+    let mut node = TestNode::start().await;
+    node.put_campaign("autumn", "sales", None).await;
+    let with_email = |lead: proto::Lead| proto::Lead { email: "Ann@Example.com".into(), ..lead };
+    let first = node.hand_over(with_email(lead(1))).await;
+    let mut second = with_email(lead_of("autumn", 2));
+    second.email = "ann@example.COM".into();
+    let merged = node.hand_over(second).await;
+
+    assert_eq!(merged, first);
+    let lead = node.explain(&first).await.lead.unwrap();
+    assert_eq!(lead.numbers.len(), 2, "what the second one adds is kept");
+    let report = node.audit().await;
+    assert_eq!((report.lead_count, report.handover_count), (1, 2));
+}
+
+#[tokio::test]
+async fn attributes_that_nobody_declared_come_back_untouched() {
+    use proto::attribute_value::Value;
+    let mut node = TestNode::start().await;
+    let values = [
+        ("employees", Value::IntValue(250)),
+        ("share", Value::DoubleValue(0.5)),
+        ("is_partner", Value::BoolValue(true)),
+        ("note", Value::StringValue("größer; \"quoted\"".into())),
+    ];
+    let values =
+        values.map(|(name, value)| (name.to_owned(), proto::AttributeValue { value: Some(value) }));
+    let sent = proto::Lead { attributes: values.into(), ..lead(1) };
+    node.hand_over(sent.clone()).await;
+    node = node.restart().await;
+    let served = node.pull_lead("ann").await;
+    assert_eq!(served.lead.unwrap().attributes, sent.attributes);
+}
+
+#[tokio::test]
+async fn every_bad_field_is_named_at_once() {
+    let mut node = TestNode::start().await;
+    let mut bad = lead(1);
+    bad.time_zone = "Mars/Olympus".into();
+    bad.numbers[0].number = "12345".into();
+    bad.handover_key.as_mut().unwrap().external_id = String::new();
+    bad.score = Some(f64::NAN);
+    let request = proto::UpsertLeadRequest { lead: Some(bad), ..Default::default() };
+
+    let refused = node.intake.upsert_lead(request).await.unwrap_err();
+
+    assert_eq!(refused.code(), Code::InvalidArgument);
+    let mut named = fields(&refused);
+    named.sort();
+    let expected =
+        ["lead.handover_key.external_id", "lead.numbers[0].number", "lead.score", "lead.time_zone"];
+    assert_eq!(named, expected);
+    assert_eq!(node.audit().await.handover_count, 0);
+}
+
+fn batch(number: i64, leads: Vec<proto::Lead>) -> proto::ImportLeadsRequest {
+    let rows = leads
+        .into_iter()
+        .zip(1..)
+        .map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
+    proto::ImportLeadsRequest { batch_number: number, rows: rows.collect() }
+}
+
+#[tokio::test]
+async fn an_import_answers_each_row_and_the_counts_add_up() {
+    let mut node = TestNode::start().await;
+    let mut bad = lead(3);
+    bad.numbers.clear();
+    let unknown = lead_of("nowhere", 4);
+    let rows = vec![lead(1), lead(2), bad, unknown, lead(1)];
+    let request = tokio_stream::iter([batch(1, rows.clone()), batch(2, rows)]);
+
+    let mut answers = node.intake.import_leads(request).await.unwrap().into_inner();
+    let first = answers.next().await.unwrap().unwrap();
+    let second = answers.next().await.unwrap().unwrap();
+    assert!(answers.next().await.is_none());
+
+    assert_eq!((first.batch_number, second.batch_number), (1, 2));
+    let counts = |answer: &proto::ImportLeadsResponse| {
+        (answer.opened_count, answer.unchanged_count, answer.rejected_count)
+    };
+    assert_eq!(counts(&first), (2, 1, 2));
+    assert_eq!(counts(&second), (0, 3, 2));
+    let rejected: Vec<i64> = first
+        .rows
+        .iter()
+        .filter(|row| matches!(row.result, Some(proto::import_row_result::Result::Rejection(_))))
+        .map(|row| row.row_number)
+        .collect();
+    assert_eq!(rejected, [3, 4]);
+    assert_eq!(node.audit().await.handover_count, 2);
+}
+
+#[tokio::test]
+async fn a_suppressed_number_closes_every_lead_that_carries_it() {
+    let mut node = TestNode::start().await;
+    let open = node.hand_over(lead(1)).await;
+    let number = lead(1).numbers[0].number.clone();
+    let request = proto::SuppressContactRequest {
+        contact: Some(proto::suppress_contact_request::Contact::Number(number)),
+        source: "letter".into(),
+        request_id: "s-1".into(),
+    };
+    let first = node.intake.suppress_contact(request.clone()).await.unwrap().into_inner();
+    let again = node.intake.suppress_contact(request).await.unwrap().into_inner();
+
+    assert_eq!((first.closed_count, first.known_before), (1, false));
+    assert_eq!(again, first, "a retry gets the same answer");
+    assert_eq!(node.standing(&open).await, "closed");
+    node.audit().await;
+}

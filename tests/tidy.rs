@@ -1,0 +1,176 @@
+//! The source checked against the house: layers, file and function lengths, the top level, and
+//! migrations that do not change once merged.
+#![expect(clippy::unwrap_used, reason = "a test may stop at what it cannot read")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+/// Lowest first. A module imports only from rows above its own in this list.
+const LAYERS: &[&[&str]] = &[
+    &["clock", "domain"],
+    &["rules"],
+    &["queue", "store"],
+    &["dialer", "coverage", "auth"],
+    &["api", "console"],
+    &["config", "telemetry"],
+    &["node"],
+    &["cli"],
+];
+
+/// What a file holds at most, its tests included.
+const LINE_COUNT_MAX: usize = 500;
+/// What a function holds at most.
+const FUNCTION_LINE_COUNT_MAX: usize = 70;
+
+/// The top level; dotfiles aside.
+const TOP_LEVEL: &[&str] = &[
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "README.md",
+    "benches",
+    "build.rs",
+    "migrations",
+    "proto",
+    "src",
+    "tests",
+];
+
+/// SHA-256 of each migration that was merged: it ran on somebody's data, so it stays as it is.
+const MIGRATIONS: &[(&str, &str)] = &[(
+    "sqlite/0001_store.sql",
+    "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9",
+)];
+
+fn sources(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(sources(&path, extensions));
+        } else if path.extension().is_some_and(|one| extensions.iter().any(|want| one == *want)) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn layer_of(module: &str) -> Option<usize> {
+    LAYERS.iter().position(|row| row.contains(&module))
+}
+
+fn module_of(path: &Path) -> String {
+    let inside = path.strip_prefix("src").unwrap();
+    let first = inside.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn imports_point_down() {
+    let mut wrong = Vec::new();
+    for path in sources(Path::new("src"), &["rs"]) {
+        let module = module_of(&path);
+        if module == "lib" || module == "main" {
+            continue;
+        }
+        let own = layer_of(&module).unwrap_or_else(|| panic!("{module} belongs to no layer"));
+        let text = fs::read_to_string(&path).unwrap();
+        for (number, line) in text.lines().enumerate() {
+            if line.trim_start().starts_with("//") {
+                continue;
+            }
+            for used in line.split("crate::").skip(1) {
+                let end = used.find(|one: char| !one.is_alphanumeric() && one != '_');
+                let used = &used[..end.unwrap_or(used.len())];
+                let is_allowed = used == module || layer_of(used).is_none_or(|row| row < own);
+                if !is_allowed {
+                    let place = format!("{}:{}", path.display(), number + 1);
+                    wrong.push(format!("{place}: {module} imports {used}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let mut files = vec![PathBuf::from("build.rs")];
+    for folder in ["src", "tests", "benches", "proto", "migrations"] {
+        files.extend(sources(Path::new(folder), &["rs", "sql", "proto", "py"]));
+    }
+    for path in files {
+        let count = fs::read_to_string(&path).unwrap().lines().count();
+        assert!(count <= LINE_COUNT_MAX, "{} has {count} lines", path.display());
+    }
+}
+
+#[test]
+fn no_function_is_too_long() {
+    for folder in ["src", "tests", "benches"] {
+        for path in sources(Path::new(folder), &["rs"]) {
+            let text = fs::read_to_string(&path).unwrap();
+            let lines: Vec<&str> = text.lines().collect();
+            for (start, line) in lines.iter().enumerate() {
+                let indent = line.len() - line.trim_start().len();
+                let is_function =
+                    ["fn ", "pub fn ", "async fn ", "pub async fn ", "pub(super) fn "]
+                        .iter()
+                        .any(|head| line.trim_start().starts_with(head));
+                if !is_function || line.trim_end().ends_with('}') || line.trim_end().ends_with(';')
+                {
+                    continue;
+                }
+                let close = format!("{}}}", " ".repeat(indent));
+                let length = lines[start..].iter().position(|line| **line == close).unwrap_or(0);
+                let place = format!("{}:{}", path.display(), start + 1);
+                assert!(length <= FUNCTION_LINE_COUNT_MAX, "{place} begins {length} lines");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_top_level_holds_what_it_should_and_nothing_else() {
+    let listed = Command::new("git").args(["ls-files"]).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let top: BTreeSet<&str> = listed
+        .lines()
+        .map(|path| path.split('/').next().unwrap())
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    assert_eq!(top.into_iter().collect::<Vec<_>>(), TOP_LEVEL);
+}
+
+#[test]
+fn only_the_clock_reads_the_clock() {
+    for path in sources(Path::new("src"), &["rs"]) {
+        if path == Path::new("src/clock.rs") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for word in ["SystemTime::now", "Timestamp::now", "Zoned::now", "Utc::now"] {
+            assert!(!text.contains(word), "{} reads the clock: {word}", path.display());
+        }
+    }
+}
+
+#[test]
+fn a_merged_migration_stays_as_it_is() {
+    let mut names = BTreeSet::new();
+    for path in sources(Path::new("migrations"), &["sql"]) {
+        let name = path.strip_prefix("migrations").unwrap().to_str().unwrap().to_owned();
+        let digest = Sha256::digest(fs::read(&path).unwrap());
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let known = MIGRATIONS.iter().find(|(known, _)| *known == name).map(|(_, known)| *known);
+        assert_eq!(known, Some(digest.as_str()), "{name}");
+        names.insert(name);
+    }
+    assert_eq!(names.len(), MIGRATIONS.len(), "a migration is gone");
+}
