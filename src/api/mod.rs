@@ -129,17 +129,4 @@ fn accepted(stream: TcpStream) -> std::io::Result<TcpStream> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_accepted_connection_does_not_hold_answers_back() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (client, accept) = tokio::join!(TcpStream::connect(address), listener.accept());
-        let (stream, _) = accept.unwrap();
-        assert!(!stream.nodelay().unwrap(), "the option is off unless somebody sets it");
-        assert!(accepted(stream).unwrap().nodelay().unwrap());
-        drop(client);
-    }
-}
+mod tests;

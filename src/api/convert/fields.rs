@@ -146,7 +146,9 @@ impl Fields {
             return None;
         }
         let read = |(nth, skill): (usize, &String)| self.word(&format!("{field}[{nth}]"), skill);
-        skills.iter().enumerate().map(read).collect()
+        // Each is read before any is missed, so that every bad one is told.
+        let read: Vec<_> = skills.iter().enumerate().map(read).collect();
+        read.into_iter().collect()
     }
 
     /// An instant; `None` also if it was not given.
