@@ -50,6 +50,8 @@ pub mod config;
 pub mod coverage;
 pub mod dialer;
 pub mod domain;
+pub mod node;
 pub mod queue;
 pub mod rules;
 pub mod store;
+pub mod telemetry;

@@ -1,8 +1,8 @@
 //! The door: gRPC, one file a service. It says things and decides nothing.
 //!
-//! A call passes the [gate](caller), which asks who calls; its handler reads the message through
-//! [`convert`], asks one use case and writes the answer. What went wrong becomes a status in
-//! [`status`] alone.
+//! A call passes the gate in `caller`, which asks who calls; its handler reads the message through
+//! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
+//! alone.
 
 mod caller;
 pub mod client;

@@ -1,5 +1,5 @@
-//! What every engine of a contract promises, checked once and run against each of them.
-
-#![expect(clippy::unwrap_used, reason = "a check that cannot go on has failed")]
+//! What every engine of a contract promises: one suite a contract, run on each implementation.
+#![expect(clippy::unwrap_used, reason = "a check that fails panics")]
 
 mod queue;
+mod store;

@@ -82,7 +82,8 @@ fn count(slate: &mut Slate, once: HandoverOnce, row: &Handover, lead: LeadId, is
 }
 
 /// A handover that was sent before: the lead gets its new facts. What was merged into a lead of
-/// another handover may only fill in what is missing there.
+/// another handover may only fill in what is missing there. The books keep the source that a handover
+/// was first sent with, and the first-touch clock its first instant.
 fn take_in_again(
     slate: &mut Slate,
     once: &HandoverOnce,

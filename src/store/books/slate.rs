@@ -193,7 +193,10 @@ impl Slate {
         row.lease = Some(lease);
         let lead = row.lead.clone();
         for number in lead.facts.callable_numbers() {
-            self.hold(number.clone(), id);
+            // A lead may carry a number twice.
+            if self.held.get(number) != Some(&id) {
+                self.hold(number.clone(), id);
+            }
         }
     }
 

@@ -12,10 +12,11 @@ mod report;
 mod roster;
 mod rows;
 mod sql;
+#[cfg(test)]
+mod tests;
 mod write;
 mod writer;
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -44,11 +45,10 @@ use writer::{Follower, INBOX_COUNT_MAX, Job, Reply, Work, Writer};
 /// The truth in one SQLite file.
 pub struct SqliteStore {
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
-    /// Is dropped when the writer has ended.
+    /// Its sender is dropped when the writer has ended.
     ended: tokio::sync::Mutex<oneshot::Receiver<()>>,
     follower: Follower,
     readers: SqlitePool,
-    lock: Mutex<Option<File>>,
 }
 
 impl SqliteStore {
@@ -57,9 +57,13 @@ impl SqliteStore {
     ///
     /// Fails with [`StoreError::InUse`] if another store has it open, in this process or another.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        let opened = open::open(path).await?;
+        Self::start(open::open(path).await?)
+    }
+
+    /// Starts the writer over an open file.
+    fn start(opened: open::Opened) -> Result<Self, StoreError> {
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
-        let (ending, ended) = oneshot::channel();
+        let (ending, ended) = oneshot::channel::<()>();
         let follower: Follower = Arc::new(OnceLock::new());
         let writer = Writer {
             connection: opened.writer,
@@ -71,11 +75,13 @@ impl SqliteStore {
             .enable_all()
             .build()
             .map_err(open::unavailable)?;
+        let lock = opened.lock;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
             .spawn(move || {
-                // Dropped at the very end, by a panic too.
-                let _ending: oneshot::Sender<()> = ending;
+                // Both go at the very end, by a panic too: first the file is free, then that is told.
+                let _ending = ending;
+                let _lock = lock;
                 runtime.block_on(writer.run());
             })
             .map_err(open::unavailable)?;
@@ -84,7 +90,6 @@ impl SqliteStore {
             ended: tokio::sync::Mutex::new(ended),
             follower,
             readers: opened.readers,
-            lock: Mutex::new(Some(opened.lock)),
         })
     }
 
@@ -284,6 +289,5 @@ impl Store for SqliteStore {
         self.readers.close().await;
         // Ends with an error as nothing is ever sent: the writer's end drops the sender.
         let _ = (&mut *self.ended.lock().await).await;
-        self.lock.lock().expect("nobody panics with the lock").take();
     }
 }

@@ -64,6 +64,8 @@ fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
         .pragma("temp_store", "MEMORY")
         // Checkpoints run on a connection of their own, away from the commits.
         .pragma("wal_autocheckpoint", "0")
+        // A log that begins anew is cut, so that its length tells how much there is to carry over.
+        .pragma("journal_size_limit", "1048576")
         .disable_statement_logging()
 }
 

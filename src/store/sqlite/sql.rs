@@ -78,3 +78,32 @@ pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_open.sql"),
 );
+
+/// What runs all the time, for the test that no table is read whole.
+#[cfg(test)]
+pub(super) const HOT: &[(&str, &str)] = &[
+    ("leads_by_id", LEADS_BY_ID),
+    ("leads_open", LEADS_OPEN),
+    ("load_numbers", LOAD_NUMBERS),
+    ("load_requests", LOAD_REQUESTS),
+    ("load_touches", LOAD_TOUCHES),
+    ("load_handovers", LOAD_HANDOVERS),
+    ("load_matches", LOAD_MATCHES),
+    ("load_carriers", LOAD_CARRIERS),
+    ("load_due", LOAD_DUE),
+    ("change_facts", CHANGE_FACTS),
+    ("change_standings", CHANGE_STANDINGS),
+    ("change_leases", CHANGE_LEASES),
+    ("change_handovers", CHANGE_HANDOVERS),
+    ("drop_leases", DROP_LEASES),
+    ("drop_held_numbers", DROP_HELD_NUMBERS),
+    ("drop_lead_numbers", DROP_LEAD_NUMBERS),
+    ("forget_requests", FORGET_REQUESTS),
+    ("forget_passes", FORGET_PASSES),
+    ("move_books", MOVE_BOOKS),
+    ("uncontacted", UNCONTACTED),
+    ("never_contacted", NEVER_CONTACTED),
+    ("touches", TOUCHES),
+    ("lead_by_key", LEAD_BY_KEY),
+    ("lease_of", LEASE_OF),
+];

@@ -1,0 +1,158 @@
+//! One running node: opens the store, wires the parts, serves, sweeps, and stops in order.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::api::{self, Services};
+use crate::auth::AdminToken;
+use crate::clock::{Clock, SystemClock};
+use crate::coverage::Coverage;
+use crate::dialer::{Dialer, DialerError, random_tokens};
+use crate::queue::MemoryQueue;
+use crate::store::{SqliteStore, Store, StoreError};
+
+/// How often a node looks for what time changed.
+const SWEEP_EVERY: Duration = Duration::from_millis(250);
+/// How much of each kind one sweep does at most.
+const SWEEP_LIMIT: usize = 1_000;
+
+/// Who sweeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sweeping {
+    /// The node, by a timer.
+    ByTimer,
+    /// Whoever holds the node, by hand: tests and the demo, whose clocks are moved by hand too.
+    ByHand,
+}
+
+/// What a node is made of.
+pub struct Options {
+    /// The store's file; made if it is not there.
+    pub store: PathBuf,
+    /// Where to listen. The caller brings it, so that a test can bind port 0 and know the port.
+    pub listener: TcpListener,
+    /// The clock; `None`: the machine's, anchored behind the last instant that the books know.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// Who sweeps.
+    pub sweeping: Sweeping,
+}
+
+/// A running node.
+pub struct Node {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The file that holds the admin token.
+    pub token_file: PathBuf,
+    /// The admin token was made by this start.
+    pub is_token_new: bool,
+    dialer: Dialer,
+    store: Arc<dyn Store>,
+    stop: watch::Sender<bool>,
+    serving: JoinHandle<anyhow::Result<()>>,
+    sweeping: JoinHandle<Result<(), DialerError>>,
+}
+
+impl Node {
+    /// Starts a node on the current runtime. It is ready when this returns.
+    pub async fn start(options: Options) -> anyhow::Result<Self> {
+        let address = options.listener.local_addr().context("could not read the address")?;
+        if !address.ip().is_loopback() {
+            bail!(
+                "{address} is not a loopback address: without TLS a node serves this machine only"
+            );
+        }
+        let store = SqliteStore::open(&options.store)
+            .await
+            .with_context(|| format!("could not open the store {}", options.store.display()))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let clock: Arc<dyn Clock> = match options.clock {
+            Some(clock) => clock,
+            None => Arc::new(SystemClock::start(store.last_instant().await?)),
+        };
+        let token = AdminToken::beside(&options.store)
+            .with_context(|| format!("no admin token beside {}", options.store.display()))?;
+        let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
+        let queue = Arc::new(MemoryQueue::new());
+        let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
+        let coverage = Coverage::new(store.clone(), clock);
+        let services = Services { dialer: dialer.clone(), coverage, token: Arc::new(token) };
+        let (stop, stopping) = watch::channel(false);
+        let serving = tokio::spawn({
+            let stopping = stopped(stopping.clone());
+            async move { Ok(api::serve(options.listener, services, stopping).await?) }
+        });
+        let sweeping = tokio::spawn(sweep(dialer.clone(), options.sweeping, stop.clone()));
+        tracing::info!(%address, "serving on {address}");
+        Ok(Self { address, token_file, is_token_new, dialer, store, stop, serving, sweeping })
+    }
+
+    /// The node's use cases, for whoever sweeps by hand.
+    pub fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    /// Runs until `shutdown` ends or the store stops, then stops in order.
+    pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut stopping = self.stop.subscribe();
+        tokio::select! {
+            () = shutdown => {}
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => {}
+        }
+        self.stop().await
+    }
+
+    /// Stops: no new calls, running ones end, the sweep ends, the store closes.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        self.stop.send_replace(true);
+        let served = self.serving.await.context("the server panicked")?;
+        let swept = self.sweeping.await.context("the sweep panicked")?;
+        self.store.close().await;
+        served?;
+        swept.context("the node stopped, since its store did; start it again to recover")
+    }
+}
+
+async fn stopped(mut stopping: watch::Receiver<bool>) {
+    // An error means that the node is gone, which is a stop as well.
+    let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Sweeps until the node stops. A store that has stopped stops the node.
+async fn sweep(
+    dialer: Dialer,
+    sweeping: Sweeping,
+    stop: watch::Sender<bool>,
+) -> Result<(), DialerError> {
+    let mut stopping = stop.subscribe();
+    if sweeping == Sweeping::ByHand {
+        stopped(stopping).await;
+        return Ok(());
+    }
+    let mut timer = tokio::time::interval(SWEEP_EVERY);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            biased;
+            _ = stopping.wait_for(|is_stopping| *is_stopping) => return Ok(()),
+            _ = timer.tick() => {}
+        }
+        match dialer.sweep(SWEEP_LIMIT).await {
+            Ok(true) => timer.reset_immediately(),
+            Ok(false) => {}
+            Err(error @ DialerError::Store(StoreError::Stopped)) => {
+                stop.send_replace(true);
+                return Err(error);
+            }
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");
+            }
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! Logs: one line an event on standard error. What is private never comes this far.
+
+use tracing_subscriber::EnvFilter;
+
+/// Sends log lines to standard error. `NEXTLEAD_LOG` filters them, `info` by default.
+pub fn start() {
+    let filter = EnvFilter::try_from_env("NEXTLEAD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second start in one process keeps the first.
+    let _ = lines.try_init();
+}

@@ -1,0 +1,98 @@
+//! What every [`Store`](nextlead::store::Store) promises. Add a check here, never to one of them.
+
+mod desk;
+mod handovers;
+mod leases;
+mod reports;
+mod strangers;
+mod sweeps;
+mod touches;
+
+use nextlead::store::SqliteStore;
+
+/// The list of checks stands here once. A check that is missing from it is dead code, which the
+/// build refuses. After each one the books must add up.
+macro_rules! check_store {
+    ($name:ident, $open:path) => {
+        mod $name {
+            check_store!(@ $open:
+                handovers {
+                    a_handover_opens_a_lead_that_reads_back,
+                    the_same_handover_again_adds_nothing,
+                    new_facts_replace_the_old_ones_but_a_stopped_number_stays_stopped,
+                    an_equal_email_or_number_merges_unless_the_names_contradict,
+                    a_merged_handover_that_is_sent_again_only_fills_in,
+                    two_different_matches_open_a_lead_and_report_the_conflict,
+                    a_number_of_more_than_three_leads_merges_nobody,
+                    another_queue_is_not_matched,
+                    a_closed_match_is_named_as_predecessor_and_leaves_nurture,
+                    a_suppressed_handover_is_opened_and_closed,
+                    rows_of_one_batch_see_each_other,
+                    a_handover_request_is_answered_again,
+                }
+                leases {
+                    the_first_candidate_that_holds_is_leased_and_the_others_say_why_not,
+                    a_suppressed_or_ended_lead_is_closed_when_it_is_asked_for,
+                    a_rep_with_a_lease_gets_it_again,
+                    one_lead_goes_to_one_of_many_reps,
+                    one_rep_gets_one_of_many_leads,
+                    a_number_is_in_one_hand,
+                    an_expired_lease_frees_the_rep_and_holds_the_lead,
+                    a_lease_past_its_grace_ends_when_the_lead_is_asked_for,
+                    a_pull_is_answered_again_while_its_lease_stands,
+                    a_renewal_needs_a_standing_lease_and_has_an_end,
+                    a_release_keeps_the_place_and_passes_the_rep,
+                    a_nurture_whose_date_has_come_can_be_leased,
+                }
+                touches {
+                    a_touch_under_its_lease_moves_the_lead,
+                    a_touch_is_recorded_once,
+                    a_touch_within_the_grace_is_in_time_and_a_later_one_is_late,
+                    a_first_touch_is_kept_by_a_lease_or_a_system_alone,
+                    a_stopped_number_is_not_held_and_the_last_one_closes,
+                    never_again_closes_the_leads_of_every_queue,
+                    never_again_counts_when_it_comes_late,
+                    a_touch_brings_the_next_lead,
+                    an_unknown_lead_cannot_be_touched,
+                }
+                sweeps {
+                    a_sweep_frees_wakes_and_closes,
+                    a_sweep_is_bounded,
+                    a_nurture_does_not_outlive_its_campaign,
+                    a_suppression_closes_every_open_carrier,
+                    old_requests_and_passes_are_forgotten,
+                }
+                reports {
+                    the_roster_reads_back_and_a_campaign_keeps_its_queue,
+                    rule_versions_are_numbered_and_read_back,
+                    books_count_every_handover_once,
+                    the_uncontacted_come_in_the_order_of_their_promises,
+                    open_leads_come_in_pages,
+                    the_follower_is_told_of_each_lead_once_a_commit,
+                    a_closed_store_says_so,
+                }
+                strangers {
+                    a_refused_change_fails_nobody_else,
+                    the_books_add_up_after_a_random_walk,
+                }
+            );
+        }
+    };
+    (@ $open:path: $($topic:ident { $($check:ident,)+ })+) => {$($(
+        #[tokio::test]
+        async fn $check() {
+            let (store, _folder) = $open().await;
+            let desk = super::desk::Desk::over(store).await;
+            super::$topic::$check(&desk).await;
+            desk.audit().await;
+        }
+    )+)+};
+}
+
+check_store!(on_sqlite, super::open_sqlite);
+
+async fn open_sqlite() -> (SqliteStore, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = SqliteStore::open(&folder.path().join("nextlead.db")).await.expect("a store");
+    (store, folder)
+}

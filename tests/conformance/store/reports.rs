@@ -1,0 +1,174 @@
+//! What can be read: the roster, rules, books, pages, and what the follower is told.
+
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use nextlead::domain::{CampaignId, CampaignKey, Disposition, LeadId, QueueKey, RepId, Route};
+use nextlead::store::{
+    BookFilter, CommitSink, Denied, LeadRecord, NewRep, NewRules, StoreError, UncontactedPage,
+};
+
+use super::desk::{Desk, PROMISE_MS, START, campaign_settings};
+
+pub(super) async fn the_roster_reads_back_and_a_campaign_keeps_its_queue(desk: &Desk) {
+    let id = CampaignId::new("april").expect("an id");
+    let mut settings = campaign_settings(Some(START));
+    settings.skills.insert("german".into());
+    settings.route_at_end = Route::Nurture { until: None };
+    let queue = desk.queue.key;
+    let campaign = desk.store.put_campaign(&id, queue, &settings).await.expect("a campaign");
+    let again = desk.store.put_campaign(&id, queue, &settings).await.expect("the same");
+    assert_eq!(campaign, again);
+    let moved = desk.store.put_campaign(&id, desk.elsewhere.queue, &settings).await;
+    assert!(matches!(moved, Err(StoreError::Denied(Denied::CampaignMoved))));
+    let rep = NewRep { queue, skills: ["german".into()].into(), is_active: false };
+    let id = RepId::new("rep-0").expect("an id");
+    let changed = desk.store.put_rep(&id, &rep).await.expect("a rep");
+    assert_eq!(changed.key, desk.reps[0]);
+
+    let roster = desk.store.roster().await.expect("a read");
+
+    assert!(roster.queues.contains(&desk.queue));
+    assert_eq!(roster.queues.len(), 2);
+    assert!(roster.campaigns.contains(&campaign));
+    assert_eq!(roster.campaigns.len(), 3);
+    assert!(roster.reps.contains(&changed));
+    assert_eq!(roster.reps.len(), desk.reps.len());
+}
+
+pub(super) async fn rule_versions_are_numbered_and_read_back(desk: &Desk) {
+    let rules = |text: &str| NewRules {
+        queue: desk.queue.key,
+        text: text.into(),
+        author: "eve".into(),
+        reason: "better".into(),
+        now: START,
+        request: desk.request(text, 1),
+    };
+    assert_eq!(desk.store.latest_rules(desk.queue.key).await.expect("a read"), None);
+    for (place, text) in ["one", "two", "three"].into_iter().enumerate() {
+        let version = desk.store.publish_rules(&rules(text)).await.expect("a version");
+        assert_eq!((version.version, version.in_force_at), (place as i64 + 1, None));
+        let again = desk.store.publish_rules(&rules(text)).await.expect("the same answer");
+        assert_eq!(again, version);
+    }
+    desk.store.put_rules_in_force(desk.queue.key, 2, START + 5).await.expect("in force");
+    let versions = desk.store.rule_versions(desk.queue.key, None, 10).await.expect("a read");
+    let texts: Vec<&str> = versions.iter().map(|version| version.text.as_str()).collect();
+    assert_eq!(texts, ["three", "two", "one"]);
+    assert_eq!(versions[1].in_force_at, Some(START + 5));
+    let page = desk.store.rule_versions(desk.queue.key, Some(3), 1).await.expect("a read");
+    assert_eq!(page, versions[1..2]);
+    let latest = desk.store.latest_rules(desk.queue.key).await.expect("a read");
+    assert_eq!(latest.as_ref(), versions.first());
+    let mut other = rules("three");
+    other.request = desk.request("three", 2);
+    let reused = desk.store.publish_rules(&other).await;
+    assert!(matches!(reused, Err(StoreError::Denied(Denied::RequestReused))));
+    assert_eq!(desk.store.latest_rules(desk.elsewhere.queue).await.expect("a read"), None);
+}
+
+pub(super) async fn books_count_every_handover_once(desk: &Desk) {
+    let leads = desk.leads(4).await;
+    let mut twin = desk.somebody();
+    twin.facts.numbers.clone_from(&desk.record(leads[0]).await.lead.facts.numbers);
+    twin.facts.source = "fair".into();
+    desk.one(twin).await;
+    desk.lease(0, leads[1], START).await;
+    desk.work(1, leads[2], Disposition::NoAnswer, START).await;
+    desk.work(1, leads[3], Disposition::Sale, START).await;
+    desk.one(desk.of(&desk.elsewhere, desk.somebody().facts)).await;
+
+    let now = START + PROMISE_MS + 1;
+    let books = desk.store.books(&BookFilter::default(), now).await.expect("a report");
+
+    assert_eq!(books.len(), 3);
+    assert!(books.iter().all(|book| book.imbalance() == 0));
+    let filter = BookFilter { campaign: Some(desk.campaign.key), queue: None };
+    let mine = desk.store.books(&filter, now).await.expect("a report");
+    let [fair, web] = mine.as_slice() else { panic!("{mine:?}") };
+    assert_eq!((fair.source.as_str(), fair.handed_over, fair.merged), ("fair", 1, 1));
+    assert_eq!((web.handed_over, web.ready, web.leased, web.waiting), (4, 1, 1, 1));
+    assert_eq!((web.closed.iter().sum::<i64>(), web.closed[0]), (1, 1));
+    assert_eq!((web.touched, web.touches, web.overdue), (2, 2, 2));
+    let nobody = BookFilter { queue: Some(QueueKey(99)), campaign: Some(CampaignKey(99)) };
+    assert!(desk.store.books(&nobody, now).await.expect("a report").is_empty());
+    assert_eq!(desk.store.last_instant().await.expect("a read"), START);
+}
+
+pub(super) async fn the_uncontacted_come_in_the_order_of_their_promises(desk: &Desk) {
+    let mut rows: Vec<_> = (0..5).map(|_| desk.somebody()).collect();
+    for (row, due) in rows.iter_mut().zip([50, 10, 30, 20, 40]) {
+        row.first_touch_due_at = Some(START + due);
+    }
+    rows[4].first_touch_due_at = None;
+    let answers = desk.hand_over(rows).await;
+    let leads: Vec<LeadId> = answers.iter().map(|answer| answer.lead()).collect();
+    desk.work(0, leads[2], Disposition::NoAnswer, START).await;
+    // Said never without a first touch: closed, and never contacted.
+    let change = desk.call(leads[3], Disposition::DoNotCall, START).await;
+    desk.record_touch(change).await;
+    let list = async |with_closed, after, limit| {
+        let page = UncontactedPage { with_closed, after, limit, ..UncontactedPage::default() };
+        let rows = desk.store.uncontacted(&page).await.expect("a report");
+        rows.into_iter().map(|row| row.state.lead).collect::<Vec<_>>()
+    };
+    // Without a promise the handover is the place in the order.
+    assert_eq!(list(false, None, 10).await, [leads[4], leads[1], leads[0]]);
+    assert_eq!(list(true, None, 10).await, [leads[4], leads[1], leads[3], leads[0]]);
+    assert_eq!(list(true, None, 2).await, [leads[4], leads[1]]);
+    assert_eq!(list(true, Some((START + 10, leads[1])), 10).await, [leads[3], leads[0]]);
+}
+
+pub(super) async fn open_leads_come_in_pages(desk: &Desk) {
+    let leads = desk.leads(5).await;
+    desk.work(0, leads[1], Disposition::Sale, START).await;
+    let lease = desk.lease(0, leads[2], START).await;
+    let queue = desk.queue.key;
+    let first = desk.store.open_leads(queue, LeadId(0), 2).await.expect("a page");
+    let second = desk.store.open_leads(queue, first[1].lead.id, 9).await.expect("a page");
+    let ids: Vec<LeadId> = first.iter().chain(&second).map(|record| record.lead.id).collect();
+    assert_eq!(ids, [leads[0], leads[2], leads[3], leads[4]]);
+    assert_eq!(first[1].lease, Some(lease));
+    assert_eq!(first[1], desk.record(leads[2]).await);
+}
+
+/// Writes down what it is told.
+#[derive(Default)]
+struct Notes(Mutex<Vec<Vec<LeadRecord>>>);
+
+#[async_trait]
+impl CommitSink for Notes {
+    async fn committed(&self, records: &[LeadRecord]) {
+        self.0.lock().expect("notes").push(records.to_vec());
+    }
+}
+
+pub(super) async fn the_follower_is_told_of_each_lead_once_a_commit(desk: &Desk) {
+    let notes = Arc::new(Notes::default());
+    desk.store.follow(notes.clone());
+    let told = || std::mem::take(&mut *notes.0.lock().expect("notes"));
+    let leads = desk.leads(2).await;
+    let commits = told();
+    assert_eq!(commits.len(), 1);
+    assert_eq!(commits[0], [desk.record(leads[0]).await, desk.record(leads[1]).await]);
+
+    let lease = desk.lease(0, leads[0], START).await;
+    told();
+    let mut change = desk.call_under(&lease, Disposition::NoAnswer, START + 1).await;
+    change.then = Some(desk.grant(0, &leads[1..], START + 1));
+    desk.record_touch(change.clone()).await;
+    assert_eq!(told(), [[desk.record(leads[0]).await, desk.record(leads[1]).await]]);
+    // Replays and empty pulls change nothing, so there is nothing to tell.
+    desk.record_touch(change).await;
+    desk.pull(1, &[LeadId(99)], START).await;
+    assert!(told().is_empty());
+}
+
+pub(super) async fn a_closed_store_says_so(desk: &Desk) {
+    let lead = desk.lead().await;
+    let grant = desk.grant(0, &[lead], START);
+    desk.store.close().await;
+    assert!(matches!(desk.store.lease(grant).await, Err(StoreError::Stopped)));
+    assert!(matches!(desk.store.lead(lead).await, Err(StoreError::Stopped)));
+}
