@@ -7,6 +7,7 @@
 mod campaign;
 mod connect;
 mod coverage;
+mod demo;
 mod error;
 mod explain;
 mod import;
@@ -49,6 +50,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
+    Demo(demo::DemoArgs),
     Import(import::ImportArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
@@ -97,6 +99,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let server = cli.server;
     match cli.command {
         Command::Serve(args) => serve::run(args, output).await,
+        Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,
