@@ -138,10 +138,9 @@ impl Dialer {
                 request: publish.request,
             };
             let accepted = dialer.parts.store.publish_rules(&change).await?;
-            // A retry of the request gives the version that it made; that one may be past by now.
-            let known = dialer.view_version(accepted.clone());
             if accepted.version <= dialer.newest_version(queue.key) {
-                return Ok(known);
+                // A retry of the request gives the version that it made.
+                return dialer.view_stored(accepted).await;
             }
             let coming = Versioned::new(accepted.version, rules);
             let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, coming));
@@ -151,9 +150,16 @@ impl Dialer {
                     Err(failure) => std::panic::resume_unwind(failure.into_panic()),
                 }
             }
-            Ok(dialer.view_version(accepted))
+            dialer.view_stored(accepted).await
         })
         .await
+    }
+
+    /// A version as it is by now: it may have come into force since it was accepted.
+    async fn view_stored(&self, accepted: RuleVersion) -> Result<RuleVersionView, DialerError> {
+        let before = Some(accepted.version + 1);
+        let stored = self.parts.store.rule_versions(accepted.queue, before, 1).await?;
+        Ok(self.view_version(stored.into_iter().next().unwrap_or(accepted)))
     }
 
     fn newest_version(&self, queue: QueueKey) -> i64 {
