@@ -1,7 +1,7 @@
 //! A lease: the sole right of one rep to one lead until an instant.
 
+use super::codes::codes;
 use super::id::{LeadId, LeaseToken, QueueKey, RepKey};
-use super::touch::codes;
 
 codes! {
     /// By which of the orders of a pull a lead was chosen.

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::codes::codes;
 use super::id::LeadId;
 use super::standing::{LeadState, Standing};
-use super::touch::codes;
 
 codes! {
     /// What happened.

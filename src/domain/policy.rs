@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::disposition::Disposition;
 use super::standing::{CloseReason, Route, WaitReason};
-use super::touch::Disposition;
 
 /// A part of the policy: what some dispositions lead to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::standing::{self, Command};
+use crate::domain::moves::{self, Command};
 use crate::domain::{
     AfterRoute, CampaignKey, CloseReason, FirstTouchRank, LeadId, LeadState, Policy, QueueKey,
     RepKey, Standing, Tier, Worth,
@@ -88,7 +88,7 @@ impl<'m> InProcess<'m> {
     }
 
     fn step(&mut self, lead: usize, command: Command, now: i64) -> anyhow::Result<()> {
-        self.states[lead] = standing::step(&self.states[lead], command, now)?.0;
+        self.states[lead] = moves::step(&self.states[lead], command, now)?.0;
         Ok(())
     }
 
@@ -190,7 +190,7 @@ fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
         first_touched_at: None,
         times_released: 0,
     };
-    standing::open(state).0
+    moves::open(state).0
 }
 
 #[cfg(test)]

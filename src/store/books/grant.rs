@@ -1,7 +1,7 @@
 //! A pull: leases the first candidate that holds.
 
 use super::{NEXTLEAD, Slate, StoredAnswer};
-use crate::domain::standing::Command;
+use crate::domain::moves::Command;
 use crate::domain::{
     CloseReason, EventKind, LeadId, Lease, LeaseToken, PASS_MS, RepKey, Route, Standing,
 };

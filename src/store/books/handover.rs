@@ -8,7 +8,7 @@ use super::grant::{close, replayed};
 use super::matching::{enlist, matches, strike};
 use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
-use crate::domain::standing::{self, Command};
+use crate::domain::moves::{self, Command};
 use crate::domain::{
     CloseReason, EventKind, Facts, Lead, LeadId, LeadState, Route, Standing, Tier,
 };
@@ -179,7 +179,7 @@ fn open_lead(
         first_touched_at: None,
         times_released: 0,
     };
-    let (state, event) = standing::open(state);
+    let (state, event) = moves::open(state);
     let mut event = event.by(actor).with("campaign", &row.key.campaign);
     if let Some(predecessor) = predecessor {
         event = event.with("predecessor", predecessor);

@@ -2,7 +2,7 @@
 
 use super::grant::{replayed, standing_lease};
 use super::{Slate, StoredAnswer};
-use crate::domain::standing::Command;
+use crate::domain::moves::Command;
 use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS};
 use crate::store::changes::{EndedLease, Pass, Release, Renew};
 use crate::store::error::Denied;

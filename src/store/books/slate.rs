@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::book::{BookDelta, BookKey};
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
-use crate::domain::standing::{self, Command};
+use crate::domain::moves::{self, Command};
 use crate::domain::{
     CampaignKey, Event, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, Number, QueueKey,
     Refusal, RepKey, Route, Touch,
@@ -177,7 +177,7 @@ impl Slate {
         now: i64,
         tell: impl FnOnce(Event) -> Event,
     ) -> Result<(), Refusal> {
-        let (state, event) = standing::step(&self.known(lead).state, command, now)?;
+        let (state, event) = moves::step(&self.known(lead).state, command, now)?;
         let row = self.change(lead);
         row.state = state;
         row.is_parked = false;

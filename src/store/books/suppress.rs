@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::grant::replayed;
 use super::{Slate, StoredAnswer, SuppressionRow};
-use crate::domain::standing::Command;
+use crate::domain::moves::Command;
 use crate::domain::{
     CloseReason, EventKind, Facts, LeadId, Number, ReleaseReason, Route, Standing,
 };

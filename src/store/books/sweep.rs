@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::grant::{close, expire};
 use super::{NEXTLEAD, Slate};
-use crate::domain::standing::Command;
+use crate::domain::moves::Command;
 use crate::domain::{CloseReason, LeadId, Standing};
 use crate::store::changes::Swept;
 

@@ -4,7 +4,7 @@ use super::grant::{give_first, standing_lease};
 use super::suppress::{Wish, suppress_person};
 use super::text::hex;
 use super::{NewTouch, Slate, TouchRow};
-use crate::domain::standing::Command;
+use crate::domain::moves::Command;
 use crate::domain::{Direction, Disposition, LeadId, LeaseToken};
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
 use crate::store::error::Denied;
