@@ -150,6 +150,10 @@ impl Dialer {
                     Ok(ranked) => ranked?,
                     Err(failure) => std::panic::resume_unwind(failure.into_panic()),
                 }
+                // Read again, as it now says since when it decides.
+                let below = Some(accepted.version.saturating_add(1));
+                let read = dialer.parts.store.rule_versions(queue.key, below, 1).await?;
+                return Ok(dialer.view_version(read.into_iter().next().unwrap_or(accepted)));
             }
             Ok(dialer.view_version(accepted))
         })
