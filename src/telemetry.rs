@@ -7,9 +7,11 @@ use tracing_subscriber::EnvFilter;
 /// Sends log lines to standard error. `NEXTLEAD_LOG` filters them, `info` by default.
 pub fn start() {
     let filter = EnvFilter::try_from_env("NEXTLEAD_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_terminal = std::io::stderr().is_terminal();
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_terminal);
-    let lines = lines.with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // In a file or a journal, colours are only noise.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second start in one process keeps the first.
     let _ = lines.try_init();
 }

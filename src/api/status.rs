@@ -129,8 +129,8 @@ fn message(error: &DialerError) -> String {
         },
         DialerError::Invalid(problems) => match problems.as_slice() {
             [] => "a field does not make sense".to_owned(),
-            [one] => format!("{} {}", one.field, one.problem),
-            [one, more @ ..] => format!("{} {}; {} more", one.field, one.problem, more.len()),
+            [one] => format!("{}: {}", one.field, one.problem),
+            [one, more @ ..] => format!("{}: {}; {} more", one.field, one.problem, more.len()),
         },
         DialerError::Store(StoreError::Full | StoreError::Unknown | StoreError::Stopped) => {
             error.source().map_or_else(|| error.to_string(), ToString::to_string)

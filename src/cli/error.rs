@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use tonic::{Code, Status};
-use tonic_types::StatusExt as _;
+use tonic_types::{FieldViolation, StatusExt as _};
 
 use super::connect::unreachable_text;
 use super::output::printable;
@@ -29,7 +29,10 @@ fn of_status(status: &Status, url: &str) -> String {
     let details = status.get_error_details();
     let reason = details.error_info().map_or(String::new(), |info| format!(" ({})", info.reason));
     let mut text = format!("{}{reason}\n", printable(said(status)));
-    for violation in details.bad_request().map_or(&[][..], |request| &request.field_violations) {
+    let violations = details.bad_request().map_or(&[][..], |request| &request.field_violations);
+    // One alone is in the sentence already.
+    let is_said = |one: &FieldViolation| said(status).contains(&one.description);
+    for violation in violations.iter().filter(|one| violations.len() > 1 || !is_said(one)) {
         let _ = writeln!(text, "  {}: {}", violation.field, printable(&violation.description));
     }
     if status.code() == Code::Unauthenticated {
@@ -48,7 +51,7 @@ fn said(status: &Status) -> &str {
 #[cfg(test)]
 mod tests {
     use anyhow::Context as _;
-    use tonic_types::{ErrorDetails, FieldViolation};
+    use tonic_types::ErrorDetails;
 
     use super::*;
 

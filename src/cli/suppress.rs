@@ -38,7 +38,11 @@ pub(super) async fn run(
     output.answer(&answer, |answer| {
         let before =
             if answer.known_before { "It had been suppressed before." } else { "Suppressed." };
-        format!("{before} {} open leads were closed.\n", count(answer.closed_count))
+        let closed = match answer.closed_count {
+            1 => "1 open lead was closed".to_owned(),
+            leads => format!("{} open leads were closed", count(leads)),
+        };
+        format!("{before} {closed}.\n")
     })?;
     Ok(ExitCode::SUCCESS)
 }

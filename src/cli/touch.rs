@@ -214,8 +214,11 @@ fn touch_text(rep: &str, touch_id: &str, answer: &RecordTouchResponse) -> String
         (false, false) => format!("Touch {touch_id} is recorded; the lead is {standing}.\n"),
     };
     if answer.suppressed_count > 0 {
-        let leads = count(answer.suppressed_count);
-        text.push_str(&format!("{leads} other leads with this contact were closed.\n"));
+        let closed = match answer.suppressed_count {
+            1 => "1 other lead with this contact was closed".to_owned(),
+            leads => format!("{} other leads with this contact were closed", count(leads)),
+        };
+        text.push_str(&format!("{closed}.\n"));
     }
     match &answer.next {
         None => {}

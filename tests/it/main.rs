@@ -1,8 +1,12 @@
 //! What nextlead does, through its door: one module a capability.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
+mod cli;
 mod demo;
+mod import;
 mod intake;
+mod process;
 mod pull;
+mod softphone;
 mod support;
 mod touch;

@@ -1,0 +1,148 @@
+//! The real binary, as its users run it: a node in a process of its own, with its store in a folder
+//! that the test owns, and commands that talk to it.
+//!
+//! A node that a test forgets is killed with the test; none outlives it.
+
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+/// The binary under test.
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
+/// The admin token of a node with the default store.
+pub(crate) const TOKEN_FILE: &str = "nextlead.db.admin-token";
+
+/// A binary in a folder, untouched by the variables of whoever runs the tests.
+pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("NEXTLEAD_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// A node in a process of its own.
+pub(crate) struct Process {
+    child: Child,
+    folder: PathBuf,
+    /// What it said about itself when it was ready.
+    pub(crate) said: Value,
+}
+
+impl Process {
+    /// Starts a node on a free port, with its store in `folder`; it is ready when this returns.
+    pub(crate) fn start(folder: &Path) -> Self {
+        Self::start_at(Path::new(BINARY), folder, "127.0.0.1:0")
+    }
+
+    /// Starts a node of this binary at this address.
+    pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
+        let log = folder.join("serve.log");
+        let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let mut child = command(binary, folder)
+            .args(["serve", "--json", "--listen", listen])
+            .stdout(Stdio::piped())
+            .stderr(log_file)
+            .spawn()
+            .unwrap();
+        let stdout = child.stdout.take().unwrap();
+        let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
+        // Made before the answer is looked at, so that a failure here leaves no process behind.
+        let mut node = Self { child, folder: folder.to_owned(), said: Value::Null };
+        let Some(Ok(said)) = documents.next() else {
+            panic!("the node did not start:\n{}", std::fs::read_to_string(log).unwrap())
+        };
+        node.said = said;
+        node
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        self.said["address"].as_str().unwrap().to_owned()
+    }
+
+    /// What opens it.
+    pub(crate) fn token(&self) -> String {
+        let text = std::fs::read_to_string(self.folder.join(TOKEN_FILE)).unwrap();
+        text.trim().to_owned()
+    }
+
+    /// Kills it as a power cut would: no handler runs, nothing is tidied up.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// A command that calls this node, run in its folder.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let mut command = command(Path::new(BINARY), &self.folder);
+        command.env("NEXTLEAD_SERVER", self.address()).args(args);
+        command
+    }
+
+    /// Runs a command that calls this node.
+    pub(crate) fn run(&self, args: &[&str]) -> Ran {
+        Ran::of(args, self.command(args).output().unwrap())
+    }
+
+    /// Runs a command that must succeed, and gives what it printed.
+    pub(crate) fn ok(&self, args: &[&str]) -> String {
+        let ran = self.run(args);
+        assert_eq!(ran.code, 0, "{}: {}{}", ran.line, ran.out, ran.err);
+        assert_eq!(ran.err, "", "{}", ran.line);
+        ran.out
+    }
+
+    /// Runs a command that must succeed, and reads its JSON.
+    pub(crate) fn json(&self, args: &[&str]) -> Value {
+        let out = self.ok(&[args, &["--json"]].concat());
+        serde_json::from_str(&out).unwrap_or_else(|problem| panic!("{args:?}: {problem}:\n{out}"))
+    }
+
+    /// Sets up queue `sales` (always open, in UTC), campaign `spring` and rep `ann`.
+    pub(crate) fn set_up(&self) {
+        self.ok(&["queue", "set", "sales", "--zone", "UTC", "--hours", "always"]);
+        self.ok(&["campaign", "set", "spring", "--queue", "sales"]);
+        self.ok(&["rep", "set", "ann", "--queue", "sales"]);
+    }
+
+    /// Counts everything again; nothing may be off.
+    pub(crate) fn audit(&self) -> Value {
+        let report = self.json(&["audit"]);
+        assert_eq!(report["imbalance"], 0, "{report:#}");
+        report
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have been killed before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command did.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) line: String,
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    pub(crate) fn of(args: &[&str], output: Output) -> Self {
+        Self {
+            line: args.join(" "),
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
