@@ -3,7 +3,7 @@
 //! with what it holds.
 //!
 //! `NEXTLEAD_CRASH_KILLS` says how often it is killed, `NEXTLEAD_CRASH_SEED` when,
-//! `NEXTLEAD_CRASH_BINARY` which binary runs; see `tests/run` for the short form.
+//! `NEXTLEAD_CRASH_BINARY` which binary runs. Without them it is killed a few times, in a few seconds.
 
 mod check;
 mod clients;
