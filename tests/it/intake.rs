@@ -132,3 +132,45 @@ async fn a_suppressed_number_closes_every_lead_that_carries_it() {
     assert_eq!(node.standing(&open).await, "closed");
     node.audit().await;
 }
+
+async fn suppress(node: &mut TestNode, number: &str) {
+    let request = proto::SuppressContactRequest {
+        contact: Some(proto::suppress_contact_request::Contact::Number(number.into())),
+        source: "letter".into(),
+        ..Default::default()
+    };
+    node.intake.suppress_contact(request).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_suppressed_number_that_a_handover_brings_along_closes_its_lead() {
+    let mut node = TestNode::start().await;
+    let bad = lead(9).numbers;
+    suppress(&mut node, &bad[0].number).await;
+    let with_email = |lead: proto::Lead, email: &str| proto::Lead { email: email.into(), ..lead };
+    let merged = node.hand_over(with_email(lead(1), "ann@example.org")).await;
+    let updated = node.hand_over(lead(2)).await;
+    let held = node.hand_over(with_email(lead(3), "cyd@example.org")).await;
+    let served = loop {
+        let served = node.pull_lead("ann").await;
+        if served.lead.as_ref().unwrap().lead_id == held {
+            break served;
+        }
+        node.touch("ann", &served, proto::Disposition::NoAnswer).await;
+    };
+
+    let again = proto::Lead { numbers: bad.clone(), ..lead(2) };
+    assert_eq!(node.hand_over(again).await, updated);
+    for (nth, email, into) in [(4, "ann@example.org", &merged), (5, "cyd@example.org", &held)] {
+        let other = proto::Lead { numbers: bad.clone(), ..with_email(lead(nth), email) };
+        assert_eq!(&node.hand_over(other).await, into);
+    }
+
+    for lead_id in [&merged, &updated, &held] {
+        assert_eq!(node.standing(lead_id).await, "closed");
+    }
+    node.pull_nothing("ann").await;
+    assert!(node.touch("ann", &served, proto::Disposition::NoAnswer).await.late);
+    let report = node.audit().await;
+    assert_eq!((report.lead_count, report.handover_count), (3, 5));
+}

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::grant::{close, replayed};
 use super::matching::{enlist, matches, strike};
+use super::suppress::{Wish, close_suppressed};
 use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
 use crate::domain::moves::{self, Command};
@@ -151,6 +152,10 @@ fn amend(slate: &mut Slate, lead: LeadId, kind: EventKind, row: &Handover, actor
             .with("source_system", &row.key.source_system)
     });
     told.expect("facts go with every standing");
+    // What said never closes whatever it comes to, out of a rep's hands as well.
+    if slate.is_suppressed(&slate.known(lead).lead.facts) {
+        close_suppressed(slate, lead, &Wish { source: "handover", actor, now });
+    }
 }
 
 /// Opens a lead; says whether it had to be closed at once.

@@ -121,7 +121,7 @@ fn close_carriers(
 
 /// Closes a lead that may never be called again, out of a rep's hands if need be; says whether it
 /// had to be closed. One in nurture is closed for good.
-fn close_suppressed(slate: &mut Slate, lead: LeadId, wish: &Wish<'_>) -> bool {
+pub(super) fn close_suppressed(slate: &mut Slate, lead: LeadId, wish: &Wish<'_>) -> bool {
     if slate.known(lead).state.standing == Standing::Leased {
         let lease = slate.take_back(lead);
         let end = Command::EndLease { kind: EventKind::Released };

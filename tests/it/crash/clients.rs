@@ -1,0 +1,381 @@
+//! The clients: reps, marketing and those who want to be left alone. Each has a connection of its
+//! own; when it breaks the client waits for the node to be back and sends the same request again, or
+//! gives up, as a program does that dies as well.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use nextlead::api::client::{Client, connect};
+use nextlead::api::proto;
+use nextlead::clock::{Clock as _, SystemClock};
+use proto::next_lead_response::Answer;
+use proto::record_touch_response::Next;
+use proto::suppress_contact_request::Contact;
+use tokio::sync::watch;
+use tonic::{Response, Status};
+
+use super::families::{FAMILY_COUNT_MAX, FAMILY_SIZE, family_of, member, number};
+use super::history::{HandoverSent, History, Hold, Order, Span, SuppressionSent, TouchSent};
+use crate::support::{by_id, reason, time};
+
+/// The node that runs, or that ran last.
+#[derive(Clone, Debug)]
+pub(super) struct Running {
+    /// How often it was started.
+    pub(super) start: u64,
+    pub(super) address: String,
+    pub(super) token: String,
+}
+
+/// What all clients share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) node: watch::Receiver<Running>,
+    pub(super) order: Order,
+    /// Nothing new is begun once it is set.
+    pub(super) is_over: Arc<AtomicBool>,
+    /// How many families each intake client has handed over.
+    pub(super) family_counts: Arc<[AtomicU64]>,
+}
+
+impl Shared {
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+}
+
+/// Random numbers that a seed gives again: splitmix64.
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % limit
+    }
+}
+
+enum Outcome<T> {
+    Answered(T),
+    /// The node said no, for this reason.
+    Refused(String),
+    GivenUp,
+}
+
+/// One client's connection, and what it writes down.
+pub(super) struct Line {
+    shared: Shared,
+    connection: Option<(u64, Client)>,
+    random: Random,
+    history: History,
+}
+
+impl Line {
+    pub(super) fn new(shared: Shared, seed: u64) -> Self {
+        Self { shared, connection: None, random: Random(seed), history: History::default() }
+    }
+
+    /// Calls until there is an answer. Of a hundred broken calls, `given_up` are not sent again.
+    async fn call<T, Answering>(
+        &mut self,
+        given_up: u64,
+        call: impl Fn(Client) -> Answering,
+    ) -> Outcome<T>
+    where
+        Answering: Future<Output = Result<Response<T>, Status>>,
+    {
+        loop {
+            let client = self.connected().await;
+            match call(client).await {
+                Ok(answer) => return Outcome::Answered(answer.into_inner()),
+                Err(status) if !reason(&status).is_empty() => {
+                    return Outcome::Refused(reason(&status));
+                }
+                Err(_) => self.connection = None,
+            }
+            if self.random.below(100) < given_up {
+                return Outcome::GivenUp;
+            }
+        }
+    }
+
+    /// Waits for a node that answers. One that did not is not tried again until it was started anew.
+    async fn connected(&mut self) -> Client {
+        let mut tried = 0;
+        loop {
+            if let Some((_, client)) = &self.connection {
+                return client.clone();
+            }
+            let ready = self.shared.node.wait_for(|running| running.start > tried).await;
+            let running = ready.expect("the supervisor outlives its clients").clone();
+            tried = running.start;
+            let url = format!("http://{}", running.address);
+            let made = connect(&url, &running.token).await;
+            self.connection = made.ok().map(|client| (running.start, client));
+        }
+    }
+
+    fn begun(&self) -> Span {
+        Span { sent: self.shared.order.next(), answered: None }
+    }
+
+    fn answered(&self, span: Span) -> Span {
+        Span { answered: Some(self.shared.order.next()), ..span }
+    }
+}
+
+/// A lead in hand.
+struct Held {
+    hold: usize,
+    token: String,
+}
+
+/// A rep's program: pulls, touches, and sometimes gives back.
+pub(super) async fn rep(id: String, mut line: Line) -> History {
+    let mut held = None;
+    for nth in 0_u64.. {
+        if line.shared.is_over() {
+            break;
+        }
+        held = match held {
+            None => pull(&id, nth, &mut line).await,
+            Some(held) if line.random.below(100) < 8 => release(&id, nth, held, &mut line).await,
+            Some(held) => touch(&id, nth, held, &mut line).await,
+        };
+    }
+    line.history
+}
+
+async fn pull(rep: &str, nth: u64, line: &mut Line) -> Option<Held> {
+    let request = proto::NextLeadRequest {
+        rep_id: rep.to_owned(),
+        wait_duration: Some(prost_types::Duration { seconds: 0, nanos: 100_000_000 }),
+        request_id: format!("{rep}-pull-{nth}"),
+    };
+    let span = line.begun();
+    let call = |client: Client| {
+        let request = request.clone();
+        async move { client.reps().next_lead(request).await }
+    };
+    match line.call(20, call).await {
+        Outcome::Answered(proto::NextLeadResponse { answer: Some(Answer::Served(served)) }) => {
+            Some(take(rep, &served, span, line))
+        }
+        Outcome::Answered(_) | Outcome::GivenUp => None,
+        // What the lost answer had given was suppressed meanwhile.
+        Outcome::Refused(reason) if reason == "LEASE_LOST" => None,
+        Outcome::Refused(reason) => {
+            line.history.refusals.push(format!("pull of {rep}: {reason}"));
+            None
+        }
+    }
+}
+
+fn take(rep: &str, served: &proto::ServedLead, span: Span, line: &mut Line) -> Held {
+    let lead = served.lead.as_ref().unwrap();
+    let callable = lead.numbers.iter().filter(|one| one.stopped_by == 0);
+    line.history.holds.push(Hold {
+        rep: rep.to_owned(),
+        lead: lead.lead_id.clone(),
+        family: family_of(lead),
+        numbers: callable.map(|one| one.number.clone()).collect(),
+        asked: span.sent,
+        since: line.shared.order.next(),
+        until: None,
+    });
+    Held { hold: line.history.holds.len() - 1, token: served.lease_token.clone() }
+}
+
+async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held> {
+    let request = proto::ReleaseLeaseRequest {
+        rep_id: rep.to_owned(),
+        lead: Some(by_id(&line.history.holds[held.hold].lead)),
+        lease_token: held.token,
+        reason: proto::ReleaseReason::Skipped.into(),
+        request_id: format!("{rep}-release-{nth}"),
+    };
+    line.history.holds[held.hold].until = Some(line.shared.order.next());
+    let call = |client: Client| {
+        let request = request.clone();
+        async move { client.reps().release_lease(request).await }
+    };
+    match line.call(20, call).await {
+        Outcome::Refused(reason) if reason != "LEASE_LOST" => {
+            line.history.refusals.push(format!("release of {rep}: {reason}"));
+        }
+        _ => {}
+    }
+    None
+}
+
+async fn touch(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held> {
+    let hold = line.history.holds[held.hold].clone();
+    let disposition = match line.random.below(100) {
+        0..50 => proto::Disposition::NoAnswer,
+        50..85 => proto::Disposition::NotInterested,
+        85..97 => proto::Disposition::Sale,
+        _ => proto::Disposition::DoNotCall,
+    };
+    let ended_at = time(SystemClock::start(0).now() - 10);
+    let request = proto::RecordTouchRequest {
+        rep_id: rep.to_owned(),
+        lead: Some(by_id(&hold.lead)),
+        touch_id: format!("{rep}-touch-{nth}"),
+        lease_token: held.token,
+        channel: proto::Channel::Call.into(),
+        direction: proto::Direction::Outbound.into(),
+        number: hold.numbers.first().cloned().unwrap_or_default(),
+        start_time: Some(ended_at),
+        end_time: Some(ended_at),
+        disposition: disposition.into(),
+        then_next: line.random.below(100) < 70,
+        ..Default::default()
+    };
+    let mut span = line.begun();
+    line.history.holds[held.hold].until = Some(span.sent);
+    let call = |client: Client| {
+        let request = request.clone();
+        async move { client.reps().record_touch(request).await }
+    };
+    let (mut is_late, mut next) = (false, None);
+    match line.call(20, call).await {
+        Outcome::Answered(answer) => {
+            span = line.answered(span);
+            is_late = answer.late;
+            next = answer.next;
+        }
+        Outcome::Refused(reason) => {
+            line.history.refusals.push(format!("touch of {rep}: {reason}"));
+        }
+        Outcome::GivenUp => {}
+    }
+    let (lead, family) = (hold.lead, hold.family);
+    line.history.touches.push(TouchSent { id: request.touch_id, lead, family, span, is_late });
+    if disposition == proto::Disposition::DoNotCall {
+        let numbers = hold.numbers;
+        line.history.suppressions.push(SuppressionSent { family, numbers, span });
+    }
+    match next {
+        Some(Next::NextServed(served)) => Some(take(rep, &served, span, line)),
+        _ => None,
+    }
+}
+
+/// Marketing: hands leads over all the time, and one in ten once more.
+pub(super) async fn intake(client_nth: u64, mut line: Line) -> History {
+    let mut handed_over = 0;
+    for nth in 0_u64.. {
+        if line.shared.is_over() {
+            break;
+        }
+        let is_again = handed_over > 0 && line.random.below(100) < 10;
+        let which = if is_again { line.random.below(handed_over) } else { handed_over };
+        handed_over += u64::from(!is_again);
+        let family = client_nth * FAMILY_COUNT_MAX + which / FAMILY_SIZE;
+        let lead = member(family, which % FAMILY_SIZE);
+        let request = proto::UpsertLeadRequest {
+            lead: Some(lead.clone()),
+            request_id: format!("intake-{client_nth}-{nth}"),
+        };
+        let mut span = line.begun();
+        let call = |client: Client| {
+            let request = request.clone();
+            async move { client.intake().upsert_lead(request).await }
+        };
+        let mut lead_id = None;
+        match line.call(30, call).await {
+            Outcome::Answered(answer) => {
+                span = line.answered(span);
+                lead_id = Some(answer.result.unwrap().lead_id);
+            }
+            Outcome::Refused(reason) => line.history.refusals.push(format!("handover: {reason}")),
+            Outcome::GivenUp => {}
+        }
+        line.history.handovers.push(sent(lead, span, lead_id));
+        let family_count = &line.shared.family_counts[usize::try_from(client_nth).unwrap()];
+        family_count.store(handed_over / FAMILY_SIZE, Ordering::SeqCst);
+    }
+    line.history
+}
+
+fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> HandoverSent {
+    HandoverSent {
+        external_id: lead.handover_key.unwrap().external_id,
+        numbers: lead.numbers.into_iter().map(|one| one.number).collect(),
+        span,
+        lead: lead_id,
+    }
+}
+
+/// Rows of a batch.
+const BATCH_LENGTH: usize = 5_000;
+
+/// Imports so many families at once, in whole batches, before anything is killed: work enough for
+/// all reps from the beginning.
+pub(super) async fn stock(client_nth: u64, family_count: u64, mut line: Line) -> History {
+    let first = client_nth * FAMILY_COUNT_MAX;
+    let families = first..first + family_count;
+    let leads = families.flat_map(|family| (0..FAMILY_SIZE).map(move |nth| member(family, nth)));
+    let leads: Vec<_> = leads.collect();
+    let batches = leads.chunks(BATCH_LENGTH).zip(1..).map(|(leads, batch_number)| {
+        let rows = leads.iter().cloned().zip(1..);
+        let rows = rows.map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
+        proto::ImportLeadsRequest { batch_number, rows: rows.collect() }
+    });
+    let batches: Vec<_> = batches.collect();
+    let client = line.connected().await;
+    let span = line.begun();
+    let answers = client.intake().import_leads(tokio_stream::iter(batches)).await;
+    let mut answers = answers.unwrap().into_inner();
+    let mut lead_ids = Vec::new();
+    while let Some(answer) = answers.message().await.unwrap() {
+        lead_ids.extend(answer.rows.into_iter().map(|row| match row.result.unwrap() {
+            proto::import_row_result::Result::Taken(taken) => taken.lead_id,
+            proto::import_row_result::Result::Rejection(rejection) => panic!("{rejection:?}"),
+        }));
+    }
+    let span = line.answered(span);
+    assert_eq!(lead_ids.len(), leads.len());
+    let rows = leads.into_iter().zip(lead_ids);
+    line.history.handovers = rows.map(|(lead, id)| sent(lead, span, Some(id))).collect();
+    line.shared.family_counts[usize::try_from(client_nth).unwrap()]
+        .store(family_count, Ordering::SeqCst);
+    line.history
+}
+
+/// Suppresses, many times a second, a number of one of the families that came last.
+pub(super) async fn suppressor(mut line: Line) -> History {
+    let mut turns = tokio::time::interval(Duration::from_millis(25));
+    for nth in 0_u64.. {
+        turns.tick().await;
+        if line.shared.is_over() {
+            break;
+        }
+        let client_nth = line.random.below(line.shared.family_counts.len() as u64);
+        let family_counts = &line.shared.family_counts;
+        let count = family_counts[usize::try_from(client_nth).unwrap()].load(Ordering::SeqCst);
+        let family = client_nth * FAMILY_COUNT_MAX + count.saturating_sub(line.random.below(50));
+        let number = number(family, line.random.below(3));
+        let request = proto::SuppressContactRequest {
+            contact: Some(Contact::Number(number.clone())),
+            source: "letter".into(),
+            request_id: format!("suppress-{nth}"),
+        };
+        let mut span = line.begun();
+        let call = |client: Client| {
+            let request = request.clone();
+            async move { client.intake().suppress_contact(request).await }
+        };
+        match line.call(0, call).await {
+            Outcome::Answered(_) => span = line.answered(span),
+            Outcome::Refused(reason) => line.history.refusals.push(format!("stop: {reason}")),
+            Outcome::GivenUp => {}
+        }
+        let numbers = vec![number];
+        line.history.suppressions.push(SuppressionSent { family, numbers, span });
+    }
+    line.history
+}
