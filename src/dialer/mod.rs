@@ -1,6 +1,6 @@
 //! The use cases: what reps, marketing and managers do. The only writers of the store.
 //!
-//! The queue proposes and the store decides. Every commit passes by the [`follower`](Follower), in
+//! The queue proposes and the store decides. Every commit passes by the `follower`, in
 //! order and before it is answered, so the index never lags behind what a client was told. What
 //! changes something runs apart from the request that asked for it: a client that hangs up leaves
 //! nothing half done.

@@ -45,7 +45,7 @@ impl AfterRoute {
 /// What management decided about dispositions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Its rules; a disposition stands in one at most. One that stands in none takes [`LAST_RESORT`].
+    /// Its rules; a disposition stands in one at most. One that stands in none takes the last resort.
     pub after: Vec<AfterRule>,
 }
 

@@ -1,7 +1,7 @@
 //! The index in this process, on the `priority-queue` crate.
 //!
 //! One lock a queue, held for microseconds and never across an await. A queue has an [`index`], which
-//! has a [`line`] in use, which has [`lanes`]; a pull compares the heads of the lanes open to the rep.
+//! has a [`mod@line`] in use, which has [`lanes`]; a pull compares the heads of the lanes open to the rep.
 
 mod index;
 mod lanes;
