@@ -286,12 +286,16 @@ impl Dialer {
         for (lead, why) in turned {
             // A number in somebody's hands is no fault of the index; a close just passed the follower.
             let is_stale = match why {
-                Turned::Unknown | Turned::Leased | Turned::NotDue | Turned::Closed => true,
+                Turned::Unknown
+                | Turned::Leased
+                | Turned::NotDue
+                | Turned::Closed
+                | Turned::NoNumber => true,
                 Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
             };
-            if is_stale && let Some(record) = self.parts.store.lead(*lead).await? {
+            if is_stale {
                 tracing::debug!(lead.id = %lead, "the index was behind on lead {lead}");
-                self.parts.follower.take_in(&[record]).await;
+                self.parts.follower.refresh(self.parts.store.as_ref(), *lead).await?;
             }
         }
         Ok(())

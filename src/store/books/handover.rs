@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::grant::{close, replayed};
 use super::matching::{enlist, matches, strike};
+use super::suppress::{close_suppressed, forbid};
 use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
 use crate::domain::standing::{self, Command};
@@ -107,6 +108,7 @@ fn take_in_again(
     }
     replace_facts(slate, lead, facts);
     amend(slate, lead, EventKind::Updated, row, actor, now);
+    obey(slate, lead, actor, now);
     HandedOver::Updated { lead }
 }
 
@@ -117,6 +119,19 @@ fn merge(slate: &mut Slate, into: LeadId, row: &Handover, actor: &str, now: i64)
         replace_facts(slate, into, facts);
     }
     amend(slate, into, EventKind::Merged, row, actor, now);
+    obey(slate, into, actor, now);
+}
+
+/// What new facts forbid holds at once: a suppressed number or address closes the lead, and a lead in
+/// a rep's hands holds its new numbers, or leaves those hands when somebody else has one of them.
+fn obey(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
+    let row = slate.known(lead);
+    let is_leased = row.lease.is_some();
+    if slate.is_suppressed(&row.lead.facts) {
+        close_suppressed(slate, lead, actor, now);
+    } else if is_leased && !slate.join_numbers(lead) {
+        forbid(slate, lead, actor, now);
+    }
 }
 
 fn filled(before: &Facts, other: &Facts) -> Facts {
