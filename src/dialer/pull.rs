@@ -134,28 +134,33 @@ impl Dialer {
         };
         let lease = self.parts.store.lease_of(turn.rep.rep.key).await?;
         let held = lease.filter(|lease| lease.stands_at(turn.now));
-        if let Some((_, token)) = before {
-            return match held {
-                Some(lease) if lease.token == token => self.serve_again(turn, lease).await,
-                _ => Err(DialerError::LeaseLost),
-            };
+        let is_same = |lease: &Lease| before.is_none_or(|(_, token)| lease.token == token);
+        if let Some(lease) = held.filter(is_same)
+            && let Some(served) = self.serve_again(&turn, lease).await?
+        {
+            return Ok(Pulled::Served(Box::new(served)));
         }
-        match held {
-            Some(lease) => self.serve_again(turn, lease).await,
+        match before {
+            Some(_) => Err(DialerError::LeaseLost),
             None => self.serve_next(turn, request).await,
         }
     }
 
-    /// A retry or a double click gets the same lead, unless it has become forbidden meanwhile.
-    async fn serve_again(&self, turn: Turn, lease: Lease) -> Result<Pulled, DialerError> {
+    /// A retry or a double click gets the same lead, unless it has become forbidden meanwhile: then
+    /// its lease ends, and there is no answer yet.
+    pub(super) async fn serve_again(
+        &self,
+        turn: &Turn,
+        lease: Lease,
+    ) -> Result<Option<Served>, DialerError> {
         let record = self.parts.store.lead(lease.lead).await?;
         let record = record.ok_or(DialerError::not_found("lead", lease.lead))?;
+        let facts = &record.lead.facts;
         let hours = &turn.queue.settings.hours;
-        let is_callable =
-            (record.lead.facts.zone.as_deref()).is_some_and(|zone| hours.is_open(zone, turn.now));
-        if is_callable || lease.queue != turn.queue.key {
-            let granted = Granted { lease, record };
-            return Ok(Pulled::Served(Box::new(self.served(&turn, granted, true).await?)));
+        let is_open = facts.zone.as_deref().is_some_and(|zone| hours.is_open(zone, turn.now));
+        let has_number = facts.callable_numbers().next().is_some();
+        if lease.queue == turn.queue.key && is_open && has_number {
+            return self.served(turn, Granted { lease, record }, true).await.map(Some);
         }
         let change = store::Release {
             lead: lease.lead,
@@ -167,7 +172,7 @@ impl Dialer {
             request: None,
         };
         match self.end_lease(change).await {
-            Ok(()) | Err(DialerError::LeaseLost) => self.serve_next(turn, None).await,
+            Ok(()) | Err(DialerError::LeaseLost) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -266,8 +271,12 @@ impl Dialer {
                     self.note_served(turn, candidate.order, &granted).await?;
                     return Ok(Pulled::Served(Box::new(self.served(turn, *granted, false).await?)));
                 }
+                // Another call of this rep was faster.
                 LeaseOutcome::Holds(granted) => {
-                    return Ok(Pulled::Served(Box::new(self.served(turn, *granted, true).await?)));
+                    match self.serve_again(turn, granted.lease).await? {
+                        Some(served) => return Ok(Pulled::Served(Box::new(served))),
+                        None => turned_count += 1,
+                    }
                 }
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
