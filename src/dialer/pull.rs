@@ -40,6 +40,7 @@ impl Dialer {
         let wait_over = tokio::time::sleep(Duration::from_millis(wait_ms));
         tokio::pin!(wait_over);
         let mut bell = self.parts.follower.listen(queue);
+        let mut leaving = self.parts.leaving.subscribe();
         loop {
             bell.mark_unchanged();
             let dialer = self.clone();
@@ -51,6 +52,9 @@ impl Dialer {
                     tokio::select! {
                         biased;
                         () = &mut wait_over => return Ok(Pulled::Nothing(nothing)),
+                        _ = leaving.wait_for(|is_leaving| *is_leaving) => {
+                            return Ok(Pulled::Nothing(nothing));
+                        }
                         _ = bell.changed() => {}
                     }
                 }
