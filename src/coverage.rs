@@ -154,7 +154,15 @@ impl Coverage {
     }
 
     /// Folds the whole ledger and recounts every book: does everything add up?
+    ///
+    /// Reads for as long as it takes, away from the network's thread.
     pub async fn audit(&self) -> Result<AuditReport, CoverageError> {
-        Ok(self.store.audit().await?)
+        let store = self.store.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let audit = tokio::task::spawn_blocking(move || runtime.block_on(store.audit()));
+        match audit.await {
+            Ok(report) => Ok(report?),
+            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+        }
     }
 }

@@ -85,10 +85,20 @@ impl Node {
         let services = Services { dialer: dialer.clone(), coverage, token: Arc::new(token) };
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
-            let stopping = stopped(stopping.clone());
-            async move { Ok(api::serve(options.listener, services, stopping).await?) }
+            let ending = StopsNode(stop.clone());
+            async move {
+                let _ending = ending;
+                Ok(api::serve(options.listener, services, stopped(stopping)).await?)
+            }
         });
-        let sweeping = tokio::spawn(sweep(dialer.clone(), options.sweeping, stop.clone()));
+        let sweeping = tokio::spawn({
+            let ending = StopsNode(stop.clone());
+            let (dialer, sweeping, stopping) = (dialer.clone(), options.sweeping, stop.subscribe());
+            async move {
+                let _ending = ending;
+                sweep(dialer, sweeping, stopping).await
+            }
+        });
         tracing::info!(%address, "serving on {address}");
         Ok(Self { address, token_file, is_token_new, dialer, store, stop, serving, sweeping })
     }
@@ -111,11 +121,20 @@ impl Node {
     /// Stops: no new calls, running ones end, the sweep ends, the store closes.
     pub async fn stop(self) -> anyhow::Result<()> {
         self.stop.send_replace(true);
-        let served = self.serving.await.context("the server panicked")?;
-        let swept = self.sweeping.await.context("the sweep panicked")?;
+        let served = self.serving.await.context("the server panicked");
+        let swept = self.sweeping.await.context("the sweep panicked");
         self.store.close().await;
-        served?;
-        swept.context("the node stopped, since its store did; start it again to recover")
+        served??;
+        swept?.context("the node stopped, since its store did; start it again to recover")
+    }
+}
+
+/// Stops the node when it goes: no part of a node runs on without the others, also after a panic.
+struct StopsNode(watch::Sender<bool>);
+
+impl Drop for StopsNode {
+    fn drop(&mut self) {
+        self.0.send_replace(true);
     }
 }
 
@@ -124,13 +143,12 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
-/// Sweeps until the node stops. A store that has stopped stops the node.
+/// Sweeps until the node stops, or its store has.
 async fn sweep(
     dialer: Dialer,
     sweeping: Sweeping,
-    stop: watch::Sender<bool>,
+    mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
-    let mut stopping = stop.subscribe();
     if sweeping == Sweeping::ByHand {
         stopped(stopping).await;
         return Ok(());
@@ -146,10 +164,7 @@ async fn sweep(
         match dialer.sweep(SWEEP_LIMIT).await {
             Ok(true) => timer.reset_immediately(),
             Ok(false) => {}
-            Err(error @ DialerError::Store(StoreError::Stopped)) => {
-                stop.send_replace(true);
-                return Err(error);
-            }
+            Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");
             }

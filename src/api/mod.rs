@@ -20,9 +20,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic_health::ServingStatus;
+use tonic_health::pb::health_server::{Health, HealthServer};
 
 use crate::auth::AdminToken;
 use crate::coverage::Coverage;
@@ -49,6 +52,8 @@ const STREAM_COUNT_MAX: u32 = 1_024;
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
 /// How long it may take to say so.
 const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
+/// How long a node that stops waits for running calls. A stream that its client keeps open never ends.
+const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a node stopped serving.
 #[derive(Debug, thiserror::Error)]
@@ -82,7 +87,8 @@ impl Services {
     }
 }
 
-/// Serves until `shutdown` ends, then lets running calls finish.
+/// Serves until `shutdown` ends, then says that it no longer serves, ends the pulls that wait, and gives
+/// running calls five seconds to finish.
 ///
 /// The listener comes from the caller, so a test can bind port 0 and know the port. Runs on any
 /// runtime; one thread costs half the processor time of two here.
@@ -91,22 +97,38 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let gate = Gate::new(routes(&services).await?, services.token.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    let routes = routes(&services, health_service)?;
+    let gate = Gate::new(routes, services.token.clone());
     let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(accepted));
-    Server::builder()
+    let stopping = Arc::new(Notify::new());
+    let shutdown = async {
+        shutdown.await;
+        health.set_service_status("", ServingStatus::NotServing).await;
+        services.dialer.end_waits();
+        stopping.notify_one();
+    };
+    let serving = Server::builder()
         .max_concurrent_streams(STREAM_COUNT_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-        .serve_with_incoming_shutdown(gate, incoming, shutdown)
-        .await
-        .map_err(ServeError::Transport)
+        .serve_with_incoming_shutdown(gate, incoming, shutdown);
+    let overdue = async {
+        stopping.notified().await;
+        tokio::time::sleep(STOP_WITHIN).await;
+    };
+    tokio::select! {
+        served = serving => served.map_err(ServeError::Transport),
+        () = overdue => {
+            tracing::warn!("stopped though some calls were still open");
+            Ok(())
+        }
+    }
 }
 
-async fn routes(services: &Services) -> Result<Routes, ServeError> {
+fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Routes, ServeError> {
     let intake = IntakeServiceServer::new(intake::IntakeApi(services.clone()))
         .max_decoding_message_size(MESSAGE_LENGTH_MAX);
-    // The health of a node: it answers. Which services it has, reflection tells.
-    let (_, health) = tonic_health::server::health_reporter();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()
@@ -116,6 +138,7 @@ async fn routes(services: &Services) -> Result<Routes, ServeError> {
         .add_service(RulesServiceServer::new(rules::RulesApi(services.clone())))
         .add_service(QueueServiceServer::new(queue::QueueApi(services.clone())))
         .add_service(CoverageServiceServer::new(coverage::CoverageApi(services.clone())))
+        // The health of a node: it answers. Which services it has, reflection tells.
         .add_service(health)
         .add_service(reflection)
         .prepare())

@@ -8,10 +8,10 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::domain::{FirstTouchRank, QueueKey, Standing};
+use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
 use crate::queue::{Entry, Lane, LeadQueue, Update};
 use crate::rules::{RuleSet, Subject};
-use crate::store::{CommitSink, LeadRecord};
+use crate::store::{CommitSink, LeadRecord, Store, StoreError};
 
 use super::roster::Roster;
 use super::rulebook::Rulebook;
@@ -111,7 +111,9 @@ impl Follower {
             let all = campaign_skills.iter().chain(&facts.skills).cloned();
             Arc::new(all.collect::<BTreeSet<_>>())
         };
-        let hours = facts.zone.as_deref().map(|zone| self.shared_name(zone));
+        // Without a number to dial nobody may take it, whatever the hour.
+        let zone = facts.zone.as_deref().filter(|_| facts.callable_numbers().next().is_some());
+        let hours = zone.map(|zone| self.shared_name(zone));
         Lane { skills, hours }
     }
 
@@ -129,6 +131,20 @@ impl Follower {
     /// Takes records into the index in use, and into the one on its way.
     pub(super) async fn take_in(&self, records: &[LeadRecord]) {
         let _turn = self.turn.lock().await;
+        self.take_in_turn(records).await;
+    }
+
+    /// Reads a lead and takes it in, should the index be behind. Nothing may commit in between: an
+    /// old place would come back.
+    pub(super) async fn refresh(&self, store: &dyn Store, lead: LeadId) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        if let Some(record) = store.lead(lead).await? {
+            self.take_in_turn(&[record]).await;
+        }
+        Ok(())
+    }
+
+    async fn take_in_turn(&self, records: &[LeadRecord]) {
         let now = self.clock.now();
         let mut updates = Vec::with_capacity(records.len());
         let mut staged = Vec::new();

@@ -23,6 +23,8 @@ mod rulebook;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+use tokio::sync::watch;
+
 use crate::clock::Clock;
 use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
 use crate::queue::LeadQueue;
@@ -70,6 +72,8 @@ struct Parts {
     tokens: TokenSource,
     hours: HoursBoard,
     passes: Mutex<HashMap<RepKey, Vec<Pass>>>,
+    /// Whether the node stops: nobody waits for a lead any more.
+    leaving: watch::Sender<bool>,
     /// Up to where the mending pass of the sweep has come in each queue.
     mended: Mutex<HashMap<QueueKey, LeadId>>,
 }
@@ -91,6 +95,7 @@ impl Dialer {
             tokens,
             hours: HoursBoard::default(),
             passes: Mutex::default(),
+            leaving: watch::Sender::new(false),
             mended: Mutex::default(),
         };
         let dialer = Self { parts: Arc::new(parts) };
@@ -98,6 +103,11 @@ impl Dialer {
         dialer.build_index().await?;
         dialer.parts.store.follow(dialer.parts.follower.clone());
         Ok(dialer)
+    }
+
+    /// Ends every pull that waits for a lead to appear, and lets none wait from here on.
+    pub fn end_waits(&self) {
+        self.parts.leaving.send_replace(true);
     }
 
     /// The instant that decides: the node's clock.

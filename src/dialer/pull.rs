@@ -40,6 +40,7 @@ impl Dialer {
         let wait_over = tokio::time::sleep(Duration::from_millis(wait_ms));
         tokio::pin!(wait_over);
         let mut bell = self.parts.follower.listen(queue);
+        let mut leaving = self.parts.leaving.subscribe();
         loop {
             bell.mark_unchanged();
             let dialer = self.clone();
@@ -51,6 +52,9 @@ impl Dialer {
                     tokio::select! {
                         biased;
                         () = &mut wait_over => return Ok(Pulled::Nothing(nothing)),
+                        _ = leaving.wait_for(|is_leaving| *is_leaving) => {
+                            return Ok(Pulled::Nothing(nothing));
+                        }
                         _ = bell.changed() => {}
                     }
                 }
@@ -134,28 +138,33 @@ impl Dialer {
         };
         let lease = self.parts.store.lease_of(turn.rep.rep.key).await?;
         let held = lease.filter(|lease| lease.stands_at(turn.now));
-        if let Some((_, token)) = before {
-            return match held {
-                Some(lease) if lease.token == token => self.serve_again(turn, lease).await,
-                _ => Err(DialerError::LeaseLost),
-            };
+        let is_same = |lease: &Lease| before.is_none_or(|(_, token)| lease.token == token);
+        if let Some(lease) = held.filter(is_same)
+            && let Some(served) = self.serve_again(&turn, lease).await?
+        {
+            return Ok(Pulled::Served(Box::new(served)));
         }
-        match held {
-            Some(lease) => self.serve_again(turn, lease).await,
+        match before {
+            Some(_) => Err(DialerError::LeaseLost),
             None => self.serve_next(turn, request).await,
         }
     }
 
-    /// A retry or a double click gets the same lead, unless it has become forbidden meanwhile.
-    async fn serve_again(&self, turn: Turn, lease: Lease) -> Result<Pulled, DialerError> {
+    /// A retry or a double click gets the same lead, unless it has become forbidden meanwhile: then
+    /// its lease ends, and there is no answer yet.
+    pub(super) async fn serve_again(
+        &self,
+        turn: &Turn,
+        lease: Lease,
+    ) -> Result<Option<Served>, DialerError> {
         let record = self.parts.store.lead(lease.lead).await?;
         let record = record.ok_or(DialerError::not_found("lead", lease.lead))?;
+        let facts = &record.lead.facts;
         let hours = &turn.queue.settings.hours;
-        let is_callable =
-            (record.lead.facts.zone.as_deref()).is_some_and(|zone| hours.is_open(zone, turn.now));
-        if is_callable || lease.queue != turn.queue.key {
-            let granted = Granted { lease, record };
-            return Ok(Pulled::Served(Box::new(self.served(&turn, granted, true).await?)));
+        let is_open = facts.zone.as_deref().is_some_and(|zone| hours.is_open(zone, turn.now));
+        let has_number = facts.callable_numbers().next().is_some();
+        if lease.queue == turn.queue.key && is_open && has_number {
+            return self.served(turn, Granted { lease, record }, true).await.map(Some);
         }
         let change = store::Release {
             lead: lease.lead,
@@ -167,7 +176,7 @@ impl Dialer {
             request: None,
         };
         match self.end_lease(change).await {
-            Ok(()) | Err(DialerError::LeaseLost) => self.serve_next(turn, None).await,
+            Ok(()) | Err(DialerError::LeaseLost) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -266,8 +275,12 @@ impl Dialer {
                     self.note_served(turn, candidate.order, &granted).await?;
                     return Ok(Pulled::Served(Box::new(self.served(turn, *granted, false).await?)));
                 }
+                // Another call of this rep was faster.
                 LeaseOutcome::Holds(granted) => {
-                    return Ok(Pulled::Served(Box::new(self.served(turn, *granted, true).await?)));
+                    match self.serve_again(turn, granted.lease).await? {
+                        Some(served) => return Ok(Pulled::Served(Box::new(served))),
+                        None => turned_count += 1,
+                    }
                 }
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
@@ -286,12 +299,16 @@ impl Dialer {
         for (lead, why) in turned {
             // A number in somebody's hands is no fault of the index; a close just passed the follower.
             let is_stale = match why {
-                Turned::Unknown | Turned::Leased | Turned::NotDue | Turned::Closed => true,
+                Turned::Unknown
+                | Turned::Leased
+                | Turned::NotDue
+                | Turned::Closed
+                | Turned::NoNumber => true,
                 Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
             };
-            if is_stale && let Some(record) = self.parts.store.lead(*lead).await? {
+            if is_stale {
                 tracing::debug!(lead.id = %lead, "the index was behind on lead {lead}");
-                self.parts.follower.take_in(&[record]).await;
+                self.parts.follower.refresh(self.parts.store.as_ref(), *lead).await?;
             }
         }
         Ok(())

@@ -143,7 +143,7 @@ impl Dialer {
                 return dialer.view_stored(accepted).await;
             }
             let coming = Versioned::new(accepted.version, rules);
-            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, coming));
+            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, Some(coming)));
             if publish.wait {
                 match ranking.await {
                     Ok(ranked) => ranked?,
@@ -170,49 +170,72 @@ impl Dialer {
 
     /// Ranks a queue's leads again by the rules that it has, in the background: their lanes changed.
     pub(super) fn rank_again(&self, queue: QueueKey) {
-        let rulebook = &self.parts.follower.rulebook;
-        let current = rulebook.staged(queue).unwrap_or_else(|| rulebook.in_force(queue));
-        // A run of its own, so that one that is under way finds itself overtaken.
-        let coming = Versioned::new(current.version, current.rules);
-        let ranking = self.clone().rank_by(queue, coming);
-        tokio::spawn(async move {
-            if let Err(error) = ranking.await {
-                let error = &error as &dyn std::error::Error;
-                tracing::error!(error, "could not rank a queue again");
-            }
-        });
+        tokio::spawn(self.clone().rank_by(queue, None));
     }
 
-    async fn rank_by(self, queue: QueueKey, coming: Versioned) -> Result<(), DialerError> {
-        let dialer = self.clone();
+    /// Ranks a queue's leads by a version and puts it in use; `None`: by the one that it has, or that
+    /// is on its way. A version that fails is off its way again.
+    async fn rank_by(self, queue: QueueKey, by: Option<Versioned>) -> Result<(), DialerError> {
         Self::in_back_room(async move {
-            let follower = &dialer.parts.follower;
-            {
-                let _turn = follower.turn.lock().await;
-                if !follower.rulebook.stage(queue, coming.clone()) {
-                    return Ok(());
-                }
-                follower.queue.stage(queue).await?;
+            let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
+            let ranked = self.rank_staged(queue, &coming).await;
+            if let Err(error) = &ranked {
+                self.parts.follower.rulebook.unstage(queue, &coming);
+                let error = error as &dyn std::error::Error;
+                tracing::error!(error, "could not rank the leads of a queue");
             }
-            let lead_count = dialer.fill(queue, Some(&coming)).await?;
-            {
-                let _turn = follower.turn.lock().await;
-                if !follower.rulebook.is_staged(queue, &coming) {
-                    return Ok(());
-                }
-                follower.queue.swap(queue).await?;
-                follower.rulebook.enforce(queue);
-            }
-            follower.ring(queue);
-            let version = coming.version;
-            tracing::info!(version, lead_count, "rules version {version} is in force");
-            if version > 0 {
-                let now = dialer.now();
-                dialer.parts.store.put_rules_in_force(queue, version, now).await?;
-            }
-            Ok(())
+            ranked
         })
         .await
+    }
+
+    /// Begins a run; `None`: a newer version was faster.
+    async fn stage(
+        &self,
+        queue: QueueKey,
+        by: Option<Versioned>,
+    ) -> Result<Option<Versioned>, DialerError> {
+        let follower = &self.parts.follower;
+        let _turn = follower.turn.lock().await;
+        let coming = by.unwrap_or_else(|| {
+            let rulebook = &follower.rulebook;
+            let current = rulebook.staged(queue).unwrap_or_else(|| rulebook.in_force(queue));
+            // A run of its own, so that one that is under way finds itself overtaken.
+            Versioned::new(current.version, current.rules)
+        });
+        if !follower.rulebook.stage(queue, coming.clone()) {
+            return Ok(None);
+        }
+        match follower.queue.stage(queue).await {
+            Ok(()) => Ok(Some(coming)),
+            Err(error) => {
+                follower.rulebook.unstage(queue, &coming);
+                Err(error.into())
+            }
+        }
+    }
+
+    async fn rank_staged(&self, queue: QueueKey, coming: &Versioned) -> Result<(), DialerError> {
+        let follower = &self.parts.follower;
+        let lead_count = self.fill(queue, Some(coming)).await?;
+        let before = {
+            let _turn = follower.turn.lock().await;
+            if !follower.rulebook.is_staged(queue, coming) {
+                return Ok(());
+            }
+            let before = follower.rulebook.in_force(queue).version;
+            follower.queue.swap(queue).await?;
+            follower.rulebook.enforce(queue);
+            before
+        };
+        follower.ring(queue);
+        let version = coming.version;
+        tracing::info!(version, lead_count, "rules version {version} is in force");
+        if version > before {
+            let now = self.now();
+            self.parts.store.put_rules_in_force(queue, version, now).await?;
+        }
+        Ok(())
     }
 
     /// The versions of a queue's rules, newest first, below `before`.

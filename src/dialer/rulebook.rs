@@ -90,6 +90,15 @@ impl Rulebook {
         self.staged(queue).is_some_and(|staged| staged.is_same_run(run))
     }
 
+    /// Takes a run off its way, as it failed: the same version may be published again.
+    pub(super) fn unstage(&self, queue: QueueKey, run: &Versioned) {
+        self.change(|pages| {
+            if let Some(page) = pages.get_mut(&queue) {
+                page.staged.take_if(|staged| staged.is_same_run(run));
+            }
+        });
+    }
+
     /// Lets what is on its way decide.
     pub(super) fn enforce(&self, queue: QueueKey) {
         self.change(|pages| {

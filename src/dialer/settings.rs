@@ -87,7 +87,7 @@ impl Dialer {
         Self::apart(async move {
             let before = dialer.roster().rep(&id).ok();
             let leaves = before.filter(|one| one.rep.queue != queue.key || !settings.is_active);
-            if let Some(before) = leaves {
+            if let Some(before) = &leaves {
                 dialer.give_back(&before.rep).await?;
             }
             let row = NewRep {
@@ -97,6 +97,10 @@ impl Dialer {
             };
             let rep = dialer.parts.store.put_rep(&id, &row).await?;
             dialer.roster().put_rep(rep);
+            // A pull that was under way may have got another lead meanwhile.
+            if let Some(before) = &leaves {
+                dialer.give_back(&before.rep).await?;
+            }
             Ok(RepView { id, settings })
         })
         .await

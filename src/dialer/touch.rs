@@ -1,11 +1,11 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
-use crate::domain::{RepKey, Touch};
+use crate::domain::{RepKey, RequestId, Touch};
 use crate::queue::Ask;
-use crate::store::{self, LeaseOutcome, TouchRecorded};
+use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
 
 use super::pull::Turn;
-use super::{Dialer, DialerError, NewTouch, Pulled, Recorded};
+use super::{Dialer, DialerError, NewTouch, Nothing, Pulled, Recorded};
 
 impl Dialer {
     /// Records a touch; under a lease that holds it moves the lead as the policy says.
@@ -35,7 +35,11 @@ impl Dialer {
         };
         let policy = self.parts.follower.rulebook.in_force(queue).rules.policy().clone();
         let turn = match (&new.rep, new.then_next) {
-            (Some(rep), true) => Some(self.turn_of(rep)?),
+            // Who may not pull gets nothing, but what they did is recorded all the same.
+            (Some(rep), true) => match self.turn_of(rep) {
+                Err(DialerError::RepInactive(_)) => None,
+                turn => Some(turn?),
+            },
             (None, true) => {
                 return Err(DialerError::invalid(
                     "then_next",
@@ -44,6 +48,7 @@ impl Dialer {
             }
             (_, false) => None,
         };
+        let nothing = new.then_next.then(|| Pulled::Nothing(Nothing::default()));
         let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
         let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
         let change = store::RecordTouch {
@@ -57,7 +62,7 @@ impl Dialer {
             touch: touch_of(new, rep.map(|rep| rep.rep.key)),
         };
         match turn {
-            None => Ok(recorded(self.parts.store.record_touch(change).await?, None)),
+            None => Ok(recorded(self.parts.store.record_touch(change).await?, nothing)),
             Some(turn) => self.record_and_next(change, turn).await,
         }
     }
@@ -69,6 +74,7 @@ impl Dialer {
         mut change: store::RecordTouch,
         turn: Turn,
     ) -> Result<Recorded, DialerError> {
+        let follow_up = follow_up(&change);
         let ask = self.ask(&turn).await?;
         let proposal = self.propose(&ask).await?;
         let proposed: Vec<_> = proposal.candidates.iter().map(|one| one.lead).collect();
@@ -82,11 +88,15 @@ impl Dialer {
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
         self.queue_index().put_back(ask.queue, &proposed).await?;
-        let (stored, next) = (stored?, next?);
-        let next = match next {
-            None if !stored.is_next_lost => Some(self.serve_after(&turn).await?),
-            next => next,
-        };
+        let (mut stored, mut next) = (stored?, next?);
+        // A replay whose next lead has become forbidden has lost it.
+        stored.is_next_lost |= next.is_none() && stored.is_replay && stored.next.is_some();
+        if next.is_none() && !stored.is_next_lost {
+            match self.serve_next(self.turn_of(&turn.rep.rep.id)?, Some(&follow_up)).await {
+                Err(DialerError::LeaseLost) => stored.is_next_lost = true,
+                pulled => next = Some(pulled?),
+            }
+        }
         Ok(recorded(stored, next))
     }
 
@@ -96,27 +106,33 @@ impl Dialer {
         ask: &Ask,
         stored: &TouchRecorded,
     ) -> Result<Option<Pulled>, DialerError> {
-        let (granted, was_held) = match &stored.next {
+        let served = match &stored.next {
             Some(LeaseOutcome::Granted { granted, turned }) => {
+                debug_assert_eq!(ask.rep, granted.lease.rep, "a lease goes to who asked for it");
                 self.settle_turned(turned).await?;
                 self.note_served(turn, granted.lease.order, granted).await?;
-                (granted, false)
+                Some(self.served(turn, granted.as_ref().clone(), false).await?)
             }
-            Some(LeaseOutcome::Holds(granted)) => (granted, true),
+            Some(LeaseOutcome::Holds(granted)) => {
+                self.serve_again(turn, granted.lease.clone()).await?
+            }
             Some(LeaseOutcome::NoneHeld { turned }) => {
                 self.settle_turned(turned).await?;
-                return Ok(None);
+                None
             }
-            None => return Ok(None),
+            None => None,
         };
-        debug_assert_eq!(ask.rep, granted.lease.rep, "a lease goes to who asked for it");
-        let served = self.served(turn, granted.as_ref().clone(), was_held).await?;
-        Ok(Some(Pulled::Served(Box::new(served))))
+        Ok(served.map(|served| Pulled::Served(Box::new(served))))
     }
+}
 
-    async fn serve_after(&self, turn: &Turn) -> Result<Pulled, DialerError> {
-        let turn = self.turn_of(&turn.rep.rep.id)?;
-        self.serve_next(turn, None).await
+/// Names the pull that follows a touch in a commit of its own, so that the touch sent again takes no
+/// second lead. No client's request has a caller with a line break.
+fn follow_up(change: &store::RecordTouch) -> RequestKey {
+    RequestKey {
+        caller: format!("{}\nthen_next", change.caller),
+        id: RequestId::new(change.touch.id.as_str()).expect("a touch's id is an id like any other"),
+        body_hash: change.body_hash,
     }
 }
 

@@ -65,7 +65,7 @@ pub struct Why {
 }
 
 /// Why a rep got nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Nothing {
     /// What stands in the queue.
     pub counts: Counts,

@@ -20,6 +20,8 @@ const DAYS: [(&str, Weekday); 7] = [
 const MINUTES_A_DAY: u16 = 24 * 60;
 /// How far ahead an opening is looked for: hours repeat every week, and no zone skips two days.
 const DAYS_AHEAD: i32 = 9;
+/// How many openings open time is counted over: years of any hours that people work.
+const OPENING_COUNT_MAX: usize = 1_000;
 
 /// Hours that repeat every week, in minutes of the local day; Monday first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,11 +86,12 @@ impl WeeklyHours {
         if self.is_open(zone_name, now) { Some(now) } else { self.next_change(zone_name, now) }
     }
 
-    /// The instant at which `open_ms` of open time have passed since `from`; `None`: never.
+    /// The instant at which `open_ms` of open time have passed since `from`; `None`: never, or after
+    /// more than 1,000 openings.
     pub fn after_open_time(&self, zone_name: &str, from: i64, open_ms: i64) -> Option<i64> {
         let mut left_ms = open_ms;
         let mut at = self.next_opening(zone_name, from)?;
-        loop {
+        for _ in 0..OPENING_COUNT_MAX {
             let Some(closes) = self.next_change(zone_name, at) else {
                 return at.checked_add(left_ms);
             };
@@ -98,6 +101,7 @@ impl WeeklyHours {
             left_ms -= closes - at;
             at = self.next_opening(zone_name, closes)?;
         }
+        None
     }
 
     fn on(&self, date: Date) -> &[Interval] {

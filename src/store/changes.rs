@@ -187,6 +187,8 @@ pub enum Turned {
     Closed,
     /// One of its numbers is in another rep's hands.
     NumberHeld,
+    /// None of its numbers may be dialled any more.
+    NoNumber,
     /// It was found to be suppressed, and was closed.
     Suppressed,
     /// Its campaign was found to have ended, and it was closed.

@@ -27,12 +27,15 @@ macro_rules! check_store {
                     another_queue_is_not_matched,
                     a_closed_match_is_named_as_predecessor_and_leaves_nurture,
                     a_suppressed_handover_is_opened_and_closed,
+                    what_new_facts_forbid_holds_at_once,
+                    a_leased_lead_holds_its_new_numbers_or_leaves_the_rep_s_hands,
                     rows_of_one_batch_see_each_other,
                     a_handover_request_is_answered_again,
                 }
                 leases {
                     the_first_candidate_that_holds_is_leased_and_the_others_say_why_not,
-                    a_suppressed_or_ended_lead_is_closed_when_it_is_asked_for,
+                    a_lead_of_an_ended_campaign_is_closed_when_it_is_asked_for,
+                    a_lead_without_a_number_to_dial_is_turned_down,
                     a_rep_with_a_lease_gets_it_again,
                     one_lead_goes_to_one_of_many_reps,
                     one_rep_gets_one_of_many_leads,

@@ -12,8 +12,6 @@ use super::super::status::Problems;
 use super::fields::{DAY_MS, body_hash};
 use super::{Fields, LeadName, count, duration, lead_name, states, time};
 
-/// How far a softphone's clock may run ahead of ours: a touch has to be recorded all the same.
-const SKEW_MS_MAX: i64 = 5 * 60_000;
 /// How far ahead a callback can be promised.
 const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
 
@@ -105,7 +103,7 @@ pub(in crate::api) fn new_touch(
         fields.problem("number", "must be the number that was dialled");
     }
     let times = times(&mut fields, message, now);
-    let callback_at = callback(&mut fields, message, disposition);
+    let callback_at = callback(&mut fields, message, disposition, now);
     let notes = fields.lines("notes", message.notes.clone());
     let caller = scope(caller, &message.rep_id);
     let body_hash = body_hash("RecordTouch", message);
@@ -135,6 +133,8 @@ pub(in crate::api) fn new_touch(
     fields.finish(read())
 }
 
+/// A touch is recorded however wrong the softphone's clock is: what would end in the future ended
+/// now, and lasted as long.
 fn times(fields: &mut Fields, message: &proto::RecordTouchRequest, now: i64) -> Option<(i64, i64)> {
     let started_at = fields.instant_given("start_time", message.start_time.as_ref());
     let ended_at = fields.instant_given("end_time", message.end_time.as_ref());
@@ -143,16 +143,17 @@ fn times(fields: &mut Fields, message: &proto::RecordTouchRequest, now: i64) -> 
         fields.problem("end_time", "must not be before start_time");
         return None;
     }
-    let ended_at = fields.past("end_time", ended_at, now, SKEW_MS_MAX)?;
-    Some((started_at.min(ended_at), ended_at))
+    let ahead_ms = (ended_at - now).max(0);
+    Some(((started_at - ahead_ms).max(0), ended_at - ahead_ms))
 }
 
-/// A callback is measured against the touch and not against now, so that a touch which is sent again
-/// much later reads as it did at first.
+/// A callback whose instant has passed is due at once. It is refused only if it lies far ahead of both
+/// clocks; a touch that is sent again much later then reads as it did at first.
 fn callback(
     fields: &mut Fields,
     message: &proto::RecordTouchRequest,
     disposition: Option<Disposition>,
+    now: i64,
 ) -> Option<i64> {
     let is_wanted = disposition == Some(Disposition::CallbackAny);
     let given = message.callback_time.as_ref();
@@ -167,8 +168,8 @@ fn callback(
     }
     let callback_at = fields.instant("callback_time", given)?;
     let ended_at = Fields::default().instant("end_time", message.end_time.as_ref())?;
-    if !(ended_at..=ended_at.saturating_add(CALLBACK_MS_MAX)).contains(&callback_at) {
-        fields.problem("callback_time", "must be from the end of the touch on, within 366 days");
+    if callback_at > ended_at.max(now).saturating_add(CALLBACK_MS_MAX) {
+        fields.problem("callback_time", "must be within 366 days of the touch");
     }
     Some(callback_at)
 }
@@ -330,24 +331,27 @@ mod tests {
     }
 
     #[test]
-    fn a_touch_ends_after_it_began_and_not_in_the_future() {
+    fn a_touch_ends_after_it_began_and_a_clock_ahead_is_set_right() {
         check(|touch| touch.end_time = Some(time(NOW - 60_001)), &["end_time"]);
-        check(|touch| touch.end_time = Some(time(NOW + SKEW_MS_MAX + 1)), &["end_time"]);
         let mut message = message();
-        message.end_time = Some(time(NOW + 1_000));
-        assert_eq!(read(&message).unwrap().ended_at, NOW);
+        message.start_time = Some(time(NOW + 3_540_000));
+        message.end_time = Some(time(NOW + 3_600_000));
+        let touch = read(&message).unwrap();
+        assert_eq!((touch.started_at, touch.ended_at), (NOW - 60_000, NOW));
+        message.start_time = Some(time(0));
+        assert_eq!(read(&message).unwrap().started_at, 0);
     }
 
     #[test]
-    fn a_callback_goes_with_its_disposition_and_lies_ahead() {
+    fn a_callback_goes_with_its_disposition_and_not_too_far_ahead() {
         let wanted = i32::from(proto::Disposition::CallbackAny);
         check(|touch| touch.disposition = wanted, &["callback_time"]);
         check(|touch| touch.callback_time = Some(time(NOW + 1)), &["callback_time"]);
-        let past = |touch: &mut proto::RecordTouchRequest| {
+        let far = |touch: &mut proto::RecordTouchRequest| {
             touch.disposition = wanted;
-            touch.callback_time = Some(time(NOW - 1));
+            touch.callback_time = Some(time(NOW + CALLBACK_MS_MAX + 1));
         };
-        check(past, &["callback_time"]);
+        check(far, &["callback_time"]);
         let mut message = message();
         message.disposition = wanted;
         message.callback_time = Some(time(NOW + 1));

@@ -102,6 +102,9 @@ fn offer(slate: &mut Slate, lead: LeadId, now: i64) -> Result<(), Turned> {
         return Err(Turned::CampaignEnded);
     }
     let facts = &slate.known(lead).lead.facts;
+    if facts.callable_numbers().next().is_none() {
+        return Err(Turned::NoNumber);
+    }
     if facts.callable_numbers().any(|number| slate.held.contains_key(number)) {
         return Err(Turned::NumberHeld);
     }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::grant::{close, replayed};
 use super::matching::{enlist, matches, strike};
-use super::suppress::{Wish, close_suppressed};
+use super::suppress::{close_suppressed, forbid};
 use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
 use crate::domain::moves::{self, Command};
@@ -108,6 +108,7 @@ fn take_in_again(
     }
     replace_facts(slate, lead, facts);
     amend(slate, lead, EventKind::Updated, row, actor, now);
+    obey(slate, lead, actor, now);
     HandedOver::Updated { lead }
 }
 
@@ -118,6 +119,19 @@ fn merge(slate: &mut Slate, into: LeadId, row: &Handover, actor: &str, now: i64)
         replace_facts(slate, into, facts);
     }
     amend(slate, into, EventKind::Merged, row, actor, now);
+    obey(slate, into, actor, now);
+}
+
+/// What new facts forbid holds at once: a suppressed number or address closes the lead, and a lead in
+/// a rep's hands holds its new numbers, or leaves those hands when somebody else has one of them.
+fn obey(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
+    let row = slate.known(lead);
+    let is_leased = row.lease.is_some();
+    if slate.is_suppressed(&row.lead.facts) {
+        close_suppressed(slate, lead, actor, now);
+    } else if is_leased && !slate.join_numbers(lead) {
+        forbid(slate, lead, actor, now);
+    }
 }
 
 fn filled(before: &Facts, other: &Facts) -> Facts {
@@ -152,10 +166,6 @@ fn amend(slate: &mut Slate, lead: LeadId, kind: EventKind, row: &Handover, actor
             .with("source_system", &row.key.source_system)
     });
     told.expect("facts go with every standing");
-    // What said never closes whatever it comes to, out of a rep's hands as well.
-    if slate.is_suppressed(&slate.known(lead).lead.facts) {
-        close_suppressed(slate, lead, &Wish { source: "handover", actor, now });
-    }
 }
 
 /// Opens a lead; says whether it had to be closed at once.

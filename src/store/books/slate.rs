@@ -119,6 +119,8 @@ pub(crate) struct Slate {
     /// Who carries a number in a queue: at most one more than may share it.
     pub(crate) by_number: HashMap<(QueueKey, Number), Vec<LeadId>>,
     pub(crate) by_email: HashMap<(QueueKey, String), Vec<LeadId>>,
+    /// Numbers that joined leases which stand.
+    pub(crate) joined: Vec<(Number, LeadId)>,
     /// What a sweep found.
     pub(crate) found: Found,
     /// The last lead id that was given out.
@@ -205,6 +207,24 @@ impl Slate {
         self.held_by.entry(lead).or_default().push(number.clone());
         let before = self.held.insert(number, lead);
         assert!(before.is_none(), "a held number is not given out again");
+    }
+
+    /// Holds the callable numbers that a leased lead got since it was leased. Says whether all could
+    /// be had; if not, none is held.
+    pub(crate) fn join_numbers(&mut self, lead: LeadId) -> bool {
+        let known = self.known(lead).lead.clone();
+        let holder = |slate: &Self, number| slate.held.get(number).copied();
+        let numbers = || known.facts.callable_numbers();
+        if numbers().any(|number| holder(self, number).is_some_and(|holder| holder != lead)) {
+            return false;
+        }
+        for number in numbers() {
+            if holder(self, number).is_none() {
+                self.hold(number.clone(), lead);
+                self.joined.push((number.clone(), lead));
+            }
+        }
+        true
     }
 
     /// Carries a lease on.

@@ -68,7 +68,7 @@ pub(super) fn suppress_person(
         add_email(slate, email, wish);
     }
     let closed_count = close_carriers(slate, &numbers, email.as_deref(), Some(lead), wish);
-    close_suppressed(slate, lead, wish);
+    close_suppressed(slate, lead, wish.actor, wish.now);
     closed_count
 }
 
@@ -116,23 +116,27 @@ fn close_carriers(
         .map(|lead| lead.id)
         .collect();
     carriers.sort_unstable();
-    carriers.into_iter().filter(|lead| close_suppressed(slate, *lead, wish)).count()
+    let mut close = |lead: &LeadId| close_suppressed(slate, *lead, wish.actor, wish.now);
+    carriers.iter().filter(|lead| close(lead)).count()
 }
 
 /// Closes a lead that may never be called again, out of a rep's hands if need be; says whether it
 /// had to be closed. One in nurture is closed for good.
-pub(super) fn close_suppressed(slate: &mut Slate, lead: LeadId, wish: &Wish<'_>) -> bool {
+pub(super) fn close_suppressed(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) -> bool {
     if slate.known(lead).state.standing == Standing::Leased {
-        let lease = slate.take_back(lead);
-        let end = Command::EndLease { kind: EventKind::Released };
-        let told = slate.step(lead, end, wish.now, |event| {
-            event
-                .by(wish.actor)
-                .with("reason", ReleaseReason::Forbidden.code())
-                .with("rep", lease.rep.0)
-        });
-        told.expect("a leased lead's lease can end");
+        forbid(slate, lead, actor, now);
     }
     let close = Command::Close { why: CloseReason::Suppressed, route: Route::Suppressed };
-    slate.step(lead, close, wish.now, |event| event.by(wish.actor)).is_ok()
+    slate.step(lead, close, now, |event| event.by(actor)).is_ok()
+}
+
+/// Takes a leased lead out of a rep's hands, as it may not be called there any more.
+pub(super) fn forbid(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
+    let lease = slate.take_back(lead);
+    let end = Command::EndLease { kind: EventKind::Released };
+    let told = slate.step(lead, end, now, |event| {
+        let event = event.by(actor).with("reason", ReleaseReason::Forbidden.code());
+        event.with("rep", lease.rep.0)
+    });
+    told.expect("a leased lead's lease can end");
 }

@@ -63,7 +63,11 @@ pub(super) async fn packed<T: DeserializeOwned>(
     query: sqlx::query::QueryScalar<'_, sqlx::Sqlite, String, sqlx::sqlite::SqliteArguments>,
 ) -> Result<T, StoreError> {
     let text = query.fetch_one(connection).await.map_err(failure)?;
-    serde_json::from_str(&text).map_err(|problem| corrupt(table, "(row)", &problem.to_string()))
+    // The problem in words would repeat a value that may be personal.
+    serde_json::from_str(&text).map_err(|problem| {
+        let place = format!("{:?} at {}", problem.classify(), problem.column());
+        corrupt(table, "(row)", &place)
+    })
 }
 
 pub(super) fn tier_number(tier: Tier) -> i64 {

@@ -303,6 +303,12 @@ async fn write_leases(
             numbers.extend(mine.map(|number| (number, lease.lead)));
         }
     }
+    numbers.extend(slate.joined.iter().filter_map(|(number, lead)| {
+        let tracked = &slate.leads[lead];
+        let before = tracked.before.as_ref().and_then(|row| row.lease.as_ref());
+        let is_same = token_of(before) == token_of(tracked.now.lease.as_ref());
+        (is_same && slate.held.get(number) == Some(lead)).then_some((number, *lead))
+    }));
     let without: Vec<LeadId> = ended.iter().map(|(lead, _)| *lead).collect();
     some(connection, sql::DROP_HELD_NUMBERS, &without).await?;
     each(connection, "lease", sql::DROP_LEASES, &ended).await?;

@@ -1,7 +1,9 @@
 //! Handovers: opened, updated, merged.
 
 use nextlead::domain::{Disposition, Facts, LeadNumber, Route, Standing};
-use nextlead::store::{HandOver, HandedOver, Handover, Suppress, SuppressionOf};
+use nextlead::store::{
+    HandOver, HandedOver, Handover, LeaseOutcome, Suppress, SuppressionOf, Turned,
+};
 
 use super::desk::{Desk, START, number};
 
@@ -127,7 +129,7 @@ pub(super) async fn another_queue_is_not_matched(desk: &Desk) {
 pub(super) async fn a_closed_match_is_named_as_predecessor_and_leaves_nurture(desk: &Desk) {
     let lost = desk.one(desk.with(facts("Ann", Some("a@x.example"), &[1]))).await.lead();
     desk.work(0, lost, Disposition::NotInterested, START + 1).await;
-    let second = desk.one(desk.with(facts("Ann", Some("a@x.example"), &[]))).await;
+    let second = desk.one(desk.with(facts("Ann", Some("a@x.example"), &[2]))).await;
     assert!(
         matches!(second, HandedOver::Opened { predecessor: Some(lead), .. } if lead == lost),
         "{second:?}"
@@ -150,6 +152,49 @@ pub(super) async fn a_closed_match_is_named_as_predecessor_and_leaves_nurture(de
     );
     let closed = desk.standing(second.lead()).await;
     assert!(matches!(closed, Standing::Closed { route: Route::Superseded, .. }), "{closed:?}");
+}
+
+pub(super) async fn what_new_facts_forbid_holds_at_once(desk: &Desk) {
+    let what = SuppressionOf::Number(number(77));
+    let (source, actor) = ("letter".into(), "marketing".into());
+    let suppress = Suppress { what, source, actor, now: START, request: None };
+    desk.store.suppress(suppress).await.expect("a suppression");
+    let mut row = desk.with(facts("Ann Lee", None, &[1]));
+    let updated = desk.one(row.clone()).await.lead();
+    let merged = desk.one(desk.with(facts("Bob Roe", None, &[2]))).await.lead();
+    let lease = desk.lease(0, updated, START).await;
+
+    row.facts = facts("Ann Lee", None, &[1, 77]);
+    assert_eq!(desk.one(row).await, HandedOver::Updated { lead: updated });
+    let other = desk.one(desk.with(facts("Bob Roe", None, &[2, 77]))).await;
+    assert_eq!(other, HandedOver::Merged { into: merged });
+
+    for lead in [updated, merged] {
+        let standing = desk.standing(lead).await;
+        assert!(matches!(standing, Standing::Closed { route: Route::Suppressed, .. }));
+    }
+    assert_eq!(desk.story(updated).await, ["opened", "leased", "updated", "released", "closed"]);
+    assert_eq!(desk.store.lease_of(lease.rep).await.expect("a read"), None);
+}
+
+pub(super) async fn a_leased_lead_holds_its_new_numbers_or_leaves_the_rep_s_hands(desk: &Desk) {
+    let mut row = desk.with(facts("Ann Lee", None, &[1]));
+    let lead = desk.one(row.clone()).await.lead();
+    let rival = desk.one(desk.with(facts("Bob Roe", None, &[2]))).await.lead();
+    let third = desk.one(desk.with(facts("Cid Poe", None, &[3]))).await.lead();
+    let lease = desk.lease(0, lead, START).await;
+    row.facts = facts("Ann Lee", None, &[1, 2]);
+    desk.one(row.clone()).await;
+
+    let turned = LeaseOutcome::NoneHeld { turned: vec![(rival, Turned::NumberHeld)] };
+    assert_eq!(desk.pull(1, &[rival], START + 1).await, turned);
+    assert_eq!(desk.store.lease_of(lease.rep).await.expect("a read"), Some(lease));
+
+    desk.lease(1, third, START + 2).await;
+    row.facts = facts("Ann Lee", None, &[1, 2, 3]);
+    desk.one(row).await;
+    assert_eq!(desk.standing(lead).await, Standing::Ready);
+    desk.lease(0, rival, START + 3).await;
 }
 
 pub(super) async fn a_suppressed_handover_is_opened_and_closed(desk: &Desk) {

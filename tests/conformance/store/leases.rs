@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, PASS_MS, Route, Standing};
-use nextlead::store::{
-    Denied, LeaseOutcome, Pass, Renew, StoreError, Suppress, SuppressionOf, Turned,
-};
+use nextlead::store::{Denied, LeaseOutcome, Pass, Renew, StoreError, Turned};
 
 use super::desk::{
     Desk, GRACE_MS, LEASE_MS, LEASE_TOTAL_MS, START, campaign_settings, granted, held, number,
@@ -53,7 +51,7 @@ pub(super) async fn the_first_candidate_that_holds_is_leased_and_the_others_say_
     assert_eq!(desk.standing(leads[4]).await, Standing::Ready);
 }
 
-pub(super) async fn a_suppressed_or_ended_lead_is_closed_when_it_is_asked_for(desk: &Desk) {
+pub(super) async fn a_lead_of_an_ended_campaign_is_closed_when_it_is_asked_for(desk: &Desk) {
     let row = desk.somebody();
     let ended = desk.one(row.clone()).await.lead();
     let settings = campaign_settings(Some(START + 10));
@@ -63,23 +61,14 @@ pub(super) async fn a_suppressed_or_ended_lead_is_closed_when_it_is_asked_for(de
     let outcome = desk.pull(0, &[ended], START + 10).await;
     assert_eq!(outcome, LeaseOutcome::NoneHeld { turned: vec![(ended, Turned::CampaignEnded)] });
     assert!(matches!(desk.standing(ended).await, Standing::Closed { route: Route::Lost, .. }));
+}
 
-    // A number that was suppressed for one lead comes to another by an update.
-    let suppress = Suppress {
-        what: SuppressionOf::Number(number(77)),
-        source: "letter".into(),
-        actor: "marketing".into(),
-        now: START,
-        request: None,
-    };
-    desk.store.suppress(suppress).await.expect("a suppression");
-    let mut row = desk.of(&desk.elsewhere, desk.somebody().facts);
-    let lead = desk.one(row.clone()).await.lead();
-    row.facts.numbers.push(LeadNumber { number: number(77), stopped: None });
-    desk.one(row).await;
-    let outcome = desk.pull(0, &[lead], START + 11).await;
-    assert_eq!(outcome, LeaseOutcome::NoneHeld { turned: vec![(lead, Turned::Suppressed)] });
-    assert!(matches!(desk.standing(lead).await, Standing::Closed { route: Route::Suppressed, .. }));
+pub(super) async fn a_lead_without_a_number_to_dial_is_turned_down(desk: &Desk) {
+    let lead = desk.leads(1).await[0];
+    desk.record_touch(desk.call(lead, Disposition::WrongNumber, START).await).await;
+    let outcome = desk.pull(0, &[lead], START + 1).await;
+    assert_eq!(outcome, LeaseOutcome::NoneHeld { turned: vec![(lead, Turned::NoNumber)] });
+    assert_eq!(desk.standing(lead).await, Standing::Ready);
 }
 
 pub(super) async fn a_rep_with_a_lease_gets_it_again(desk: &Desk) {
