@@ -171,3 +171,27 @@ async fn sweep(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_node_whose_store_has_stopped_ends_with_an_error_that_says_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            store: folder.path().join("nextlead.db"),
+            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
+            clock: None,
+            sweeping: Sweeping::ByTimer,
+        };
+        let node = Node::start(options).await.unwrap();
+        // So it is after a commit whose outcome is unknown.
+        node.store.close().await;
+
+        let run = node.run_until(std::future::pending());
+        let ended = tokio::time::timeout(Duration::from_secs(20), run).await.expect("it ends");
+
+        assert!(ended.unwrap_err().to_string().contains("start it again"));
+    }
+}

@@ -72,6 +72,8 @@ struct Parts {
     tokens: TokenSource,
     hours: HoursBoard,
     passes: Mutex<HashMap<RepKey, Vec<Pass>>>,
+    /// Held while a setting is stored and taken over: two changes of one must not pass each other.
+    settings_turn: tokio::sync::Mutex<()>,
     /// Whether the node stops: nobody waits for a lead any more.
     leaving: watch::Sender<bool>,
     /// Up to where the mending pass of the sweep has come in each queue.
@@ -95,6 +97,7 @@ impl Dialer {
             tokens,
             hours: HoursBoard::default(),
             passes: Mutex::default(),
+            settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),
             mended: Mutex::default(),
         };

@@ -16,6 +16,7 @@ impl Dialer {
     ) -> Result<QueueView, DialerError> {
         let dialer = self.clone();
         Self::apart(async move {
+            let _turn = dialer.parts.settings_turn.lock().await;
             let queue = dialer.parts.store.put_queue(&id, &settings).await?;
             dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
             dialer.roster().put_queue(queue.clone());
@@ -51,6 +52,7 @@ impl Dialer {
         let queue = self.roster().queue(&queue)?;
         let dialer = self.clone();
         Self::apart(async move {
+            let _turn = dialer.parts.settings_turn.lock().await;
             let campaign = dialer.parts.store.put_campaign(&id, queue.key, &settings).await;
             let campaign = campaign.map_err(|error| match error.into() {
                 DialerError::CampaignMoved(_) => DialerError::CampaignMoved(id.to_string()),
@@ -85,6 +87,7 @@ impl Dialer {
         let queue = self.roster().queue(&settings.queue)?;
         let dialer = self.clone();
         Self::apart(async move {
+            let _turn = dialer.parts.settings_turn.lock().await;
             let before = dialer.roster().rep(&id).ok();
             let leaves = before.filter(|one| one.rep.queue != queue.key || !settings.is_active);
             if let Some(before) = &leaves {

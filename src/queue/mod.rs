@@ -257,8 +257,9 @@ pub trait LeadQueue: Send + Sync {
     /// dropped. [`LeadQueue::apply`] goes to the one in use alone.
     async fn stage(&self, queue: QueueKey) -> Result<(), QueueError>;
 
-    /// Takes changes into the second index, by the same rules as [`LeadQueue::apply`]. Nothing is
-    /// done for a queue without one.
+    /// Takes changes into the second index, by the same rules as [`LeadQueue::apply`]; but a lead that
+    /// left is remembered until the swap, as its page may have been read before and come after. Nothing
+    /// is done for a queue without one.
     async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError>;
 
     /// Puts the second index of a queue in use, from one instant. What is in flight stays so, and is

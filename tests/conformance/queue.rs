@@ -48,6 +48,7 @@ macro_rules! check_engine {
                 reserve::the_reserve_keeps_its_order,
                 reserve::the_reserve_stays_within_open_lanes,
                 swap::a_new_stage_drops_the_one_before,
+                swap::a_removal_that_overtakes_the_page_it_is_about_holds,
                 swap::a_staged_line_obeys_the_same_versions,
                 swap::a_swap_without_a_stage_changes_nothing,
                 swap::debts_outlive_a_swap,

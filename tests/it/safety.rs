@@ -245,3 +245,18 @@ async fn a_rep_who_changes_queue_gives_back_what_they_hold() {
     assert_eq!(reason(&lost), "LEASE_LOST");
     node.audit().await;
 }
+
+#[tokio::test]
+async fn a_stopped_number_stays_stopped_though_marketing_forgets_it_for_a_while() {
+    let mut node = TestNode::start().await;
+    let only = node.hand_over(with_numbers_of(1, &[2])).await;
+    let served = node.pull_lead("ann").await;
+    node.touch("ann", &served, Disposition::WrongNumber).await;
+
+    node.hand_over(proto::Lead { numbers: lead(2).numbers, ..lead(1) }).await;
+    node.hand_over(with_numbers_of(1, &[2])).await;
+
+    let lead = node.explain(&only).await.lead.unwrap();
+    let stopped: Vec<bool> = lead.numbers.iter().map(|one| one.stopped_by != 0).collect();
+    assert_eq!(stopped, [true, false]);
+}

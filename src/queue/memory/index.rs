@@ -25,7 +25,9 @@ const UNSKILLED_PER_PULL_MAX: usize = 64;
 #[derive(Debug, Default)]
 pub(super) struct QueueIndex {
     pub(super) line: Line,
-    pub(super) staged: Option<Line>,
+    staged: Option<Line>,
+    /// What left while the staged line grew, by version: its page may be on its way.
+    left: HashMap<LeadId, i64, RandomState>,
     flights: HashMap<LeadId, Saved, RandomState>,
     deadlines: Heap<(i64, LeadId)>,
     debts: HashMap<RepKey, u32, RandomState>,
@@ -50,17 +52,25 @@ impl QueueIndex {
         }
     }
 
+    /// Begins a line beside the one in use. Answers the one begun before, to be dropped without the lock.
+    pub(super) fn stage(&mut self) -> Option<Line> {
+        self.left.clear();
+        self.staged.replace(Line::default())
+    }
+
     /// Takes a change into the line that grows beside the one in use, if there is one.
     pub(super) fn apply_staged(&mut self, update: Update) {
         let Some(staged) = &mut self.staged else { return };
         let (lead, version) = subject(&update);
-        let known = staged.version_of(lead);
+        let known = staged.version_of(lead).max(self.left.get(&lead).copied());
         match update {
             Update::Put(entry) if known.is_none_or(|known| known < version) => {
+                self.left.remove(&lead);
                 staged.put(lead, Saved::new(*entry));
             }
-            Update::Remove { .. } if known.is_some_and(|known| known <= version) => {
+            Update::Remove { .. } if known.is_none_or(|known| known <= version) => {
                 staged.take(lead);
+                self.left.insert(lead, version);
             }
             Update::Put(_) | Update::Remove { .. } => {}
         }
@@ -69,6 +79,7 @@ impl QueueIndex {
     /// Puts the staged line in use. Answers the old one, to be dropped without the lock.
     pub(super) fn swap(&mut self) -> Option<Line> {
         let mut line = self.staged.take()?;
+        self.left = HashMap::default();
         for (lead, saved) in &mut self.flights {
             // A version that the new line missed stays as the old one had it.
             if let Some(new) = line.take(*lead).filter(|new| new.version >= saved.version) {

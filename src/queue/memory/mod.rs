@@ -135,7 +135,7 @@ impl LeadQueue for MemoryQueue {
     }
 
     async fn stage(&self, queue: QueueKey) -> Result<(), QueueError> {
-        let dropped = lock(&self.open(queue)).staged.replace(line::Line::default());
+        let dropped = lock(&self.open(queue)).stage();
         drop(dropped);
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
 use crate::domain::moves::{self, Command};
 use crate::domain::{
-    CloseReason, EventKind, Facts, Lead, LeadId, LeadState, Route, Standing, Tier,
+    CloseReason, EventKind, Facts, Lead, LeadId, LeadNumber, LeadState, Route, Standing, Tier,
 };
 use crate::store::changes::{HandOver, HandedOver, Handover};
 use crate::store::error::Denied;
@@ -140,13 +140,17 @@ fn filled(before: &Facts, other: &Facts) -> Facts {
     facts
 }
 
-/// The new facts, but a number that was stopped stays so.
+/// The new facts, but a number that was stopped stays so, and stays known when it is left out: it may
+/// come back.
 fn renewed(before: &Facts, other: &Facts) -> Facts {
     let mut facts = other.clone();
     for one in &mut facts.numbers {
         let known = before.numbers.iter().find(|known| known.number == one.number);
         one.stopped = one.stopped.or(known.and_then(|known| known.stopped));
     }
+    let is_new = |one: &&LeadNumber| !other.numbers.iter().any(|new| new.number == one.number);
+    let stopped = before.numbers.iter().filter(|one| one.stopped.is_some());
+    facts.numbers.extend(stopped.filter(is_new).cloned());
     facts
 }
 

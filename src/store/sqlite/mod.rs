@@ -19,12 +19,13 @@ mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sqlx::Sqlite;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::books::{Answer, Change};
 use super::changes::{
@@ -42,13 +43,20 @@ use checkpoint::Checkpointer;
 use roster::{RosterAnswer, RosterChange};
 use writer::{Follower, INBOX_COUNT_MAX, Job, Reply, Work, Writer};
 
+/// How many reports read at a time: pulls need a connection, too.
+const REPORT_COUNT_MAX: usize = 2;
+const _: () = assert!(REPORT_COUNT_MAX < open::READER_COUNT as usize);
+/// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
+const READS_END_WITHIN: Duration = Duration::from_secs(2);
+
 /// The truth in one SQLite file.
 pub struct SqliteStore {
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
     /// Its sender is dropped when the writer has ended.
-    ended: tokio::sync::Mutex<oneshot::Receiver<()>>,
+    ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     follower: Follower,
     readers: SqlitePool,
+    reports: Semaphore,
 }
 
 impl SqliteStore {
@@ -87,9 +95,10 @@ impl SqliteStore {
             .map_err(open::unavailable)?;
         Ok(Self {
             inbox: Mutex::new(Some(inbox)),
-            ended: tokio::sync::Mutex::new(ended),
+            ended: tokio::sync::Mutex::new(Some(ended)),
             follower,
             readers: opened.readers,
+            reports: Semaphore::new(REPORT_COUNT_MAX),
         })
     }
 
@@ -113,6 +122,11 @@ impl SqliteStore {
             Reply::Roster(answer) => Ok(answer),
             Reply::Change(_) => unreachable!("a roster change is answered as such"),
         }
+    }
+
+    /// Waits until a report may read: each can take long, and they have two connections between them.
+    async fn report(&self) -> SemaphorePermit<'_> {
+        self.reports.acquire().await.expect("it is never closed")
     }
 
     async fn reader(&self) -> Result<PoolConnection<Sqlite>, StoreError> {
@@ -203,14 +217,17 @@ impl Store for SqliteStore {
     }
 
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError> {
+        let _turn = self.report().await;
         report::books(&mut *self.reader().await?, filter, now).await
     }
 
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
+        let _turn = self.report().await;
         report::uncontacted(&mut *self.reader().await?, page).await
     }
 
     async fn audit(&self) -> Result<AuditReport, StoreError> {
+        let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
     }
 
@@ -286,8 +303,14 @@ impl Store for SqliteStore {
 
     async fn close(&self) {
         self.inbox.lock().expect("nobody panics with the inbox").take();
-        self.readers.close().await;
-        // Ends with an error as nothing is ever sent: the writer's end drops the sender.
-        let _ = (&mut *self.ended.lock().await).await;
+        if tokio::time::timeout(READS_END_WITHIN, self.readers.close()).await.is_err() {
+            tracing::warn!("closed the store though somebody still reads");
+        }
+        let mut ended = self.ended.lock().await;
+        if let Some(ending) = ended.as_mut() {
+            // Ends with an error as nothing is ever sent: the writer's end drops the sender.
+            let _ = ending.await;
+        }
+        *ended = None;
     }
 }

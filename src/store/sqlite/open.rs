@@ -16,7 +16,8 @@ use super::super::error::StoreError;
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READER_COUNT: u32 = 4;
+/// How many connections read.
+pub(super) const READER_COUNT: u32 = 4;
 /// In KiB, negative as SQLite wants it: the writer's pages, and each reader's.
 const WRITER_CACHE: &str = "-131072";
 const READER_CACHE: &str = "-16384";

@@ -10,6 +10,7 @@ use sqlx::{Connection, SqliteConnection};
 use super::super::changes::{HandOver, Handover};
 use super::super::error::StoreError;
 use super::super::{SqliteStore, Store};
+use super::REPORT_COUNT_MAX;
 use crate::domain::{
     Campaign, CampaignId, CampaignSettings, Facts, HandoverKey, LeadId, LeadNumber, Number,
     QueueId, QueueSettings, Route, WeeklyHours,
@@ -256,4 +257,21 @@ async fn a_commit_that_fails_is_unknown_and_stops_the_store() {
     assert!(matches!(store.hand_over(change(3)).await, Err(StoreError::Stopped)));
     assert!(matches!(store.sweep(START, 10).await, Err(StoreError::Stopped)));
     assert!(store.lead(LeadId(1)).await.unwrap().is_some(), "reads go on");
+}
+
+#[tokio::test]
+async fn long_reports_leave_connections_to_everybody_else() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let campaign = campaign(&store).await;
+    hand_over(&store, &campaign, 0..1).await;
+    let running = store.reports.acquire_many(REPORT_COUNT_MAX as u32).await.unwrap();
+
+    tokio::select! {
+        biased;
+        _ = store.audit() => panic!("two reports run already"),
+        lead = store.lead(LeadId(1)) => assert!(lead.unwrap().is_some()),
+    }
+    drop(running);
+    assert_eq!(store.audit().await.unwrap().leads, 1);
 }

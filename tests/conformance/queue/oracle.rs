@@ -20,6 +20,8 @@ pub(super) struct Known {
 pub(super) struct Oracle {
     pub(super) leads: Vec<Known>,
     staged: Option<Vec<Entry>>,
+    /// What left while the staged line grew, by version.
+    left: BTreeMap<LeadId, i64>,
     debts: BTreeMap<RepKey, u32>,
 }
 
@@ -38,11 +40,15 @@ impl Oracle {
 
     pub(super) fn stage(&mut self) {
         self.staged = Some(Vec::new());
+        self.left.clear();
     }
 
     pub(super) fn put_staged(&mut self, entry: Entry) {
         let Some(staged) = &mut self.staged else { return };
         let known = staged.iter().find(|known| known.lead == entry.lead);
+        if self.left.get(&entry.lead).is_some_and(|left| *left >= entry.version) {
+            return;
+        }
         if known.is_none_or(|known| known.version < entry.version) {
             staged.retain(|known| known.lead != entry.lead);
             staged.push(entry);
@@ -52,6 +58,8 @@ impl Oracle {
     pub(super) fn remove_staged(&mut self, lead: LeadId, version: i64) {
         let Some(staged) = &mut self.staged else { return };
         staged.retain(|known| known.lead != lead || known.version > version);
+        let left = self.left.entry(lead).or_insert(version);
+        *left = version.max(*left);
     }
 
     pub(super) fn swap(&mut self) {

@@ -49,6 +49,16 @@ pub(super) async fn what_is_in_flight_stays_so_and_returns_as_the_new_line_ranks
     assert_eq!(queue.promote(FLIGHT_MS_MAX, 10).await.unwrap(), 5, "deadlines outlive a swap");
 }
 
+pub(super) async fn a_removal_that_overtakes_the_page_it_is_about_holds(queue: impl LeadQueue) {
+    stage(&queue, []).await;
+    // The lead was leased after its page was read and before the page came.
+    queue.apply_staged(vec![remove(1, 2), remove(3, 2)]).await.unwrap();
+    let again = Entry { version: 3, ..entry(3) };
+    queue.apply_staged(puts([entry(1), entry(2), entry(3), again])).await.unwrap();
+    queue.swap(QUEUE).await.unwrap();
+    assert_eq!(drain(&queue, &ask(0)).await, [2, 3]);
+}
+
 pub(super) async fn debts_outlive_a_swap(queue: impl LeadQueue) {
     queue.served(QUEUE, REP, ids(&[9])[0], ServeOrder::FirstTouch, RESERVE_AFTER).await.unwrap();
     stage(&queue, [untouched(1, 0, 10), worth(2, 10)]).await;
