@@ -2,6 +2,7 @@
 //! into one message on standard error and an exit code. 1: it failed; 2: it was called wrongly.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use nextlead::cli;
 
@@ -15,5 +16,8 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(cli::run(cli))
+    let code = runtime.block_on(cli::run(cli));
+    // A long report that nobody waits for any more must not keep the process.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
 }

@@ -33,6 +33,7 @@ use crate::store::{Pass, Store};
 use follower::Follower;
 use hours::HoursBoard;
 use roster::Roster;
+use sweep::Rung;
 
 pub use error::{DialerError, FieldProblem};
 pub use words::{
@@ -78,6 +79,7 @@ struct Parts {
     leaving: watch::Sender<bool>,
     /// Up to where the mending pass of the sweep has come in each queue.
     mended: Mutex<HashMap<QueueKey, LeadId>>,
+    rung: Rung,
 }
 
 impl Dialer {
@@ -100,6 +102,7 @@ impl Dialer {
             settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),
             mended: Mutex::default(),
+            rung: Rung::default(),
         };
         let dialer = Self { parts: Arc::new(parts) };
         dialer.note_passes(dialer.parts.store.passes(dialer.now()).await?);

@@ -2,6 +2,7 @@
 //! leads that the index lost sight of.
 
 use std::sync::PoisonError;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::{LeadId, RepKey};
 use crate::store::Pass;
@@ -10,6 +11,25 @@ use super::{Dialer, DialerError};
 
 /// How many leads of each queue one sweep compares with the index.
 const MENDED_COUNT: usize = 200;
+
+/// How often whoever waits looks again without a cause: hours open with time alone, and a lead that
+/// another pull put back rings for nobody, lest two that are turned down wake each other for ever.
+const RING_EVERY_MS: i64 = 1_000;
+
+/// When the sweep last told everybody who waits to look again.
+#[derive(Default)]
+pub(super) struct Rung(AtomicI64);
+
+impl Rung {
+    /// Whether it is time to ring again; if so, it counts as rung.
+    fn is_over(&self, now: i64) -> bool {
+        let is_over = now - self.0.load(Ordering::Relaxed) >= RING_EVERY_MS;
+        if is_over {
+            self.0.store(now, Ordering::Relaxed);
+        }
+        is_over
+    }
+}
 
 impl Dialer {
     /// One bounded pass over what time changes: at most `limit` leads of each kind. Returns whether
@@ -23,8 +43,10 @@ impl Dialer {
             dialer.forget_passes(now);
             let promoted_count = dialer.queue_index().promote(now, limit).await?;
             dialer.mend().await?;
-            // Hours open with time alone; whoever waits looks again.
-            dialer.roster().queues().iter().for_each(|queue| dialer.parts.follower.ring(queue.key));
+            if promoted_count > 0 || dialer.parts.rung.is_over(now) {
+                let queues = dialer.roster().queues();
+                queues.iter().for_each(|queue| dialer.parts.follower.ring(queue.key));
+            }
             Ok(swept.is_unfinished || promoted_count >= limit)
         })
         .await
