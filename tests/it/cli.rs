@@ -65,7 +65,7 @@ fn a_node_says_where_it_is_and_keeps_its_token_from_others() {
     assert_eq!(std::fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
     let first = node.token();
 
-    drop(node);
+    assert!(node.terminate(), "a stop is no failure");
     let again = Process::start(folder.path());
     assert_eq!(again.said["is_token_new"], false);
     assert_eq!(again.token(), first);

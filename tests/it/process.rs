@@ -78,6 +78,13 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Tells it to stop, as a service manager does; true if it ended well.
+    pub(crate) fn terminate(mut self) -> bool {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.child.wait().unwrap().success()
+    }
+
     /// A command that calls this node, run in its folder.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = command(Path::new(BINARY), &self.folder);
