@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dialer::{DialerError, FieldProblem};
@@ -22,6 +22,8 @@ use super::status::Problems;
 
 /// The most rows of one batch.
 pub const ROW_COUNT_MAX: usize = 20_000;
+/// The most batches of one stream that are on their way at a time.
+const BATCH_COUNT_MAX: usize = 3;
 
 /// What marketing automation and the CRM call.
 pub(super) struct IntakeApi(pub(super) Services);
@@ -79,18 +81,15 @@ impl IntakeService for IntakeApi {
         request: Request<Streaming<ImportLeadsRequest>>,
     ) -> Result<Response<Self::ImportLeadsStream>, Status> {
         let actor = caller_of(&request).name;
-        let batches = request.into_inner();
         let services = self.0.clone();
-        // One batch after the other: rows are taken in the order in which they were sent.
-        let answers = stream::try_unfold(
-            (services, actor, batches),
-            async |(services, actor, mut batches)| {
-                let Some(batch) = batches.next().await.transpose()? else { return Ok(None) };
-                let answer = import(&services, &actor, batch).await?;
-                Ok(Some((answer, (services, actor, batches))))
-            },
-        );
-        Ok(Response::new(Box::pin(answers)))
+        // A batch is read while the one before it is on its way into the store. Imports are begun in
+        // order, and the network's one thread runs what they spawn in order, too: rows are taken in
+        // the order in which they were sent.
+        let answers = request.into_inner().map(move |batch| {
+            let (services, actor) = (services.clone(), actor.clone());
+            async move { Ok(import(&services, &actor, batch?).await?) }
+        });
+        Ok(Response::new(Box::pin(answers.buffered(BATCH_COUNT_MAX))))
     }
 
     async fn suppress_contact(

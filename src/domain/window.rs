@@ -22,6 +22,10 @@ const MINUTES_A_DAY: u16 = 24 * 60;
 const DAYS_AHEAD: i32 = 9;
 /// How many openings open time is counted over: years of any hours that people work.
 const OPENING_COUNT_MAX: usize = 1_000;
+/// How far ahead it is looked for first, as most hours change within a day; edges are known to be
+/// complete for a day less than they are looked for.
+const DAYS_AHEAD_FIRST: i32 = 3;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Hours that repeat every week, in minutes of the local day; Monday first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,9 +67,11 @@ impl WeeklyHours {
     ///
     /// An unknown zone is never open: when in doubt, no call.
     pub fn is_open(&self, zone_name: &str, now: i64) -> bool {
-        let (Some(zone), Ok(now)) = (zone(zone_name), Timestamp::from_millisecond(now)) else {
-            return false;
-        };
+        zone(zone_name).is_some_and(|zone| self.is_open_in(&zone, now))
+    }
+
+    fn is_open_in(&self, zone: &TimeZone, now: i64) -> bool {
+        let Ok(now) = Timestamp::from_millisecond(now) else { return false };
         let local = zone.to_datetime(now);
         let minute = local.hour() as u16 * 60 + local.minute() as u16;
         self.on(local.date()).iter().any(|one| (one.opens..one.closes).contains(&minute))
@@ -75,10 +81,16 @@ impl WeeklyHours {
     /// `None` if it never does (hours that never open or never close, or an unknown zone).
     pub fn next_change(&self, zone_name: &str, now: i64) -> Option<i64> {
         let zone = zone(zone_name)?;
-        let is_open = self.is_open(zone_name, now);
-        let mut edges = self.edges(&zone, now, DAYS_AHEAD)?;
-        edges.sort_unstable();
-        edges.into_iter().find(|edge| *edge > now && self.is_open(zone_name, *edge) != is_open)
+        let is_open = self.is_open_in(&zone, now);
+        let change = |days_ahead| {
+            let mut edges = self.edges(&zone, now, days_ahead)?;
+            edges.sort_unstable();
+            let mut edges = edges.into_iter().filter(|edge| *edge > now);
+            edges.find(|edge| self.is_open_in(&zone, *edge) != is_open)
+        };
+        let surely_before = now.saturating_add(i64::from(DAYS_AHEAD_FIRST - 2) * DAY_MS);
+        let soon = change(DAYS_AHEAD_FIRST).filter(|edge| *edge < surely_before);
+        soon.or_else(|| change(DAYS_AHEAD))
     }
 
     /// The next instant from `now` on at which it is open; `None`: never.

@@ -56,8 +56,8 @@ the text would come back the same, else text. Where a whole column must have one
 --map 'postcode=attributes.postcode:string'.
 
 Rows that are rejected, here or by the node, go to FILE.rejected.csv with their row, line and
-reason; corrected, that file can be imported as it is. They are no failure: the exit code is 0.
-Importing a file again is safe: rows that had arrived are unchanged.
+reason; corrected, that file can be imported as it is. They are no failure, the exit code is 0,
+unless every row was rejected. Importing a file again is safe: rows that had arrived are unchanged.
 
 Examples:
   nextlead import leads.csv.gz --campaign spring --source-system crm --id-column lead_id \\
@@ -157,8 +157,10 @@ pub(super) async fn run(
         tally.total()
     );
     let duration_ms = clock.now() - began_at;
+    // Some bad rows are business as usual; a file of nothing else is a mistake in the call.
+    let is_all_rejected = tally.taken() == 0 && tally.rejected > 0;
     report(output, row_count, tally, import.rejects.path(), duration_ms)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_all_rejected { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 struct Import {

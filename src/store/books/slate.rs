@@ -1,7 +1,9 @@
 //! What a batch of changes knows and changes: rows as they were loaded, and as they are now.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use foldhash::{HashMap, HashSet};
 
 use super::book::{BookDelta, BookKey};
 use super::sweep::Found;
@@ -31,6 +33,15 @@ impl LeadRow {
     /// Whether its campaign is over; with the route of what is open then.
     pub(crate) fn ended_route(&self, now: i64) -> Option<Route> {
         self.campaign_end.filter(|(ends_at, _)| *ends_at <= now).map(|(_, route)| route)
+    }
+
+    /// The books in which it stands.
+    fn book_key(&self) -> BookKey {
+        BookKey {
+            queue: self.state.queue,
+            campaign: self.state.campaign,
+            source: self.source.clone(),
+        }
     }
 }
 
@@ -285,12 +296,7 @@ impl Slate {
 
     /// The books in which a lead stands.
     pub(crate) fn book_of(&mut self, lead: LeadId) -> &mut BookDelta {
-        let row = self.known(lead);
-        let key = BookKey {
-            queue: row.state.queue,
-            campaign: row.state.campaign,
-            source: row.source.clone(),
-        };
+        let key = self.known(lead).book_key();
         self.book_deltas.entry(key).or_default()
     }
 
@@ -305,15 +311,12 @@ impl Slate {
 
     /// Adds what every changed lead does to the books. Called once, when all is decided.
     pub(crate) fn close_books(&mut self) {
-        let changed: Vec<LeadId> = self.changed().map(|tracked| tracked.now.lead.id).collect();
-        for lead in changed {
-            let tracked = &self.leads[&lead];
-            let (before, now) = (tracked.before.clone(), tracked.now.clone());
-            let delta = self.book_of(lead);
-            if let Some(before) = &before {
+        for tracked in self.leads.values().filter(|tracked| tracked.is_changed) {
+            let delta = self.book_deltas.entry(tracked.now.book_key()).or_default();
+            if let Some(before) = &tracked.before {
                 delta.leave(before);
             }
-            delta.enter(&now);
+            delta.enter(&tracked.now);
         }
     }
 

@@ -10,7 +10,7 @@ use super::super::books::{
 };
 use super::super::changes::{Grant, RequestKey, SuppressionOf};
 use super::super::error::StoreError;
-use super::rows::{PackedLead, corrupt, packed, token};
+use super::rows::{corrupt, packed, packed_leads, token};
 use super::sql;
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
 
@@ -260,10 +260,9 @@ async fn load_leads(
     if leads.is_empty() && reps.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query_scalar(sql::LEADS_BY_ID).bind(json(leads)).bind(json(reps));
-    let rows: Vec<PackedLead> = packed(connection, "lead", query).await?;
-    for row in rows {
-        slate.load(row.row()?);
+    let query = sqlx::query(sql::LEADS_BY_ID).bind(json(leads)).bind(json(reps));
+    for row in packed_leads(connection, query).await? {
+        slate.load(row);
     }
     Ok(())
 }

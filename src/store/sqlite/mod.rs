@@ -15,6 +15,7 @@ mod sql;
 #[cfg(test)]
 mod tests;
 mod write;
+mod write_books;
 mod writer;
 
 use std::path::Path;

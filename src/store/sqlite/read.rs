@@ -4,26 +4,30 @@ use std::collections::BTreeMap;
 
 use sqlx::{Row, SqliteConnection};
 
-use super::super::books::{StoredAnswer, hex, standing_from_text};
+use super::super::books::{LeadRow, StoredAnswer, hex, standing_from_text};
 use super::super::changes::{LeadRecord, Pass, RequestKey};
 use super::super::error::{Denied, StoreError};
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::roster;
-use super::rows::{LeaseColumns, PackedLead, corrupt, disposition, packed, token};
+use super::rows::{LeaseColumns, corrupt, disposition, packed_leads, token};
 use super::sql;
 use crate::domain::{
     Channel, Direction, Event, EventKind, HandoverKey, LeadId, Lease, LeaseToken, Number, QueueKey,
     RecordedTouch, RepKey, RuleVersion, Standing, Touch, TouchId,
 };
 
+/// A lead as it is answered.
+fn record(row: LeadRow) -> LeadRecord {
+    LeadRecord { lead: row.lead, state: row.state, lease: row.lease }
+}
+
 pub(super) async fn lead(
     connection: &mut SqliteConnection,
     lead: LeadId,
 ) -> Result<Option<LeadRecord>, StoreError> {
-    let query = sqlx::query_scalar(sql::LEADS_BY_ID).bind(json(&[lead])).bind("[]");
-    let rows: Vec<PackedLead> = packed(connection, "lead", query).await?;
-    rows.into_iter().next().map(PackedLead::record).transpose()
+    let query = sqlx::query(sql::LEADS_BY_ID).bind(json(&[lead])).bind("[]");
+    Ok(packed_leads(connection, query).await?.into_iter().next().map(record))
 }
 
 pub(super) async fn open_leads(
@@ -32,12 +36,10 @@ pub(super) async fn open_leads(
     after: LeadId,
     limit: usize,
 ) -> Result<Vec<LeadRecord>, StoreError> {
-    let query = sqlx::query_scalar(sql::LEADS_OPEN);
+    let query = sqlx::query(sql::LEADS_OPEN);
     let query = query.bind(queue.0).bind(after.0).bind(limit_of(limit));
-    let rows: Vec<PackedLead> = packed(connection, "lead", query).await?;
-    let records: Result<Vec<LeadRecord>, StoreError> =
-        rows.into_iter().map(PackedLead::record).collect();
-    let mut records = records?;
+    let rows = packed_leads(connection, query).await?;
+    let mut records: Vec<LeadRecord> = rows.into_iter().map(record).collect();
     records.sort_unstable_by_key(|record| record.lead.id);
     Ok(records)
 }

@@ -8,7 +8,7 @@ use super::super::error::StoreError;
 use super::super::reports::{Book, BookFilter, Uncontacted, UncontactedPage};
 use super::load::{json, limit_of};
 use super::open::failure;
-use super::rows::{PackedLead, packed};
+use super::rows::packed_leads;
 use super::sql;
 use crate::domain::{CampaignKey, LeadId, QueueKey};
 
@@ -83,17 +83,13 @@ pub(super) async fn uncontacted(
     places.sort_unstable();
     places.truncate(page.limit);
     let leads: Vec<LeadId> = places.iter().map(|(_, lead)| *lead).collect();
-    let query = sqlx::query_scalar(sql::LEADS_BY_ID).bind(json(&leads)).bind("[]");
-    let rows: Vec<PackedLead> = packed(connection, "lead", query).await?;
-    let mut found = HashMap::new();
-    for row in rows {
-        let record = row.record()?;
-        found.insert(record.lead.id, record);
-    }
-    let rows = leads.iter().filter_map(|lead| found.remove(lead)).map(|record| Uncontacted {
-        state: record.state,
-        source_system: record.lead.source_system.clone(),
-        external_id: record.lead.external_id.clone(),
+    let query = sqlx::query(sql::LEADS_BY_ID).bind(json(&leads)).bind("[]");
+    let rows = packed_leads(connection, query).await?;
+    let mut found: HashMap<_, _> = rows.into_iter().map(|row| (row.lead.id, row)).collect();
+    let rows = leads.iter().filter_map(|lead| found.remove(lead)).map(|row| Uncontacted {
+        state: row.state,
+        source_system: row.lead.source_system.clone(),
+        external_id: row.lead.external_id.clone(),
     });
     Ok(rows.collect())
 }

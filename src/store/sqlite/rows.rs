@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use sqlx::SqliteConnection;
+use sqlx::{Row as _, SqliteConnection};
 
 use super::super::books::{LeadRow, route_from_text, standing_from_text};
-use super::super::changes::LeadRecord;
 use super::super::error::StoreError;
 use super::open::failure;
 use crate::domain::{
@@ -15,9 +14,12 @@ use crate::domain::{
     ServeOrder, Tier,
 };
 
-/// A lead as `leads_packed.sql` gives it, in the order of its columns.
+/// A query with its parameters.
+type Query<'a> = sqlx::query::Query<'a, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+/// A lead as `leads_packed.sql` gives it but for its facts, in the order of its columns.
 #[derive(Deserialize)]
-pub(super) struct PackedLead {
+struct PackedLead {
     lead_id: LeadId,
     queue_key: QueueKey,
     campaign_key: CampaignKey,
@@ -26,7 +28,6 @@ pub(super) struct PackedLead {
     handed_over_at_ms: i64,
     first_touch_due_ms: Option<i64>,
     predecessor: Option<LeadId>,
-    facts: Facts,
     source: String,
     standing: String,
     tier: i64,
@@ -68,6 +69,22 @@ pub(super) async fn packed<T: DeserializeOwned>(
         let place = format!("{:?} at {}", problem.classify(), problem.column());
         corrupt(table, "(row)", &place)
     })
+}
+
+/// Runs a statement of `leads_packed.sql`, and reads its leads.
+pub(super) async fn packed_leads(
+    connection: &mut SqliteConnection,
+    query: Query<'_>,
+) -> Result<Vec<LeadRow>, StoreError> {
+    let row = query.fetch_one(connection).await.map_err(failure)?;
+    let text = |place: usize| row.try_get::<&str, _>(place).map_err(failure);
+    let unreadable = |problem: serde_json::Error| corrupt("lead", "(row)", &problem.to_string());
+    let leads: Vec<PackedLead> = serde_json::from_str(text(0)?).map_err(unreadable)?;
+    let facts: Vec<Facts> = serde_json::from_str(text(1)?).map_err(unreadable)?;
+    if leads.len() != facts.len() {
+        return Err(corrupt("lead", "facts", "not one a lead"));
+    }
+    leads.into_iter().zip(facts).map(|(lead, facts)| lead.row(facts)).collect()
 }
 
 pub(super) fn tier_number(tier: Tier) -> i64 {
@@ -152,7 +169,7 @@ impl PackedLead {
     }
 
     /// The row as a batch works with it.
-    pub(super) fn row(mut self) -> Result<LeadRow, StoreError> {
+    fn row(mut self, facts: Facts) -> Result<LeadRow, StoreError> {
         let lease = self.lease()?;
         let standing = standing_from_text(&self.standing)
             .ok_or_else(|| corrupt("standing", "standing", &self.standing))?;
@@ -186,7 +203,7 @@ impl PackedLead {
             external_id: self.external_id,
             handed_over_at: self.handed_over_at_ms,
             predecessor: self.predecessor,
-            facts: self.facts,
+            facts,
         };
         Ok(LeadRow {
             lead: Arc::new(lead),
@@ -196,11 +213,5 @@ impl PackedLead {
             source: self.source.into(),
             campaign_end: self.ends_at_ms.map(|ends_at| (ends_at, route_at_end)),
         })
-    }
-
-    /// The row as it is answered.
-    pub(super) fn record(self) -> Result<LeadRecord, StoreError> {
-        let row = self.row()?;
-        Ok(LeadRecord { lead: row.lead, state: row.state, lease: row.lease })
     }
 }

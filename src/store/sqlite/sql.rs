@@ -1,5 +1,7 @@
 //! The statements, one file each. Those over many rows take one JSON parameter for all of them,
-//! which is SQLite's own way (`json_each`): PostgreSQL needs other texts under the same names.
+//! which is SQLite's own way: PostgreSQL needs other texts under the same names. Where the parameter
+//! is rows of columns it is `jsonb_each`, which hands on a row as it was parsed; `json_each` writes
+//! each row as text again, for every column to be parsed out of.
 
 macro_rules! statements {
     ($($name:ident = $file:literal;)+) => {

@@ -5,18 +5,18 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures_util::future::join;
 use serde::Serialize;
 use sqlx::SqliteConnection;
 
 use super::super::books::{
-    BookDelta, BookKey, LeadRow, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index,
-    standing_to_text,
+    LeadRow, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index, standing_to_text,
 };
 use super::super::error::StoreError;
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::rows::{corrupt, tier_number};
-use super::sql;
+use super::{sql, write_books};
 use crate::domain::{
     CampaignKey, LeadId, Lease, LeaseToken, Number, QueueKey, RepKey, Standing, TouchId,
 };
@@ -28,32 +28,72 @@ pub(super) async fn write(
 ) -> Result<(), StoreError> {
     let mut changed: Vec<&Tracked> = slate.changed().collect();
     changed.sort_unstable_by_key(|tracked| tracked.now.lead.id);
-    write_handovers(connection, slate).await?;
-    write_leads(connection, &changed).await?;
-    write_standings(connection, &changed).await?;
-    write_events(connection, slate).await?;
+    let handovers = handover_statements(slate);
+    let leads = meanwhile(run(connection, handovers), || lead_statements(&changed)).await?;
+    let standings = meanwhile(run(connection, leads), || standing_statements(&changed)).await?;
+    let events = meanwhile(run(connection, standings), || event_statements(slate)).await?;
+    run(connection, events).await?;
     write_leases(connection, slate, &changed).await?;
     write_touches(connection, slate).await?;
     write_memory(connection, slate).await?;
-    write_books(connection, slate).await
+    write_books::write(connection, slate).await
+}
+
+/// A statement with its rows; every one of them must count.
+struct Statement {
+    table: &'static str,
+    text: &'static str,
+    rows: String,
+    row_count: u64,
+}
+
+impl Statement {
+    /// `None` without rows.
+    fn of<T: Serialize>(table: &'static str, text: &'static str, rows: &[T]) -> Option<Self> {
+        let row_count = rows.len() as u64;
+        (row_count > 0).then(|| Self { table, text, rows: json(&rows), row_count })
+    }
+}
+
+type Statements<const N: usize> = [Option<Statement>; N];
+
+/// Runs statements, one after the other.
+async fn run<const N: usize>(
+    connection: &mut SqliteConnection,
+    statements: Statements<N>,
+) -> Result<(), StoreError> {
+    for Statement { table, text, rows, row_count } in statements.into_iter().flatten() {
+        let done = sqlx::query(text).bind(rows).execute(&mut *connection).await;
+        let done = done.map_err(failure)?.rows_affected();
+        if done != row_count {
+            return Err(corrupt(table, "(count)", &format!("{done} of {row_count} rows")));
+        }
+    }
+    Ok(())
+}
+
+/// Makes what is to run next while something runs: statements run on SQLite's own thread.
+async fn meanwhile<T>(
+    running: impl Future<Output = Result<(), StoreError>>,
+    make: impl FnOnce() -> T,
+) -> Result<T, StoreError> {
+    // The first is polled first, so it is under way when the other begins.
+    let (done, made) = join(running, async { make() }).await;
+    done.map(|()| made)
 }
 
 /// Runs a statement over rows; every one of them must count.
-async fn each<T: Serialize>(
+pub(super) async fn each<T: Serialize>(
     connection: &mut SqliteConnection,
     table: &'static str,
     statement: &'static str,
     rows: &[T],
 ) -> Result<(), StoreError> {
-    let done = some(connection, statement, rows).await?;
-    if done != rows.len() as u64 {
-        return Err(corrupt(table, "(count)", &format!("{done} of {} rows", rows.len())));
-    }
-    Ok(())
+    run(connection, [Statement::of(table, statement, rows)]).await
 }
 
 /// Runs a statement over rows, if there are any; some may not count.
-async fn some<T: Serialize>(
+pub(super) async fn some<T: Serialize>(
     connection: &mut SqliteConnection,
     statement: &'static str,
     rows: &[T],
@@ -65,10 +105,7 @@ async fn some<T: Serialize>(
     Ok(done.map_err(failure)?.rows_affected())
 }
 
-async fn write_handovers(
-    connection: &mut SqliteConnection,
-    slate: &Slate,
-) -> Result<(), StoreError> {
+fn handover_statements(slate: &Slate) -> Statements<2> {
     let mut added = Vec::new();
     let mut changed = Vec::new();
     for (once, row) in &slate.handovers {
@@ -91,14 +128,13 @@ async fn write_handovers(
     }
     // In the order of the leads, so that the file grows in order, too.
     added.sort_unstable_by_key(|row| row.5);
-    each(connection, "handover", sql::ADD_HANDOVERS, &added).await?;
-    each(connection, "handover", sql::CHANGE_HANDOVERS, &changed).await
+    [
+        Statement::of("handover", sql::ADD_HANDOVERS, &added),
+        Statement::of("handover", sql::CHANGE_HANDOVERS, &changed),
+    ]
 }
 
-async fn write_leads(
-    connection: &mut SqliteConnection,
-    changed: &[&Tracked],
-) -> Result<(), StoreError> {
+fn lead_statements(changed: &[&Tracked]) -> Statements<4> {
     let mut added = Vec::new();
     let mut amended = Vec::new();
     let mut new_numbers = Vec::new();
@@ -112,7 +148,7 @@ async fn write_leads(
                 continue;
             }
             known.extend(before.lead.facts.numbers.iter().map(|one| &one.number));
-            amended.push((lead.id, lead.facts.email_folded(), json(&lead.facts)));
+            amended.push((lead.id, lead.facts.email_folded(), &lead.facts));
         } else {
             added.push((
                 lead.id,
@@ -124,17 +160,19 @@ async fn write_leads(
                 tracked.now.state.first_touch_due_at,
                 lead.predecessor,
                 lead.facts.email_folded(),
-                json(&lead.facts),
+                &lead.facts,
             ));
         }
         new_numbers.extend(numbers.difference(&known).map(|one| (*one, lead.id, lead.queue)));
         old_numbers.extend(known.difference(&numbers).map(|one| (*one, lead.id)));
     }
-    each(connection, "lead", sql::ADD_LEADS, &added).await?;
-    each(connection, "lead", sql::CHANGE_FACTS, &amended).await?;
-    each(connection, "lead_number", sql::DROP_LEAD_NUMBERS, &old_numbers).await?;
     new_numbers.sort_unstable();
-    each(connection, "lead_number", sql::ADD_LEAD_NUMBERS, &new_numbers).await
+    [
+        Statement::of("lead", sql::ADD_LEADS, &added),
+        Statement::of("lead", sql::CHANGE_FACTS, &amended),
+        Statement::of("lead_number", sql::DROP_LEAD_NUMBERS, &old_numbers),
+        Statement::of("lead_number", sql::ADD_LEAD_NUMBERS, &new_numbers),
+    ]
 }
 
 /// The number of a standing's first word, and that of a closed lead's route.
@@ -201,10 +239,7 @@ impl<'a> NewStanding<'a> {
     }
 }
 
-async fn write_standings(
-    connection: &mut SqliteConnection,
-    changed: &[&Tracked],
-) -> Result<(), StoreError> {
+fn standing_statements(changed: &[&Tracked]) -> Statements<2> {
     let mut added = Vec::new();
     let mut moved = Vec::new();
     for tracked in changed {
@@ -231,11 +266,13 @@ async fn write_standings(
             due_ms(row),
         ));
     }
-    each(connection, "standing", sql::ADD_STANDINGS, &added).await?;
-    each(connection, "standing", sql::CHANGE_STANDINGS, &moved).await
+    [
+        Statement::of("standing", sql::ADD_STANDINGS, &added),
+        Statement::of("standing", sql::CHANGE_STANDINGS, &moved),
+    ]
 }
 
-async fn write_events(connection: &mut SqliteConnection, slate: &Slate) -> Result<(), StoreError> {
+fn event_statements(slate: &Slate) -> Statements<1> {
     let mut rows: Vec<_> = slate
         .events
         .iter()
@@ -254,7 +291,7 @@ async fn write_events(connection: &mut SqliteConnection, slate: &Slate) -> Resul
         })
         .collect();
     rows.sort_unstable_by_key(|row| (row.0, row.1));
-    each(connection, "ledger", sql::ADD_EVENTS, &rows).await
+    [Statement::of("ledger", sql::ADD_EVENTS, &rows)]
 }
 
 fn token_of(lease: Option<&Lease>) -> Option<LeaseToken> {
@@ -401,66 +438,4 @@ async fn write_memory(connection: &mut SqliteConnection, slate: &Slate) -> Resul
         query.execute(&mut *connection).await.map_err(failure)?;
     }
     Ok(())
-}
-
-async fn write_books(connection: &mut SqliteConnection, slate: &Slate) -> Result<(), StoreError> {
-    let keys = || slate.book_deltas.iter();
-    let new: Vec<_> = keys()
-        .filter(|(_, delta)| delta.handed_over > 0)
-        .map(|(key, _)| (key.queue, key.campaign, &key.source))
-        .collect();
-    some(connection, sql::ADD_BOOKS, &new).await?;
-    let rows: Vec<BookColumns<'_>> = keys().map(BookColumns::of).collect();
-    each(connection, "book", sql::MOVE_BOOKS, &rows).await
-}
-
-/// A row of `move_books.sql`.
-#[derive(Serialize)]
-struct BookColumns<'a>(
-    QueueKey,
-    CampaignKey,
-    &'a str,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-    i64,
-);
-
-impl<'a> BookColumns<'a> {
-    fn of((key, delta): (&'a BookKey, &'a BookDelta)) -> Self {
-        let [won, lost, nurture, suppressed, unreachable, superseded] = delta.closed;
-        Self(
-            key.queue,
-            key.campaign,
-            &key.source,
-            delta.handed_over,
-            delta.ready,
-            delta.waiting,
-            delta.leased,
-            won,
-            lost,
-            nurture,
-            suppressed,
-            unreachable,
-            superseded,
-            delta.merged,
-            delta.touched,
-            delta.touched_in_time,
-            delta.first_touch_ms_sum,
-            delta.touches,
-            delta.last_ms,
-        )
-    }
 }

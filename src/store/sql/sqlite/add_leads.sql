@@ -2,4 +2,4 @@ INSERT INTO lead (lead_id, queue_key, campaign_key, source_system, external_id, 
     first_touch_due_ms, predecessor, email_folded, facts)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
     value ->> 7, value ->> 8, value ->> 9
-FROM json_each($1)
+FROM jsonb_each($1)

@@ -4,4 +4,4 @@ INSERT INTO touch (caller, touch_id, body_hash, lead_id, rep_key, token, channel
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,
     value ->> 7, value ->> 8, value ->> 9, value ->> 10, value ->> 11, value ->> 12, value ->> 13,
     value ->> 14, value ->> 15, value ->> 16, value ->> 17, value ->> 18
-FROM json_each($1)
+FROM jsonb_each($1)

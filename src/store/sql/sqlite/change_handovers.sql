@@ -1,4 +1,4 @@
 UPDATE handover SET facts_hash = new.value ->> 3
-FROM json_each($1) AS new
+FROM jsonb_each($1) AS new
 WHERE handover.source_system = new.value ->> 0 AND handover.external_id = new.value ->> 1
     AND handover.campaign_key = new.value ->> 2

@@ -5,5 +5,5 @@ UPDATE standing SET
     ready_since_ms = new.value ->> 8, attempts = new.value ->> 9,
     last_disposition = new.value ->> 10, first_touched_ms = new.value ->> 11,
     times_released = new.value ->> 12, due_ms = new.value ->> 13
-FROM json_each($1) AS new
+FROM jsonb_each($1) AS new
 WHERE standing.lead_id = new.value ->> 0 AND standing.seq = new.value ->> 1

@@ -1,2 +1,2 @@
 DELETE FROM lead_number
-WHERE (number, lead_id) IN (SELECT value ->> 0, value ->> 1 FROM json_each($1))
+WHERE (number, lead_id) IN (SELECT value ->> 0, value ->> 1 FROM jsonb_each($1))

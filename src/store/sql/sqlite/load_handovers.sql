@@ -3,7 +3,7 @@ SELECT json_group_array(json_array(
     h.source_system, h.external_id, h.campaign_key, h.queue_key, h.source, h.lead_id, h.is_merged,
     h.facts_hash, h.handed_over_at_ms
 ))
-FROM json_each($1) AS asked
+FROM jsonb_each($1) AS asked
 CROSS JOIN handover h
     ON h.external_id = asked.value ->> 1
     AND h.source_system = asked.value ->> 0

@@ -9,7 +9,7 @@ numbers AS MATERIALIZED (
             ORDER BY n.lead_id DESC LIMIT $3
         )
     ) AS leads
-    FROM json_each($1) AS asked
+    FROM jsonb_each($1) AS asked
 ),
 emails AS MATERIALIZED (
     SELECT asked.value ->> 0 AS queue_key, asked.value ->> 1 AS email, (
@@ -19,7 +19,7 @@ emails AS MATERIALIZED (
             ORDER BY l.lead_id DESC LIMIT $4
         )
     ) AS leads
-    FROM json_each($2) AS asked
+    FROM jsonb_each($2) AS asked
 )
 SELECT json_array(
     (SELECT json_group_array(json_array(queue_key, number, json(leads))) FROM numbers

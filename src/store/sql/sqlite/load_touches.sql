@@ -3,5 +3,5 @@ SELECT json_group_array(json_array(
     t.caller, t.touch_id, t.body_hash, t.lead_id, t.late, t.suppressed_count,
     t.next_lead_id, t.next_token
 ))
-FROM json_each($1) AS asked
+FROM jsonb_each($1) AS asked
 CROSS JOIN touch t ON t.touch_id = asked.value ->> 1 AND t.caller = asked.value ->> 0
