@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use futures_util::future::try_join;
+
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
 use crate::rules::RuleSet;
 use crate::store::{LeadRecord, NewRules};
@@ -52,19 +54,38 @@ impl Dialer {
     /// Reads every open lead of a queue into the index in use, or into the one on its way while
     /// `staged` is still the run that is. Returns how many there were.
     ///
-    /// A page is read while the one before it is ranked: a node that starts has both cores to itself.
+    /// The older half and the younger are read side by side: a node that starts has two cores and
+    /// more to itself.
     async fn fill(
         &self,
         queue: QueueKey,
         staged: Option<&Versioned>,
     ) -> Result<usize, DialerError> {
+        let middle = LeadId(self.parts.store.last_lead().await?.0 / 2);
+        let older = self.fill_span(queue, LeadId(0), middle, staged);
+        let younger = self.fill_span(queue, middle, LeadId(i64::MAX), staged);
+        let (older, younger) = try_join(older, younger).await?;
+        Ok(older + younger)
+    }
+
+    /// Does it for the leads after one lead, up to and with another. A page is read while the one
+    /// before it is ranked.
+    async fn fill_span(
+        &self,
+        queue: QueueKey,
+        after: LeadId,
+        last: LeadId,
+        staged: Option<&Versioned>,
+    ) -> Result<usize, DialerError> {
         let follower = &self.parts.follower;
         let mut lead_count = 0;
-        let mut coming_page = self.read_page(queue, LeadId(0));
-        loop {
-            let records = coming_page.await?;
-            let Some(last) = records.last() else { return Ok(lead_count) };
-            coming_page = self.read_page(queue, last.lead.id);
+        let mut coming_page = Some(self.read_page(queue, after));
+        while let Some(page) = coming_page.take() {
+            let mut records = page.await?;
+            let newest = records.last().map(|record| record.lead.id);
+            let goes_on = newest.filter(|newest| *newest < last);
+            coming_page = goes_on.map(|newest| self.read_page(queue, newest));
+            records.truncate(records.partition_point(|record| record.lead.id <= last));
             lead_count += records.len();
             let now = self.now();
             match staged {
@@ -82,6 +103,7 @@ impl Dialer {
                 }
             }
         }
+        Ok(lead_count)
     }
 
     /// Begins to read a page of open leads; it is there when the answer is awaited.

@@ -68,6 +68,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<RuleVersion>, StoreError>;
     /// The last instant that the ledger knows; 0 for an empty one.
     async fn last_instant(&self) -> Result<i64, StoreError>;
+    /// The last lead that was opened; 0 if there is none.
+    async fn last_lead(&self) -> Result<LeadId, StoreError>;
     /// A lead.
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
     /// The lead that a handover opened or was merged into.

@@ -11,9 +11,9 @@ use super::rows::{Original, Rows};
 use crate::api::proto::{ImportLeadsRequest, ImportRow};
 
 /// Rows of a batch; a node takes 20,000.
-const BATCH_ROW_COUNT_MAX: usize = 5_000;
+const BATCH_ROW_COUNT_MAX: usize = 10_000;
 /// Bytes at which a batch is full; a node takes 16 MiB.
-const BATCH_BYTES_MAX: usize = 2 * 1024 * 1024;
+const BATCH_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Batches that were read and are not answered yet.
 pub(super) const BATCH_COUNT_MAX: usize = 6;
 

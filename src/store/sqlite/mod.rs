@@ -172,6 +172,10 @@ impl Store for SqliteStore {
         read::last_instant(&mut *self.reader().await?).await
     }
 
+    async fn last_lead(&self) -> Result<LeadId, StoreError> {
+        read::last_lead(&mut *self.reader().await?).await
+    }
+
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
         read::lead(&mut *self.reader().await?, lead).await
     }

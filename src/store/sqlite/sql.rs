@@ -54,6 +54,7 @@ statements! {
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
+    LAST_LEAD = "last_lead";
     LEAD_BY_KEY = "lead_by_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";

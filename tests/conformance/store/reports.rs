@@ -127,6 +127,7 @@ pub(super) async fn open_leads_come_in_pages(desk: &Desk) {
     let queue = desk.queue.key;
     let first = desk.store.open_leads(queue, LeadId(0), 2).await.expect("a page");
     let second = desk.store.open_leads(queue, first[1].lead.id, 9).await.expect("a page");
+    assert_eq!(desk.store.last_lead().await.expect("a lead"), leads[4]);
     let ids: Vec<LeadId> = first.iter().chain(&second).map(|record| record.lead.id).collect();
     assert_eq!(ids, [leads[0], leads[2], leads[3], leads[4]]);
     assert_eq!(first[1].lease, Some(lease));
