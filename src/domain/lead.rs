@@ -92,9 +92,17 @@ pub struct Facts {
     /// How often the lead engaged, as far as marketing told.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub engagements: i64,
+    /// Another handover of the same person has filled something in: an update of the first one must
+    /// not take that away again.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_merged: bool,
     /// Everything else, untouched by us; a queue's rules may declare and use some of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub attributes: BTreeMap<String, Value>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_zero(count: &i64) -> bool {

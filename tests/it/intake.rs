@@ -37,6 +37,24 @@ async fn the_same_person_from_another_campaign_is_merged_and_counted_once() {
 }
 
 #[tokio::test]
+async fn an_update_keeps_what_other_handovers_of_the_person_brought() {
+    let mut node = TestNode::start().await;
+    node.put_campaign("autumn", "sales", None).await;
+    let known = || proto::Lead { email: "ann@example.com".into(), ..lead(1) };
+    let first = node.hand_over(known()).await;
+    let second = proto::Lead { email: "ann@example.com".into(), ..lead_of("autumn", 2) };
+    node.hand_over(second.clone()).await;
+    let updated = node.hand_over(proto::Lead { stage: "hot".into(), ..known() }).await;
+
+    assert_eq!(updated, first);
+    let lead = node.explain(&first).await.lead.unwrap();
+    assert_eq!(lead.stage, "hot");
+    let numbers: Vec<_> = lead.numbers.into_iter().map(|one| one.number).collect();
+    assert_eq!(numbers, [&known().numbers[0].number, &second.numbers[0].number].map(Clone::clone));
+    node.audit().await;
+}
+
+#[tokio::test]
 async fn attributes_that_nobody_declared_come_back_untouched() {
     use proto::attribute_value::Value;
     let mut node = TestNode::start().await;

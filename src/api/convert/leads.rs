@@ -97,6 +97,7 @@ fn facts(fields: &mut Fields, lead: &proto::Lead) -> Facts {
     }
     let email = &lead.email;
     Facts {
+        is_merged: false,
         name: fields.text("lead.name", &lead.name),
         company: fields.text("lead.company", &lead.company),
         email: if email.is_empty() { None } else { fields.email("lead.email", email) },

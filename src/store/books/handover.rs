@@ -137,11 +137,12 @@ fn obey(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
 fn filled(before: &Facts, other: &Facts) -> Facts {
     let mut facts = before.clone();
     facts.fill_from(other);
+    facts.is_merged |= facts != *before;
     facts
 }
 
 /// The new facts, but a number that was stopped stays so, and stays known when it is left out: it may
-/// come back.
+/// come back. What other handovers have filled in stays as well.
 fn renewed(before: &Facts, other: &Facts) -> Facts {
     let mut facts = other.clone();
     for one in &mut facts.numbers {
@@ -151,6 +152,10 @@ fn renewed(before: &Facts, other: &Facts) -> Facts {
     let is_new = |one: &&LeadNumber| !other.numbers.iter().any(|new| new.number == one.number);
     let stopped = before.numbers.iter().filter(|one| one.stopped.is_some());
     facts.numbers.extend(stopped.filter(is_new).cloned());
+    if before.is_merged {
+        facts.fill_from(before);
+        facts.is_merged = true;
+    }
     facts
 }
 
