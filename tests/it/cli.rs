@@ -230,6 +230,25 @@ fn a_file_is_imported_and_what_is_rejected_is_kept_with_its_reason() {
 }
 
 #[test]
+fn a_file_of_which_nothing_was_taken_in_is_a_failure() {
+    let (folder, node) = start();
+    write(&folder, "leads.csv", "external_id,phone\n1,+12025550100\n2,+12025550101\n");
+    let import = |campaign| {
+        node.run(&["import", "leads.csv", "--campaign", campaign, "--source-system", "crm"])
+    };
+
+    let nowhere = import("sprnig");
+
+    assert_eq!(
+        nowhere.code, 1,
+        "a misspelt campaign in a nightly job must not pass: {}",
+        nowhere.out
+    );
+    assert_says(&nowhere.out, &["rows read  2", "rejected   2"]);
+    assert_eq!(import("spring").code, 0);
+}
+
+#[test]
 fn packed_files_and_ndjson_are_known_by_what_they_hold() {
     let (folder, node) = start();
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

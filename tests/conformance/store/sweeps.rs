@@ -1,6 +1,8 @@
 //! What time changes, and suppressions.
 
-use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, PASS_MS, Route, Standing};
+use nextlead::domain::{
+    Disposition, EventKind, Facts, LeadId, LeadNumber, PASS_MS, Route, Standing,
+};
 use nextlead::store::{Pass, Suppress, Suppressed, SuppressionOf, Swept};
 
 use super::desk::{Desk, MINUTE_MS, START, campaign_settings, number};
@@ -39,6 +41,9 @@ pub(super) async fn a_sweep_frees_wakes_and_closes(desk: &Desk) {
     let due_at = desk.standing(leads[1]).await.due_at().expect("it waits");
     assert_eq!(sweep(desk, due_at - 1).await.woken_count, 0);
     assert_eq!(sweep(desk, due_at).await.woken_count, 1);
+    let told = desk.store.ledger(leads[1], 0, 10).await.unwrap();
+    let last = told.last().map(|event| (event.kind, event.at));
+    assert_eq!(last, Some((EventKind::Woken, due_at)), "told at the sweep's instant");
     let state = desk.record(leads[1]).await.state;
     assert_eq!((state.standing, state.ready_since), (Standing::Ready, due_at));
 
