@@ -55,22 +55,6 @@ impl Disposition {
     pub fn stops_number(self) -> bool {
         matches!(self, Self::WrongNumber | Self::Disconnected | Self::Fax | Self::ReassignedSuspect)
     }
-
-    /// Whether the lead itself was spoken to.
-    pub fn is_contact(self) -> bool {
-        matches!(
-            self,
-            Self::CallbackAny
-                | Self::NotInterested
-                | Self::NotQualified
-                | Self::DoNotCall
-                | Self::Qualified
-                | Self::Appointment
-                | Self::Sale
-                | Self::Language
-                | Self::NeedsSpecialist
-        )
-    }
 }
 
 #[cfg(test)]

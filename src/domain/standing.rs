@@ -178,14 +178,3 @@ pub struct LeadState {
     /// How often it went back into the queue out of a rep's hands, still untouched.
     pub times_released: i32,
 }
-
-impl LeadState {
-    /// Whether it may be leased at `now`, as far as its standing goes.
-    pub fn is_servable(&self, now: i64) -> bool {
-        match self.standing {
-            Standing::Ready => true,
-            Standing::Waiting { until, .. } => until <= now,
-            _ => false,
-        }
-    }
-}
