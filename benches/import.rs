@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::Instant;
 
 use nextlead::domain::{CampaignId, CampaignSettings, QueueId, QueueSettings, Route};
-use nextlead::node::{Node, Options, Sweeping};
+use nextlead::node::{Node, Options};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -83,7 +83,7 @@ async fn serve(
 ) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let store = store.to_owned();
-    let options = Options { store, listener, clock: None, sweeping: Sweeping::ByTimer };
+    let options = Options::new(store, listener);
     let node = Node::start(options).await.expect("a node");
     let queue = QueueId::new("sales").expect("an id");
     let settings = QueueSettings {

@@ -44,6 +44,13 @@ pub struct Options {
     pub sweeping: Sweeping,
 }
 
+impl Options {
+    /// A node by the machine's clock, that sweeps by itself.
+    pub fn new(store: PathBuf, listener: TcpListener) -> Self {
+        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer }
+    }
+}
+
 /// A running node.
 pub struct Node {
     /// Where it listens.
@@ -179,12 +186,8 @@ mod tests {
     #[tokio::test]
     async fn a_node_whose_store_has_stopped_ends_with_an_error_that_says_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let options = Options {
-            store: folder.path().join("nextlead.db"),
-            listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
-            clock: None,
-            sweeping: Sweeping::ByTimer,
-        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let options = Options::new(folder.path().join("nextlead.db"), listener);
         let node = Node::start(options).await.unwrap();
         // So it is after a commit whose outcome is unknown.
         node.store.close().await;

@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 
 use super::output::Output;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
-use crate::node::{Node, Options, Sweeping};
+use crate::node::{Node, Options};
 use crate::telemetry;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
@@ -33,7 +33,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options = Options { store, listener, clock: None, sweeping: Sweeping::ByTimer };
+    let options = Options::new(store, listener);
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({

@@ -66,10 +66,9 @@ impl TestNode {
     pub(crate) async fn start_bare(folder: TempDir, clock: ManualClock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let options = Options {
-            store: folder.path().join("nextlead.db"),
-            listener,
             clock: Some(Arc::new(clock.clone())),
             sweeping: Sweeping::ByHand,
+            ..Options::new(folder.path().join("nextlead.db"), listener)
         };
         let node = Node::start(options).await.unwrap();
         let token = std::fs::read_to_string(&node.token_file).unwrap().trim().to_owned();

@@ -83,7 +83,9 @@ async fn run(
 ) -> anyhow::Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let clock = Some(Arc::new(clock) as _);
-    let node = Node::start(Options { store, listener, clock, sweeping: Sweeping::ByHand }).await?;
+    let node =
+        Node::start(Options { clock, sweeping: Sweeping::ByHand, ..Options::new(store, listener) })
+            .await?;
     let token = read_token(&node.token_file)?;
     let _ = ready.send((node.address, token));
     while let Some(done) = to_do.recv().await {
