@@ -8,6 +8,7 @@ mod campaign;
 mod connect;
 mod coverage;
 mod demo;
+mod erase;
 mod error;
 mod explain;
 mod import;
@@ -75,6 +76,7 @@ enum Command {
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
+    Erase(erase::EraseArgs),
 }
 
 /// Reads the arguments. Ends the process with exit code 2 if they make no sense.
@@ -118,6 +120,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+        Command::Erase(args) => erase::run(args, server, output).await,
     }
 }
 

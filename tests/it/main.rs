@@ -4,6 +4,7 @@
 mod cli;
 mod crash;
 mod demo;
+mod erase;
 mod import;
 mod intake;
 mod oracle;

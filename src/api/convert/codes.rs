@@ -45,7 +45,7 @@ mirror!(ServeOrder, domain::ServeOrder: Callback FirstTouch Ordinary);
 mirror!(WaitReason, domain::WaitReason: Retry Callback);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
-    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed);
+    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
 
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;
