@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 mod cli;
+mod command_line;
 mod crash;
 mod demo;
 mod import;
 mod intake;
 mod oracle;
 mod process;
+mod pty;
 mod pull;
 mod safety;
 mod softphone;
