@@ -31,6 +31,7 @@ mod suppress;
 mod touch;
 mod trace;
 mod words;
+mod work;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -87,7 +88,7 @@ const EXAMPLES: &str = "\
 Examples:
   nextlead serve
   nextlead import leads.csv --campaign spring --source-system crm
-  nextlead next --rep ann
+  nextlead work --rep ann
   nextlead coverage --campaign spring --json";
 
 #[derive(Debug, Subcommand)]
@@ -95,6 +96,7 @@ enum Command {
     Serve(serve::ServeArgs),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
+    Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
     Renew(touch::RenewArgs),
@@ -155,6 +157,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,
         Command::Renew(args) => touch::renew(args, server.open().await?, output).await,

@@ -16,3 +16,4 @@ mod softphone;
 mod stop;
 mod support;
 mod touch;
+mod work;
