@@ -43,6 +43,7 @@ statements! {
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
+    NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
 }
@@ -51,6 +52,7 @@ statements! {
 statements! {
     ADD_REQUEST = "add_request";
     ADD_RULE_VERSION = "add_rule_version";
+    ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
@@ -65,8 +67,10 @@ statements! {
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
     QUEUES = "queues";
+    REP_KEY = "rep_key";
     REPS = "reps";
     REQUEST = "request";
+    REVOKE_TOKEN = "revoke_token";
     RULE_VERSIONS = "rule_versions";
     TOUCHES = "touches";
     NEVER_CONTACTED = "never_contacted";
@@ -81,6 +85,11 @@ pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_open.sql"),
 );
+
+pub(super) const TOKENS: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/tokens.sql"));
+pub(super) const TOKEN_BY_ID: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/token_by_id.sql"));
 
 /// What runs all the time, for the test that no table is read whole.
 #[cfg(test)]
@@ -109,4 +118,6 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("touches", TOUCHES),
     ("lead_by_key", LEAD_BY_KEY),
     ("lease_of", LEASE_OF),
+    ("token_by_id", TOKEN_BY_ID),
+    ("note_token_uses", NOTE_TOKEN_USES),
 ];
