@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::AdminToken;
+use crate::auth::{Access, AdminToken};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
@@ -60,6 +60,7 @@ pub struct Node {
     /// The admin token was made by this start.
     pub is_token_new: bool,
     dialer: Dialer,
+    access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
     serving: JoinHandle<anyhow::Result<()>>,
@@ -89,7 +90,8 @@ impl Node {
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
         let coverage = Coverage::new(store.clone(), clock);
-        let services = Services { dialer: dialer.clone(), coverage, token: Arc::new(token) };
+        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
+        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
@@ -100,19 +102,35 @@ impl Node {
         });
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
-            let (dialer, sweeping, stopping) = (dialer.clone(), options.sweeping, stop.subscribe());
+            let (dialer, access) = (dialer.clone(), access.clone());
+            let (sweeping, stopping) = (options.sweeping, stop.subscribe());
             async move {
                 let _ending = ending;
-                sweep(dialer, sweeping, stopping).await
+                sweep(dialer, access, sweeping, stopping).await
             }
         });
         tracing::info!(%address, "serving on {address}");
-        Ok(Self { address, token_file, is_token_new, dialer, store, stop, serving, sweeping })
+        Ok(Self {
+            address,
+            token_file,
+            is_token_new,
+            dialer,
+            access,
+            store,
+            stop,
+            serving,
+            sweeping,
+        })
     }
 
     /// The node's use cases, for whoever sweeps by hand.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Who gets in, for whoever sweeps by hand.
+    pub fn access(&self) -> &Access {
+        &self.access
     }
 
     /// Runs until `shutdown` ends or the store stops, then stops in order.
@@ -130,6 +148,10 @@ impl Node {
         self.stop.send_replace(true);
         let served = self.serving.await.context("the server panicked");
         let swept = self.sweeping.await.context("the sweep panicked");
+        if let Err(error) = self.access.note_uses().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "could not write down when tokens were last used");
+        }
         self.store.close().await;
         served??;
         swept?.context("the node stopped, since its store did; start it again to recover")
@@ -153,6 +175,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 /// Sweeps until the node stops, or its store has.
 async fn sweep(
     dialer: Dialer,
+    access: Arc<Access>,
     sweeping: Sweeping,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
@@ -167,6 +190,9 @@ async fn sweep(
             biased;
             _ = stopping.wait_for(|is_stopping| *is_stopping) => return Ok(()),
             _ = timer.tick() => {}
+        }
+        if let Err(error) = access.sweep(dialer.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
         match dialer.sweep(SWEEP_LIMIT).await {
             Ok(true) => timer.reset_immediately(),

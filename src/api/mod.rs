@@ -4,6 +4,7 @@
 //! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
 //! alone.
 
+mod admin;
 mod caller;
 pub mod client;
 mod convert;
@@ -14,6 +15,7 @@ mod queue;
 mod rep;
 mod rules;
 mod status;
+mod stay;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,13 +29,14 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::auth::AdminToken;
+use crate::auth::Access;
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError};
 use crate::domain::LeadId;
 
 use caller::Gate;
 use convert::LeadName;
+use proto::admin_service_server::AdminServiceServer;
 use proto::coverage_service_server::CoverageServiceServer;
 use proto::intake_service_server::IntakeServiceServer;
 use proto::queue_service_server::QueueServiceServer;
@@ -73,8 +76,8 @@ pub struct Services {
     pub dialer: Dialer,
     /// The reports.
     pub coverage: Coverage,
-    /// The token that opens everything.
-    pub token: Arc<AdminToken>,
+    /// Who gets in.
+    pub access: Arc<Access>,
 }
 
 impl Services {
@@ -99,7 +102,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let routes = routes(&services, health_service)?;
-    let gate = Gate::new(routes, services.token.clone());
+    let gate = Gate::new(routes, &services);
     let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(accepted));
     let stopping = Arc::new(Notify::new());
     let shutdown = async {
@@ -138,6 +141,7 @@ fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Rout
         .add_service(RulesServiceServer::new(rules::RulesApi(services.clone())))
         .add_service(QueueServiceServer::new(queue::QueueApi(services.clone())))
         .add_service(CoverageServiceServer::new(coverage::CoverageApi(services.clone())))
+        .add_service(AdminServiceServer::new(admin::AdminApi(services.clone())))
         // The health of a node: it answers. Which services it has, reflection tells.
         .add_service(health)
         .add_service(reflection)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::auth::AuthError;
+use crate::auth::{AccessError, AuthError};
 use crate::coverage::CoverageError;
 use crate::dialer::{DialerError, FieldProblem};
 use crate::queue::QueueError;
@@ -37,9 +37,19 @@ impl From<AuthError> for Status {
         let (code, reason) = match error {
             AuthError::Unauthenticated => (Code::Unauthenticated, "TOKEN_INVALID"),
             AuthError::Denied => (Code::PermissionDenied, "ROLE_DENIED"),
+            AuthError::OtherRep => (Code::PermissionDenied, "OTHER_REP"),
         };
         let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
         Status::with_error_details(code, error.to_string(), details)
+    }
+}
+
+impl From<AccessError> for Status {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::UnknownToken(id) => DialerError::not_found("token", id).into(),
+            AccessError::Store(error) => DialerError::from(error).into(),
+        }
     }
 }
 
@@ -106,6 +116,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
+        Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }
@@ -116,6 +127,7 @@ fn not_found(what: &str) -> &'static str {
         "campaign" => "CAMPAIGN_NOT_FOUND",
         "rep" => "REP_NOT_FOUND",
         "lead" => "LEAD_NOT_FOUND",
+        "token" => "TOKEN_NOT_FOUND",
         _ => "NOT_FOUND",
     }
 }

@@ -35,7 +35,7 @@ macro_rules! words {
 }
 
 words! {
-    Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Route
+    Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Role Route
     RuleVersionState ServeOrder Tier WaitReason
 }
 
@@ -49,6 +49,11 @@ pub(super) fn enum_prefix(enum_name: &str) -> String {
         prefix.push(letter.to_ascii_uppercase());
     }
     prefix + "_"
+}
+
+/// A value's name in Rust as a code: `InvalidArgument` is `invalid_argument`.
+pub(super) fn enum_code(name: &str) -> String {
+    enum_prefix(name).trim_end_matches('_').to_ascii_lowercase()
 }
 
 /// The code of a value; empty for an unspecified one, its number for one newer than this program.

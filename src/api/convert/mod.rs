@@ -4,9 +4,11 @@
 //! answered, each with its path and what was expected. The value that stood there is never repeated,
 //! as it may be personal.
 
+mod admin;
 mod codes;
 mod fields;
 mod leads;
+mod masked;
 mod page;
 mod queues;
 mod reports;
@@ -14,8 +16,10 @@ mod reps;
 mod rules;
 mod states;
 
+pub(super) use admin::{made_token, make_token, token};
 pub(super) use fields::Fields;
 pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
+pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,

@@ -21,6 +21,8 @@ pub(crate) enum StoredAnswer {
     Erased { was_erased: bool, others: Vec<LeadId> },
     /// A version of rules was accepted.
     Published { version: i64 },
+    /// A token was made.
+    TokenMade { id: String },
 }
 
 /// A [`HandedOver`] as it is stored.

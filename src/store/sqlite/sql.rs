@@ -50,6 +50,7 @@ statements! {
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
+    NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
     SEAL_SUPPRESSIONS = "sqlite/seal_suppressions";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
@@ -60,6 +61,7 @@ statements! {
     ADD_REQUEST = "add_request";
     ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
+    ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
@@ -75,8 +77,10 @@ statements! {
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
     QUEUES = "queues";
+    REP_KEY = "rep_key";
     REPS = "reps";
     REQUEST = "request";
+    REVOKE_TOKEN = "revoke_token";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
     TOUCHES = "touches";
@@ -92,6 +96,11 @@ pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_open.sql"),
 );
+
+pub(super) const TOKENS: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/tokens.sql"));
+pub(super) const TOKEN_BY_ID: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/token_by_id.sql"));
 
 /// What runs all the time, for the test that no table is read whole.
 #[cfg(test)]
@@ -128,4 +137,6 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("erase_handovers", ERASE_HANDOVERS),
     ("seal_suppressions", SEAL_SUPPRESSIONS),
     ("lease_of", LEASE_OF),
+    ("token_by_id", TOKEN_BY_ID),
+    ("note_token_uses", NOTE_TOKEN_USES),
 ];
