@@ -17,5 +17,6 @@ mod safety;
 mod softphone;
 mod stop;
 mod support;
+mod suppress;
 mod touch;
 mod work;
