@@ -6,6 +6,7 @@ mod crash;
 mod demo;
 mod import;
 mod intake;
+mod jwt;
 mod oracle;
 mod process;
 mod pull;
