@@ -1,7 +1,9 @@
 //! What nextlead does, through its door: one module a capability.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
+mod access;
 mod cli;
+mod command_line;
 mod crash;
 mod demo;
 mod import;
@@ -9,9 +11,11 @@ mod intake;
 mod jwt;
 mod oracle;
 mod process;
+mod pty;
 mod pull;
 mod safety;
 mod softphone;
 mod stop;
 mod support;
 mod touch;
+mod work;
