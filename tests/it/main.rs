@@ -3,15 +3,18 @@
 
 mod access;
 mod cli;
+mod command_line;
 mod crash;
 mod demo;
 mod import;
 mod intake;
 mod oracle;
 mod process;
+mod pty;
 mod pull;
 mod safety;
 mod softphone;
 mod stop;
 mod support;
 mod touch;
+mod work;
