@@ -133,7 +133,7 @@ impl Node {
     }
 
     /// Who gets in, for whoever sweeps by hand.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Arc<Access> {
         &self.access
     }
 
