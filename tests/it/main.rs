@@ -9,6 +9,7 @@ mod demo;
 mod erase;
 mod import;
 mod intake;
+mod jwt;
 mod oracle;
 mod process;
 mod pty;
