@@ -114,7 +114,7 @@ async fn a_national_number_is_read_by_the_campaign_s_country_and_a_bad_one_refus
         ("spring", "+1 202 555 01", "too short"),
         ("spring", "+999 1234567", "the code of a country"),
         ("fair", "030 123456 ext. 7", "no extension"),
-        ("fair", "call Ann", "which this is not"),
+        ("fair", "call Ann", "no letters"),
     ] {
         let refused = hand_over(campaign, "", number).await.unwrap_err();
         assert_eq!(fields(&refused), ["lead.numbers[0].number"]);
@@ -143,7 +143,7 @@ fn a_list_is_imported_and_listed_and_a_lead_erased_from_the_command_line() {
     assert_eq!(ran.code, 1, "a value was rejected: {ran:?}");
     assert!(ran.out.contains("suppressed") && ran.out.contains("list.csv.rejected.csv"), "{ran:?}");
     let rejected = std::fs::read_to_string(folder.path().join("list.csv.rejected.csv")).unwrap();
-    assert!(rejected.contains("4,\"FIELD_INVALID: number: must be"), "{rejected}");
+    assert!(rejected.contains("4,FIELD_INVALID: number: must be"), "{rejected}");
     assert!(!rejected.contains("nobody"), "what stood there is in the list alone");
     let ran = node.run(&["suppress", "list"]);
     assert!(ran.out.contains("+4930123456") && ran.out.contains("old crm"), "{ran:?}");
