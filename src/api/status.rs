@@ -92,9 +92,12 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
             StoreError::Full => (Code::ResourceExhausted, "STORE_FULL"),
+            StoreError::Low => (Code::ResourceExhausted, "STORE_LOW"),
+            StoreError::NoRoom { .. } => (Code::ResourceExhausted, "STORE_NO_ROOM"),
             StoreError::Unknown => (Code::Unavailable, "COMMIT_UNKNOWN"),
             StoreError::Stopped => (Code::Unavailable, "STORE_STOPPED"),
             StoreError::InUse { .. } => (Code::Unavailable, "STORE_IN_USE"),
+            StoreError::Newer { .. } => (Code::Unavailable, "STORE_NEWER"),
             StoreError::Corrupt { .. } => (Code::Internal, "STORE_CORRUPT"),
         },
     }
@@ -105,6 +108,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
+        Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }

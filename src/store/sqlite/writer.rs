@@ -18,6 +18,7 @@ use super::checkpoint::Checkpointer;
 use super::load::load;
 use super::open::{end, failure};
 use super::roster::{self, RosterAnswer, RosterChange};
+use super::space::Space;
 use super::write::write;
 
 /// How many changes may wait; the next one waits at the door.
@@ -54,6 +55,7 @@ pub(super) struct Writer {
     pub(super) inbox: mpsc::Receiver<Job>,
     pub(super) follower: Follower,
     pub(super) checkpointer: Checkpointer,
+    pub(super) space: Space,
 }
 
 /// The commit's outcome is unknown.
@@ -75,6 +77,10 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
         while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
             for batch in batches(jobs.drain(..)) {
+                if batch.iter().all(can_wait) && self.space.is_low() {
+                    batch.into_iter().for_each(|job| answer_one(job, Err(StoreError::Low)));
+                    continue;
+                }
                 if self.work(batch).await.is_err() {
                     tracing::error!("a commit's outcome is unknown: the store stops");
                     return;
@@ -234,6 +240,12 @@ fn kind(work: &Work) -> Kind {
         Work::Change(Change::Suppress(_) | Change::Sweep { .. }) | Work::Roster(_) => Kind::Alone,
         Work::Change(_) => Kind::Call,
     }
+}
+
+/// What a disk that is nearly full has no room for: leads come again, as whoever hands them over is
+/// told so. A wish never to be called, a touch or a lease given back does not.
+fn can_wait(job: &Job) -> bool {
+    kind(&job.work) == Kind::Handover
 }
 
 /// Sorts what was in the inbox into commits; within one, the order stays.
