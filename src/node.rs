@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::AdminToken;
+use crate::auth::{Access, AdminToken};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
@@ -89,7 +89,8 @@ impl Node {
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
         let coverage = Coverage::new(store.clone(), clock);
-        let services = Services { dialer: dialer.clone(), coverage, token: Arc::new(token) };
+        let access = Arc::new(Access::new(token));
+        let services = Services { dialer: dialer.clone(), coverage, access };
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());

@@ -11,28 +11,36 @@ use tonic::codegen::{Service, http};
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
-use crate::auth::{AdminToken, AuthError, Caller, is_open_to_all};
+use crate::auth::{Access, AuthError, Caller, is_open_to_all};
+use crate::dialer::Dialer;
+
+use super::Services;
 
 /// All services, behind the question who calls.
 #[derive(Clone)]
 pub(super) struct Gate {
     routes: Routes,
-    token: Arc<AdminToken>,
+    access: Arc<Access>,
+    dialer: Dialer,
 }
 
 impl Gate {
-    pub(super) fn new(routes: Routes, token: Arc<AdminToken>) -> Self {
-        Self { routes, token }
+    pub(super) fn new(routes: Routes, services: &Services) -> Self {
+        Self { routes, access: services.access.clone(), dialer: services.dialer.clone() }
     }
 
     fn admit(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
         if is_open_to_all(request.uri().path()) {
             return Ok(());
         }
-        let header = request.headers().get(http::header::AUTHORIZATION);
-        let header = header.map(http::HeaderValue::as_bytes);
-        let caller = self.token.authorize(header, request.uri().path())?;
-        request.extensions_mut().insert(caller);
+        let mut headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
+        let header = headers.next().map(http::HeaderValue::as_bytes);
+        // Of two, one would count here and perhaps the other at a proxy in front.
+        if headers.next().is_some() {
+            return Err(AuthError::Unauthenticated);
+        }
+        let admitted = self.access.authorize(header, request.uri().path(), self.dialer.now())?;
+        request.extensions_mut().insert(admitted.caller);
         Ok(())
     }
 }

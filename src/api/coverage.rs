@@ -5,6 +5,7 @@ use tonic::{Request, Response, Status};
 use crate::domain::{CampaignId, QueueId};
 
 use super::Services;
+use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::coverage_service_server::CoverageService;
 use super::proto::{
@@ -34,6 +35,7 @@ impl CoverageService for CoverageApi {
         &self,
         request: Request<ListUncontactedRequest>,
     ) -> Result<Response<ListUncontactedResponse>, Status> {
+        let caller = caller_of(&request);
         let message = request.get_ref();
         let mut fields = Fields::default();
         let queue = fields.id_if_given("queue_id", &message.queue_id, QueueId::new);
@@ -50,7 +52,7 @@ impl CoverageService for CoverageApi {
         leads.truncate(page.size);
         let last = leads.last().filter(|_| has_more);
         let next_page_token = last.map(convert::uncontacted_token).unwrap_or_default();
-        let leads = leads.iter().map(convert::uncontacted).collect();
+        let leads = leads.iter().map(|lead| convert::uncontacted(&caller, lead)).collect();
         Ok(Response::new(ListUncontactedResponse { leads, next_page_token }))
     }
 

@@ -27,7 +27,7 @@ use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
-use crate::auth::AdminToken;
+use crate::auth::Access;
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError};
 use crate::domain::LeadId;
@@ -73,8 +73,8 @@ pub struct Services {
     pub dialer: Dialer,
     /// The reports.
     pub coverage: Coverage,
-    /// The token that opens everything.
-    pub token: Arc<AdminToken>,
+    /// Who gets in.
+    pub access: Arc<Access>,
 }
 
 impl Services {
@@ -99,7 +99,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let routes = routes(&services, health_service)?;
-    let gate = Gate::new(routes, services.token.clone());
+    let gate = Gate::new(routes, &services);
     let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(accepted));
     let stopping = Arc::new(Notify::new());
     let shutdown = async {

@@ -37,6 +37,7 @@ impl From<AuthError> for Status {
         let (code, reason) = match error {
             AuthError::Unauthenticated => (Code::Unauthenticated, "TOKEN_INVALID"),
             AuthError::Denied => (Code::PermissionDenied, "ROLE_DENIED"),
+            AuthError::OtherRep => (Code::PermissionDenied, "OTHER_REP"),
         };
         let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
         Status::with_error_details(code, error.to_string(), details)

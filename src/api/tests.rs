@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use crate::auth::AdminToken;
 use crate::clock::ManualClock;
 use crate::dialer::random_tokens;
 use crate::queue::MemoryQueue;
@@ -34,9 +35,10 @@ impl Door {
         let queue = Arc::new(MemoryQueue::new());
         let dialer =
             Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await.unwrap();
-        let token = Arc::new(AdminToken::beside(&file).unwrap());
+        let token = AdminToken::beside(&file).unwrap();
         let text = std::fs::read_to_string(token.file()).unwrap();
-        let services = Services { dialer, coverage: Coverage::new(store, clock), token };
+        let access = Arc::new(Access::new(token));
+        let services = Services { dialer, coverage: Coverage::new(store, clock), access };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

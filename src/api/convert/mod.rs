@@ -7,6 +7,7 @@
 mod codes;
 mod fields;
 mod leads;
+mod masked;
 mod page;
 mod queues;
 mod reports;
@@ -16,6 +17,7 @@ mod states;
 
 pub(super) use fields::Fields;
 pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
+pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,

@@ -1,5 +1,6 @@
 //! Coverage, who was not contacted, and the audit.
 
+use crate::auth::{Caller, Role};
 use crate::coverage::{BookView, CoverageReport, UncontactedView};
 use crate::domain::LeadId;
 use crate::store::AuditReport;
@@ -8,7 +9,7 @@ use super::super::proto;
 use super::super::status::Problems;
 use super::codes::ROUTES;
 use super::page::token_problem;
-use super::{Page, duration, states, time};
+use super::{Page, duration, masked_if_number, states, time};
 
 /// The books.
 pub(in crate::api) fn coverage(report: CoverageReport) -> proto::GetCoverageResponse {
@@ -43,13 +44,22 @@ fn book(view: BookView) -> proto::Book {
 }
 
 /// A lead that nobody has touched.
-pub(in crate::api) fn uncontacted(view: &UncontactedView) -> proto::UncontactedLead {
+///
+/// Marketing may not see phone numbers, and some systems use them as ids.
+pub(in crate::api) fn uncontacted(
+    caller: &Caller,
+    view: &UncontactedView,
+) -> proto::UncontactedLead {
     let lead = &view.lead;
+    let external_id = match caller.role {
+        Role::Marketing => masked_if_number(&lead.external_id),
+        Role::Rep | Role::Manager | Role::Intake | Role::Admin => lead.external_id.clone(),
+    };
     proto::UncontactedLead {
         lead_id: lead.state.lead.to_string(),
         handover_key: Some(proto::HandoverKey {
             source_system: lead.source_system.clone(),
-            external_id: lead.external_id.clone(),
+            external_id,
             campaign_id: view.campaign.to_string(),
         }),
         queue_id: view.queue.to_string(),

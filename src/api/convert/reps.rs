@@ -256,7 +256,7 @@ mod tests {
     const NOW: i64 = 1_700_000_000_000;
 
     fn caller() -> Caller {
-        Caller { name: "admin".into(), role: Role::Admin }
+        Caller { name: "admin".into(), role: Role::Admin, rep: None }
     }
 
     fn message() -> proto::RecordTouchRequest {

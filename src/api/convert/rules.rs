@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn a_publication_names_its_author_by_the_token_and_needs_a_reason() {
-        let caller = Caller { name: "admin".into(), role: Role::Admin };
+        let caller = Caller { name: "admin".into(), role: Role::Admin, rep: None };
         let message = proto::PublishRulesRequest {
             queue_id: "inside".into(),
             text: "queue = \"inside\"".into(),

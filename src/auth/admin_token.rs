@@ -1,0 +1,135 @@
+//! The admin's token: made at the first start, and kept beside the store in a file that its owner alone
+//! can read. Whoever can read it could read the store as well. In memory there is only its SHA-256,
+//! compared in constant time.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
+
+/// Why there is no admin token.
+#[derive(Debug, thiserror::Error)]
+pub enum TokenError {
+    /// The file could not be read or made.
+    #[error("could not use the token file {}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file holds no token.
+    #[error("{} holds no token; delete it, and a new one is made", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// The token that opens everything.
+pub struct AdminToken {
+    file: PathBuf,
+    is_new: bool,
+    hash: [u8; 32],
+}
+
+impl AdminToken {
+    /// Reads the token beside a store's file, or makes it at the first start: `nextlead.db` has
+    /// `nextlead.db.admin-token`.
+    pub fn beside(store: &Path) -> Result<Self, TokenError> {
+        let mut name = store.as_os_str().to_owned();
+        name.push(".admin-token");
+        let path = PathBuf::from(name);
+        let (text, is_new) = match fs::read_to_string(&path) {
+            Ok(text) => (text, false),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let made = make(&path);
+                (made.map_err(|source| TokenError::File { path: path.clone(), source })?, true)
+            }
+            Err(source) => return Err(TokenError::File { path, source }),
+        };
+        let token = text.trim();
+        if token.len() != TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(TokenError::Damaged { path });
+        }
+        warn_of_readers(&path);
+        Ok(Self { hash: Sha256::digest(token).into(), file: path, is_new })
+    }
+
+    /// The file that holds it.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Whether this start made it.
+    pub fn is_new(&self) -> bool {
+        self.is_new
+    }
+
+    /// Whether this is the SHA-256 of the token.
+    pub(super) fn is(&self, hash: &[u8; 32]) -> bool {
+        hash.ct_eq(&self.hash).into()
+    }
+}
+
+/// 256 random bits, in hexadecimal digits.
+const TOKEN_LENGTH: usize = 64;
+
+/// Makes a token file. It appears whole or not at all, so a crash leaves no half of a token.
+fn make(path: &Path) -> io::Result<String> {
+    let mut bits = [0; TOKEN_LENGTH / 2];
+    getrandom::fill(&mut bits).map_err(io::Error::other)?;
+    let token: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+    let draft = path.with_extension("admin-token.new");
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    file.write_all(format!("{token}\n").as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+    Ok(token)
+}
+
+fn warn_of_readers(path: &Path) {
+    let mode = fs::metadata(path).map(|data| data.permissions().mode());
+    if mode.is_ok_and(|mode| mode & 0o077 != 0) {
+        let path = path.display();
+        tracing::warn!(%path, "others than its owner can read {path}: it opens everything");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_made_once_and_read_back_by_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("nextlead.db");
+        let first = AdminToken::beside(&store).unwrap();
+        let second = AdminToken::beside(&store).unwrap();
+        assert!(first.is_new() && !second.is_new());
+        assert_eq!(first.hash, second.hash);
+        assert_eq!(first.file(), folder.path().join("nextlead.db.admin-token"));
+        let mode = fs::metadata(first.file()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let names = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(names, 1, "no draft is left");
+    }
+
+    #[test]
+    fn a_file_without_a_token_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("a.db");
+        fs::write(folder.path().join("a.db.admin-token"), "").unwrap();
+        assert!(matches!(AdminToken::beside(&store), Err(TokenError::Damaged { .. })));
+    }
+}

@@ -1,0 +1,103 @@
+//! Role by method: the one table of who may call what. A test walks every cell of it.
+
+/// What a caller is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A rep, through a softphone.
+    Rep,
+    /// Writes rules, sets up queues and reps.
+    Manager,
+    /// Reads coverage.
+    Marketing,
+    /// Marketing automation or a CRM.
+    Intake,
+    /// May everything.
+    Admin,
+}
+
+use Role::{Admin, Intake, Manager, Marketing, Rep};
+
+/// Which roles each method is open to. A method that is missing here is open to the admin alone.
+pub const METHODS: &[(&str, &[Role])] = &[
+    ("/nextlead.v1.RepService/NextLead", &[Rep, Admin]),
+    ("/nextlead.v1.RepService/RenewLease", &[Rep, Admin]),
+    ("/nextlead.v1.RepService/ReleaseLease", &[Rep, Admin]),
+    ("/nextlead.v1.RepService/RecordTouch", &[Rep, Admin]),
+    ("/nextlead.v1.IntakeService/UpsertCampaign", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/ListCampaigns", &[Intake, Manager, Marketing, Admin]),
+    ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/ImportLeads", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/SuppressContact", &[Intake, Manager, Admin]),
+    ("/nextlead.v1.RulesService/CheckRules", &[Manager, Admin]),
+    ("/nextlead.v1.RulesService/PublishRules", &[Manager, Admin]),
+    ("/nextlead.v1.RulesService/ListRuleVersions", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/UpsertQueue", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/ListQueues", &[Manager, Marketing, Admin]),
+    ("/nextlead.v1.QueueService/UpsertRep", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/ListReps", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/PeekQueue", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/ExplainLead", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/TraceLead", &[Manager, Admin]),
+    ("/nextlead.v1.CoverageService/GetCoverage", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/ListUncontacted", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/AuditLedger", &[Marketing, Manager, Admin]),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &EVERY_ROLE),
+];
+
+const EVERY_ROLE: [Role; 5] = [Rep, Manager, Marketing, Intake, Admin];
+
+/// Whether anybody may call a method, without a token: whoever watches over a node has none.
+pub fn is_open_to_all(path: &str) -> bool {
+    matches!(path, "/grpc.health.v1.Health/Check" | "/grpc.health.v1.Health/Watch")
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Role; 5] = EVERY_ROLE;
+
+    /// The word for it, in tables and on the command line.
+    pub fn code(self) -> &'static str {
+        match self {
+            Rep => "rep",
+            Manager => "manager",
+            Marketing => "marketing",
+            Intake => "intake",
+            Admin => "admin",
+        }
+    }
+
+    /// Reads what [`Role::code`] wrote.
+    pub fn from_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.code() == code)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::auth::Caller;
+
+    use super::*;
+
+    #[test]
+    fn a_role_opens_its_own_methods_and_no_others() {
+        let may = |role, path| Caller { name: "x".into(), role, rep: None }.may(path);
+        let next_lead = "/nextlead.v1.RepService/NextLead";
+        assert!(may(Role::Rep, next_lead) && !may(Role::Marketing, next_lead));
+        assert!(!may(Role::Rep, "/nextlead.v1.RulesService/PublishRules"));
+        assert!(!may(Role::Manager, "/nextlead.v1.RepService/Unheard"));
+        for (path, roles) in METHODS {
+            for role in Role::ALL {
+                assert_eq!(may(role, path), roles.contains(&role), "{path} {role:?}");
+            }
+            assert!(may(Role::Admin, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_role_reads_back_from_its_word() {
+        for role in Role::ALL {
+            assert_eq!(Role::from_code(role.code()), Some(role));
+        }
+        assert_eq!(Role::from_code("root"), None);
+    }
+}
