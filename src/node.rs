@@ -16,7 +16,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError};
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -42,12 +42,20 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
+    /// What is kept free on the store's disk for what cannot wait.
+    pub disk_reserve_bytes: u64,
 }
 
 impl Options {
     /// A node by the machine's clock, that sweeps by itself.
     pub fn new(store: PathBuf, listener: TcpListener) -> Self {
-        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer }
+        Self {
+            store,
+            listener,
+            clock: None,
+            sweeping: Sweeping::ByTimer,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
+        }
     }
 }
 
@@ -62,6 +70,7 @@ pub struct Node {
     dialer: Dialer,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
+    pulse: watch::Receiver<u64>,
     serving: JoinHandle<anyhow::Result<()>>,
     sweeping: JoinHandle<Result<(), DialerError>>,
 }
@@ -75,7 +84,7 @@ impl Node {
                 "{address} is not a loopback address: without TLS a node serves this machine only"
             );
         }
-        let store = SqliteStore::open(&options.store)
+        let store = SqliteStore::open_with(&options.store, options.disk_reserve_bytes)
             .await
             .with_context(|| format!("could not open the store {}", options.store.display()))?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -99,21 +108,38 @@ impl Node {
                 Ok(api::serve(options.listener, services, stopped(stopping)).await?)
             }
         });
+        let (beat, pulse) = watch::channel(0);
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, sweeping, stopping) = (dialer.clone(), options.sweeping, stop.subscribe());
             async move {
                 let _ending = ending;
-                sweep(dialer, sweeping, stopping).await
+                sweep(dialer, sweeping, beat, stopping).await
             }
         });
         tracing::info!(%address, "serving on {address}");
-        Ok(Self { address, token_file, is_token_new, dialer, store, stop, serving, sweeping })
+        Ok(Self {
+            address,
+            token_file,
+            is_token_new,
+            dialer,
+            store,
+            stop,
+            pulse,
+            serving,
+            sweeping,
+        })
     }
 
     /// The node's use cases, for whoever sweeps by hand.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Changes after each sweep, whether it found the store well or not: a node whose pulse stands
+    /// still hangs.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.clone()
     }
 
     /// Runs until `shutdown` ends or the store stops, then stops in order.
@@ -155,6 +181,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 async fn sweep(
     dialer: Dialer,
     sweeping: Sweeping,
+    beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
     if sweeping == Sweeping::ByHand {
@@ -169,7 +196,9 @@ async fn sweep(
             _ = stopping.wait_for(|is_stopping| *is_stopping) => return Ok(()),
             _ = timer.tick() => {}
         }
-        match dialer.sweep(SWEEP_LIMIT).await {
+        let swept = dialer.sweep(SWEEP_LIMIT).await;
+        beat.send_modify(|count| *count += 1);
+        match swept {
             Ok(true) => timer.reset_immediately(),
             Ok(false) => {}
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),

@@ -10,6 +10,7 @@ mod coverage;
 mod demo;
 mod error;
 mod explain;
+mod health;
 mod import;
 mod json;
 mod lead;
@@ -17,6 +18,7 @@ mod next;
 mod output;
 mod queue;
 mod rep;
+mod restore;
 mod rules;
 mod serve;
 mod suppress;
@@ -75,6 +77,8 @@ enum Command {
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
+    Health(health::HealthArgs),
+    Restore(restore::RestoreArgs),
 }
 
 /// Reads the arguments. Ends the process with exit code 2 if they make no sense.
@@ -118,6 +122,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+        Command::Health(args) => {
+            health::run(args, server.open_without_token().await?, output).await
+        }
+        Command::Restore(args) => restore::run(args, output).await,
     }
 }
 
