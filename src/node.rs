@@ -68,6 +68,7 @@ pub struct Node {
     /// The admin token was made by this start.
     pub is_token_new: bool,
     dialer: Dialer,
+    access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
     pulse: watch::Receiver<u64>,
@@ -98,8 +99,8 @@ impl Node {
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
         let coverage = Coverage::new(store.clone(), clock);
-        let access = Arc::new(Access::new(token));
-        let services = Services { dialer: dialer.clone(), coverage, access };
+        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
+        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
@@ -111,10 +112,11 @@ impl Node {
         let (beat, pulse) = watch::channel(0);
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
-            let (dialer, sweeping, stopping) = (dialer.clone(), options.sweeping, stop.subscribe());
+            let (dialer, access) = (dialer.clone(), access.clone());
+            let (sweeping, stopping) = (options.sweeping, stop.subscribe());
             async move {
                 let _ending = ending;
-                sweep(dialer, sweeping, beat, stopping).await
+                sweep(dialer, access, sweeping, beat, stopping).await
             }
         });
         tracing::info!(%address, "serving on {address}");
@@ -123,6 +125,7 @@ impl Node {
             token_file,
             is_token_new,
             dialer,
+            access,
             store,
             stop,
             pulse,
@@ -142,6 +145,11 @@ impl Node {
         self.pulse.clone()
     }
 
+    /// Who gets in, for whoever sweeps by hand.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
     /// Runs until `shutdown` ends or the store stops, then stops in order.
     pub async fn run_until(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut stopping = self.stop.subscribe();
@@ -157,6 +165,10 @@ impl Node {
         self.stop.send_replace(true);
         let served = self.serving.await.context("the server panicked");
         let swept = self.sweeping.await.context("the sweep panicked");
+        if let Err(error) = self.access.note_uses().await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "could not write down when tokens were last used");
+        }
         self.store.close().await;
         served??;
         swept?.context("the node stopped, since its store did; start it again to recover")
@@ -180,6 +192,7 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
 /// Sweeps until the node stops, or its store has.
 async fn sweep(
     dialer: Dialer,
+    access: Arc<Access>,
     sweeping: Sweeping,
     beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
@@ -195,6 +208,9 @@ async fn sweep(
             biased;
             _ = stopping.wait_for(|is_stopping| *is_stopping) => return Ok(()),
             _ = timer.tick() => {}
+        }
+        if let Err(error) = access.sweep(dialer.now()).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
         let swept = dialer.sweep(SWEEP_LIMIT).await;
         beat.send_modify(|count| *count += 1);

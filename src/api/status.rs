@@ -10,7 +10,7 @@ use std::time::Duration;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
-use crate::auth::AuthError;
+use crate::auth::{AccessError, AuthError};
 use crate::coverage::CoverageError;
 use crate::dialer::{DialerError, FieldProblem};
 use crate::queue::QueueError;
@@ -41,6 +41,15 @@ impl From<AuthError> for Status {
         };
         let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
         Status::with_error_details(code, error.to_string(), details)
+    }
+}
+
+impl From<AccessError> for Status {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::UnknownToken(id) => DialerError::not_found("token", id).into(),
+            AccessError::Store(error) => DialerError::from(error).into(),
+        }
     }
 }
 
@@ -110,6 +119,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
+        Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }
@@ -120,6 +130,7 @@ fn not_found(what: &str) -> &'static str {
         "campaign" => "CAMPAIGN_NOT_FOUND",
         "rep" => "REP_NOT_FOUND",
         "lead" => "LEAD_NOT_FOUND",
+        "token" => "TOKEN_NOT_FOUND",
         _ => "NOT_FOUND",
     }
 }

@@ -37,7 +37,7 @@ impl Door {
             Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await.unwrap();
         let token = AdminToken::beside(&file).unwrap();
         let text = std::fs::read_to_string(token.file()).unwrap();
-        let access = Arc::new(Access::new(token));
+        let access = Arc::new(Access::start(token, store.clone(), NOW).await.unwrap());
         let services = Services { dialer, coverage: Coverage::new(store, clock), access };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

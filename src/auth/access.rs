@@ -3,13 +3,26 @@
 //! A token is judged by its SHA-256 alone, whatever it looks like, so that one that almost fits takes
 //! as long to refuse as any other.
 
-use sha2::{Digest as _, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::AtomicI64;
 
+use sha2::{Digest as _, Sha256};
+use tokio::sync::watch;
+
+use crate::store::{Store, StoreError, TokenPage};
+
+use super::token_table::TokenTable;
 use super::{AdminToken, AuthError, Caller, Role};
 
 /// Who gets in.
 pub struct Access {
     admin: AdminToken,
+    pub(super) tokens: TokenTable,
+    pub(super) store: Arc<dyn Store>,
+    /// Held while a token is stored and taken over: its making and its end must not pass each other.
+    pub(super) turn: tokio::sync::Mutex<()>,
+    /// When uses were last written down.
+    pub(super) noted_at: AtomicI64,
 }
 
 /// A caller who got in.
@@ -22,20 +35,48 @@ pub struct Admitted {
 }
 
 /// How long a caller may stay: a call that waits or streams ends when its token does.
-#[derive(Clone, Debug, Default)]
-pub struct Stay(());
+#[derive(Clone, Debug)]
+pub struct Stay(Option<watch::Receiver<bool>>);
 
 impl Stay {
+    /// A stay that nothing ends.
+    pub fn endless() -> Self {
+        Self(None)
+    }
+
+    /// A stay that is over when this says so, or is gone.
+    pub fn until(over: watch::Receiver<bool>) -> Self {
+        Self(Some(over))
+    }
+
+    /// Whether nothing ends it.
+    pub fn is_endless(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Ends when the token is revoked or has expired; never, if nothing can end it.
     pub async fn over(self) {
-        std::future::pending().await
+        match self.0 {
+            None => std::future::pending().await,
+            Some(mut over) => {
+                let _ = over.wait_for(|is_over| *is_over).await;
+            }
+        }
     }
 }
 
 impl Access {
-    /// Access by the admin's token.
-    pub fn new(admin: AdminToken) -> Self {
-        Self { admin }
+    /// Access by the admin's token, and by those that the store holds.
+    pub async fn start(
+        admin: AdminToken,
+        store: Arc<dyn Store>,
+        now: i64,
+    ) -> Result<Self, StoreError> {
+        let tokens = TokenTable::default();
+        let live = TokenPage { live_at: Some(now), before: None, limit: usize::MAX };
+        store.tokens(live).await?.iter().for_each(|token| tokens.put(token));
+        let turn = tokio::sync::Mutex::default();
+        Ok(Self { admin, tokens, store, turn, noted_at: AtomicI64::new(now) })
     }
 
     /// The admin's token.
@@ -61,10 +102,13 @@ impl Access {
     }
 
     /// Asks each kind of token in turn. Other verifiers join here.
-    fn verify(&self, token: &[u8], _now: i64) -> Option<Admitted> {
+    fn verify(&self, token: &[u8], now: i64) -> Option<Admitted> {
         let hash: [u8; 32] = Sha256::digest(token).into();
-        let caller = || Caller { name: "admin".to_owned(), role: Role::Admin, rep: None };
-        self.admin.is(&hash).then(|| Admitted { caller: caller(), stay: Stay::default() })
+        if self.admin.is(&hash) {
+            let caller = Caller { name: "admin".to_owned(), role: Role::Admin, rep: None };
+            return Some(Admitted { caller, stay: Stay::endless() });
+        }
+        self.tokens.admit(&hash, now)
     }
 }
 
@@ -77,6 +121,8 @@ fn bearer(header: &[u8]) -> Option<&[u8]> {
 mod tests {
     use std::fs;
 
+    use crate::store::SqliteStore;
+
     use super::*;
 
     const NEXT_LEAD: &str = "/nextlead.v1.RepService/NextLead";
@@ -85,10 +131,16 @@ mod tests {
         fs::read_to_string(token.file()).unwrap().trim().to_owned()
     }
 
-    #[test]
-    fn only_the_whole_token_opens_and_no_token_looks_like_a_wrong_one() {
+    async fn access(folder: &std::path::Path) -> Access {
+        let file = folder.join("a.db");
+        let store = Arc::new(SqliteStore::open(&file).await.unwrap());
+        Access::start(AdminToken::beside(&file).unwrap(), store, 0).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn only_the_whole_token_opens_and_no_token_looks_like_a_wrong_one() {
         let folder = tempfile::tempdir().unwrap();
-        let access = Access::new(AdminToken::beside(&folder.path().join("a.db")).unwrap());
+        let access = access(folder.path()).await;
         let text = read(access.admin());
         let ask = |header: &str| {
             let admitted = access.authorize(Some(header.as_bytes()), NEXT_LEAD, 0);

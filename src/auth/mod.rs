@@ -7,12 +7,19 @@
 mod access;
 mod admin_token;
 mod roles;
+mod token_table;
+mod token_text;
+mod tokens;
 
 use crate::domain::RepId;
 
 pub use access::{Access, Admitted, Stay};
 pub use admin_token::{AdminToken, TokenError};
-pub use roles::{METHODS, Role, is_open_to_all};
+pub use roles::{METHODS, is_open_to_all};
+pub use token_text::TokenText;
+pub use tokens::{AccessError, MadeToken, MakeToken};
+
+pub use crate::domain::Role;
 
 /// Who calls.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,19 +1,6 @@
 //! Role by method: the one table of who may call what. A test walks every cell of it.
 
-/// What a caller is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// A rep, through a softphone.
-    Rep,
-    /// Writes rules, sets up queues and reps.
-    Manager,
-    /// Reads coverage.
-    Marketing,
-    /// Marketing automation or a CRM.
-    Intake,
-    /// May everything.
-    Admin,
-}
+use crate::domain::Role;
 
 use Role::{Admin, Intake, Manager, Marketing, Rep};
 
@@ -51,27 +38,6 @@ pub fn is_open_to_all(path: &str) -> bool {
     matches!(path, "/grpc.health.v1.Health/Check" | "/grpc.health.v1.Health/Watch")
 }
 
-impl Role {
-    /// Every role.
-    pub const ALL: [Role; 5] = EVERY_ROLE;
-
-    /// The word for it, in tables and on the command line.
-    pub fn code(self) -> &'static str {
-        match self {
-            Rep => "rep",
-            Manager => "manager",
-            Marketing => "marketing",
-            Intake => "intake",
-            Admin => "admin",
-        }
-    }
-
-    /// Reads what [`Role::code`] wrote.
-    pub fn from_code(code: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|role| role.code() == code)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use crate::auth::Caller;
@@ -86,18 +52,10 @@ mod tests {
         assert!(!may(Role::Rep, "/nextlead.v1.RulesService/PublishRules"));
         assert!(!may(Role::Manager, "/nextlead.v1.RepService/Unheard"));
         for (path, roles) in METHODS {
-            for role in Role::ALL {
+            for role in EVERY_ROLE {
                 assert_eq!(may(role, path), roles.contains(&role), "{path} {role:?}");
             }
             assert!(may(Role::Admin, path), "{path}");
         }
-    }
-
-    #[test]
-    fn every_role_reads_back_from_its_word() {
-        for role in Role::ALL {
-            assert_eq!(Role::from_code(role.code()), Some(role));
-        }
-        assert_eq!(Role::from_code("root"), None);
     }
 }

@@ -89,6 +89,7 @@ impl From<StoreError> for DialerError {
             StoreError::Denied(Denied::RequestReused) => Self::RequestReused,
             StoreError::Denied(Denied::LeaseLost) => Self::LeaseLost,
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
+            StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
             StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
             other => Self::Store(other),
         }

@@ -5,6 +5,7 @@
 //! [`Touch`] ended is its [`Disposition`], what follows the [`Policy`] decides. Where a ready lead
 //! stands in its queue is its [`Rank`].
 
+mod access;
 mod codes;
 mod deadline;
 mod disposition;
@@ -21,11 +22,12 @@ mod standing;
 mod touch;
 mod window;
 
+pub use access::{AccessToken, Role};
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
 pub use id::{
     CampaignId, CampaignKey, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId, QueueKey,
-    RepId, RepKey, RequestId, TouchId, check_id,
+    RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
 pub use lead::{
     ATTRIBUTE_COUNT_MAX, Facts, HandoverKey, Lead, LeadNumber, NUMBER_COUNT_MAX, TEXT_LENGTH_MAX,

@@ -1,6 +1,6 @@
 //! Why the store did not do what it was asked.
 
-use crate::domain::LeadId;
+use crate::domain::{LeadId, RepId};
 
 /// A refusal for a reason of the business; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,6 +17,9 @@ pub enum Denied {
     /// One backup at a time.
     #[error("another backup is being taken or read")]
     BackupRunning,
+    /// There is no such rep.
+    #[error("there is no rep {:?}", .0.as_str())]
+    UnknownRep(RepId),
     /// A campaign feeds one queue, for good.
     #[error("a campaign cannot change its queue")]
     CampaignMoved,

@@ -11,14 +11,15 @@ mod changes;
 mod error;
 mod reports;
 mod sqlite;
+mod tokens;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use crate::domain::{
-    Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue, QueueId,
-    QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion,
+    AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue,
+    QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion, TokenId,
 };
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
@@ -30,6 +31,7 @@ pub use changes::{
 pub use error::{Denied, StoreError};
 pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
+pub use tokens::{NewToken, TokenKept, TokenPage};
 
 /// Everything about who works what; small, and kept in memory by the dialer.
 #[derive(Clone, Debug, Default)]
@@ -103,6 +105,9 @@ pub trait Store: Send + Sync {
     /// What reps are not to be offered: passes that last beyond `now`.
     async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError>;
 
+    /// The tokens that were ever made, newest first.
+    async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError>;
+
     // ---- Reports.
 
     /// The books, by campaign and source.
@@ -141,6 +146,17 @@ pub trait Store: Send + Sync {
         version: i64,
         now: i64,
     ) -> Result<(), StoreError>;
+    /// Keeps a token that an admin made. [`Denied::UnknownRep`] if it is a rep's whom nobody knows.
+    async fn create_token(&self, new: NewToken) -> Result<TokenKept, StoreError>;
+    /// Revokes a token; one that was revoked before stays as it is. `None`: there is none.
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        actor: &str,
+        now: i64,
+    ) -> Result<Option<AccessToken>, StoreError>;
+    /// Notes when tokens were last used. An instant never goes back.
+    async fn note_token_uses(&self, uses: Vec<(TokenId, i64)>) -> Result<(), StoreError>;
     /// Takes handovers in: one answer a row, in order, all in one transaction.
     async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError>;
     /// Leases the first candidate that holds to a rep.

@@ -6,6 +6,7 @@ mod leases;
 mod reports;
 mod strangers;
 mod sweeps;
+mod tokens;
 mod touches;
 
 use nextlead::store::SqliteStore;
@@ -73,6 +74,13 @@ macro_rules! check_store {
                     open_leads_come_in_pages,
                     the_follower_is_told_of_each_lead_once_a_commit,
                     a_closed_store_says_so,
+                }
+                tokens {
+                    a_token_reads_back_newest_first_and_in_pages,
+                    the_token_of_an_unknown_rep_is_refused,
+                    a_token_is_made_once_a_request,
+                    a_token_is_revoked_once_and_is_live_no_more,
+                    the_last_use_of_a_token_never_goes_back,
                 }
                 strangers {
                     a_refused_change_fails_nobody_else,

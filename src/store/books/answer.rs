@@ -19,6 +19,8 @@ pub(crate) enum StoredAnswer {
     Suppressed { was_known: bool, closed_count: usize },
     /// A version of rules was accepted.
     Published { version: i64 },
+    /// A token was made.
+    TokenMade { id: String },
 }
 
 /// A [`HandedOver`] as it is stored.

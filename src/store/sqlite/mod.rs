@@ -3,6 +3,7 @@
 //! One thread writes ([`writer`]), a few connections read, and one carries the write-ahead log over.
 //! What a change means is decided in `store::books`, which knows no SQL.
 
+mod access;
 mod audit;
 mod backup;
 mod checkpoint;
@@ -39,11 +40,14 @@ use super::changes::{
 };
 use super::error::StoreError;
 use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
 use crate::domain::{
-    Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, LeaseToken, Queue,
-    QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion,
+    AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
+    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
+    RuleVersion, TokenId,
 };
+use access::{AccessAnswer, AccessChange};
 use backup::Copier;
 use checkpoint::Checkpointer;
 use roster::{RosterAnswer, RosterChange};
@@ -157,6 +161,13 @@ impl SqliteStore {
         }
     }
 
+    async fn change_access(&self, change: AccessChange) -> Result<AccessAnswer, StoreError> {
+        match self.change_roster(RosterChange::Access(change)).await? {
+            RosterAnswer::Access(answer) => Ok(answer),
+            _ => unreachable!("a change of access is answered as such"),
+        }
+    }
+
     /// Waits until a report may read: each can take long, and they have two connections between them.
     async fn report(&self) -> SemaphorePermit<'_> {
         self.reports.acquire().await.expect("it is never closed")
@@ -253,6 +264,10 @@ impl Store for SqliteStore {
         read::passes(&mut *self.reader().await?, now).await
     }
 
+    async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError> {
+        access::tokens(&mut *self.reader().await?, page).await
+    }
+
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError> {
         let _turn = self.report().await;
         report::books(&mut *self.reader().await?, filter, now).await
@@ -308,6 +323,27 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         let change = RosterChange::InForce { queue, version, now };
         answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
+    }
+
+    async fn create_token(&self, new: NewToken) -> Result<TokenKept, StoreError> {
+        let answer = self.change_access(AccessChange::Create(new)).await?;
+        answered!(answer, AccessAnswer::Kept(kept) => *kept)
+    }
+
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        actor: &str,
+        now: i64,
+    ) -> Result<Option<AccessToken>, StoreError> {
+        let change = AccessChange::Revoke { id: id.clone(), actor: actor.to_owned(), now };
+        let answer = self.change_access(change).await?;
+        answered!(answer, AccessAnswer::Revoked(token) => token)
+    }
+
+    async fn note_token_uses(&self, uses: Vec<(TokenId, i64)>) -> Result<(), StoreError> {
+        let answer = self.change_access(AccessChange::NoteUses(uses)).await?;
+        answered!(answer, AccessAnswer::Noted => ())
     }
 
     async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {

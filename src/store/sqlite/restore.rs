@@ -251,14 +251,15 @@ async fn renew_lease_tokens(connection: &mut SqliteConnection) -> Result<u64, St
     let leases: Vec<i64> = leases.map_err(failure)?;
     let fresh: Vec<(LeadId, String)> =
         leases.into_iter().map(|lead| (LeadId(lead), random_token().to_text())).collect();
-    let changed = sqlx::query(sql::CHANGE_TOKENS).bind(json(&fresh)).execute(connection).await;
+    let changed =
+        sqlx::query(sql::CHANGE_LEASE_TOKENS).bind(json(&fresh)).execute(connection).await;
     Ok(changed.map_err(failure)?.rows_affected())
 }
 
 /// Makes every access token open nothing. A backup from before there were any has none.
 async fn revoke_tokens(connection: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
-    let _ = (connection, now);
-    Ok(0)
+    let revoked = sqlx::query(sql::REVOKE_ALL_TOKENS).bind(now).bind("restore");
+    Ok(revoked.execute(connection).await.map_err(failure)?.rows_affected())
 }
 
 fn random_token() -> LeaseToken {

@@ -4,8 +4,9 @@ use sqlx::{Row, SqliteConnection};
 
 use super::super::RosterRows;
 use super::super::books::{StoredAnswer, hex, route_to_text};
-use super::super::changes::{NewRep, NewRules};
+use super::super::changes::{NewRep, NewRules, RequestKey};
 use super::super::error::{Denied, StoreError};
+use super::access::{self, AccessAnswer, AccessChange};
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::rows::corrupt;
@@ -23,6 +24,7 @@ pub(super) enum RosterChange {
     Rep(RepId, NewRep),
     Publish(NewRules),
     InForce { queue: QueueKey, version: i64, now: i64 },
+    Access(AccessChange),
 }
 
 /// What it is answered with.
@@ -32,6 +34,7 @@ pub(super) enum RosterAnswer {
     Campaign(Campaign),
     Rep(Rep),
     Rules(RuleVersion),
+    Access(AccessAnswer),
     Done,
 }
 
@@ -60,6 +63,9 @@ pub(super) async fn change(
             Ok(RosterAnswer::Rep(Rep { key, id: id.clone(), queue, skills, is_active }))
         }
         RosterChange::Publish(rules) => publish(connection, rules).await.map(RosterAnswer::Rules),
+        RosterChange::Access(change) => {
+            access::change(connection, change).await.map(RosterAnswer::Access)
+        }
         RosterChange::InForce { queue, version, now } => {
             let query = sqlx::query(sql::PUT_RULES_IN_FORCE).bind(queue.0).bind(version).bind(now);
             query.execute(connection).await.map_err(failure)?;
@@ -105,13 +111,7 @@ async fn publish(
         .bind(rules.now);
     let version: i64 = query.fetch_one(&mut *connection).await.map_err(failure)?;
     if let Some(key) = &rules.request {
-        let query = sqlx::query(sql::ADD_REQUEST)
-            .bind(&key.caller)
-            .bind(key.id.as_str())
-            .bind(hex(&key.body_hash))
-            .bind(json(&StoredAnswer::Published { version }))
-            .bind(rules.now);
-        query.execute(connection).await.map_err(failure)?;
+        add_request(connection, key, &StoredAnswer::Published { version }, rules.now).await?;
     }
     Ok(RuleVersion {
         queue: rules.queue,
@@ -129,16 +129,44 @@ async fn published_before(
     rules: &NewRules,
 ) -> Result<Option<i64>, StoreError> {
     let Some(key) = &rules.request else { return Ok(None) };
+    match answered_before(connection, key).await? {
+        None => Ok(None),
+        Some(StoredAnswer::Published { version }) => Ok(Some(version)),
+        Some(_) => Err(Denied::RequestReused.into()),
+    }
+}
+
+/// What a request was answered with before.
+pub(super) async fn answered_before(
+    connection: &mut SqliteConnection,
+    key: &RequestKey,
+) -> Result<Option<StoredAnswer>, StoreError> {
     let query = sqlx::query(sql::REQUEST).bind(&key.caller).bind(key.id.as_str());
     let row = query.fetch_optional(connection).await.map_err(failure)?;
     let Some(row) = row else { return Ok(None) };
     let hash: String = row.try_get(0).map_err(failure)?;
     let answer: String = row.try_get(1).map_err(failure)?;
     match serde_json::from_str(&answer) {
-        Ok(StoredAnswer::Published { version }) if hash == hex(&key.body_hash) => Ok(Some(version)),
+        Ok(answer) if hash == hex(&key.body_hash) => Ok(Some(answer)),
         Ok(_) => Err(Denied::RequestReused.into()),
         Err(_) => Err(corrupt("request", "answer", &answer)),
     }
+}
+
+/// Keeps what a request is answered with.
+pub(super) async fn add_request(
+    connection: &mut SqliteConnection,
+    key: &RequestKey,
+    answer: &StoredAnswer,
+    now: i64,
+) -> Result<(), StoreError> {
+    let query = sqlx::query(sql::ADD_REQUEST)
+        .bind(&key.caller)
+        .bind(key.id.as_str())
+        .bind(hex(&key.body_hash))
+        .bind(json(answer))
+        .bind(now);
+    query.execute(connection).await.map(drop).map_err(failure)
 }
 
 /// Rule versions of a queue below `before`, newest first.

@@ -19,7 +19,7 @@ statements! {
     ADD_LEASES = "sqlite/add_leases";
     ADD_REQUESTS = "sqlite/add_requests";
     ADD_STANDINGS = "sqlite/add_standings";
-    ADD_RESTORE = "sqlite/add_restore";
+
     ADD_SUPPRESSIONS = "sqlite/add_suppressions";
     ADD_TOUCHES = "sqlite/add_touches";
     AUDIT_BOOKS = "sqlite/audit_books";
@@ -31,7 +31,7 @@ statements! {
     CHANGE_HANDOVERS = "sqlite/change_handovers";
     CHANGE_LEASES = "sqlite/change_leases";
     CHANGE_STANDINGS = "sqlite/change_standings";
-    CHANGE_TOKENS = "sqlite/change_tokens";
+    CHANGE_LEASE_TOKENS = "sqlite/change_lease_tokens";
     DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
     DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
     DROP_LEASES = "sqlite/drop_leases";
@@ -45,6 +45,7 @@ statements! {
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
+    NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
 }
@@ -52,7 +53,9 @@ statements! {
 // Over single rows, in SQL that every database speaks.
 statements! {
     ADD_REQUEST = "add_request";
+    ADD_RESTORE = "add_restore";
     ADD_RULE_VERSION = "add_rule_version";
+    ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
@@ -67,8 +70,11 @@ statements! {
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
     QUEUES = "queues";
+    REP_KEY = "rep_key";
     REPS = "reps";
     REQUEST = "request";
+    REVOKE_TOKEN = "revoke_token";
+    REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     TOUCHES = "touches";
     NEVER_CONTACTED = "never_contacted";
@@ -83,6 +89,11 @@ pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_open.sql"),
 );
+
+pub(super) const TOKENS: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/tokens.sql"));
+pub(super) const TOKEN_BY_ID: &str =
+    concat!(include_str!("../sql/token_columns.sql"), include_str!("../sql/token_by_id.sql"));
 
 /// What runs all the time, for the test that no table is read whole.
 #[cfg(test)]
@@ -111,4 +122,6 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("touches", TOUCHES),
     ("lead_by_key", LEAD_BY_KEY),
     ("lease_of", LEASE_OF),
+    ("token_by_id", TOKEN_BY_ID),
+    ("note_token_uses", NOTE_TOKEN_USES),
 ];

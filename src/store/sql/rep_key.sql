@@ -1,0 +1,1 @@
+SELECT rep_key FROM rep WHERE rep_id = $1

@@ -1,0 +1,1 @@
+WHERE token_id = $1
