@@ -10,6 +10,7 @@ mod oracle;
 mod process;
 mod pull;
 mod safety;
+mod small_disk;
 mod softphone;
 mod stop;
 mod support;

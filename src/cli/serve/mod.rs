@@ -18,7 +18,7 @@ use crate::node::{Node, Options};
 use crate::telemetry;
 use disk::DiskArgs;
 use notify::ServiceManager;
-use signals::Signals;
+pub(super) use signals::Signals;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
