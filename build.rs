@@ -6,16 +6,17 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-const SERVICES: [&str; 5] = [
+const SERVICES: [&str; 6] = [
     "nextlead/v1/rep_service.proto",
     "nextlead/v1/intake_service.proto",
     "nextlead/v1/rules_service.proto",
     "nextlead/v1/queue_service.proto",
     "nextlead/v1/coverage_service.proto",
+    "nextlead/v1/admin_service.proto",
 ];
 
 /// Messages with something personal or secret in them: their `Debug` is written by hand, and hides it.
-const HIDDEN: [&str; 9] = [
+const HIDDEN: [&str; 10] = [
     ".nextlead.v1.Lead",
     ".nextlead.v1.LeadNumber",
     ".nextlead.v1.AttributeValue",
@@ -25,6 +26,7 @@ const HIDDEN: [&str; 9] = [
     ".nextlead.v1.ReleaseLeaseRequest",
     ".nextlead.v1.SuppressContactRequest",
     ".nextlead.v1.ServedLead",
+    ".nextlead.v1.CreateTokenResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

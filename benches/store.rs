@@ -198,6 +198,7 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
             body_hash: [1; 32],
             actor: format!("rep-{rep}"),
             is_by_system: false,
+            only_in: None,
             policy: policy.clone(),
             now: START,
             then: Some(grant(rep, next())),

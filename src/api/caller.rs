@@ -2,19 +2,21 @@
 //! new service cannot forget it.
 
 use std::convert::Infallible;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::{Either, Ready, ready};
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 use tonic::service::Routes;
 use tonic::{Request, Status};
 
-use crate::auth::{Access, AuthError, Caller, is_open_to_all};
+use crate::auth::{Access, AuthError, Caller, Stay, is_open_to_all};
 use crate::dialer::Dialer;
 
 use super::Services;
+use super::stay::during;
 
 /// All services, behind the question who calls.
 #[derive(Clone)]
@@ -29,9 +31,9 @@ impl Gate {
         Self { routes, access: services.access.clone(), dialer: services.dialer.clone() }
     }
 
-    fn admit(&self, request: &mut http::Request<Body>) -> Result<(), AuthError> {
+    fn admit(&self, request: &mut http::Request<Body>) -> Result<Stay, AuthError> {
         if is_open_to_all(request.uri().path()) {
-            return Ok(());
+            return Ok(Stay::endless());
         }
         let mut headers = request.headers().get_all(http::header::AUTHORIZATION).iter();
         let header = headers.next().map(http::HeaderValue::as_bytes);
@@ -41,17 +43,14 @@ impl Gate {
         }
         let admitted = self.access.authorize(header, request.uri().path(), self.dialer.now())?;
         request.extensions_mut().insert(admitted.caller);
-        Ok(())
+        Ok(admitted.stay)
     }
 }
 
 impl Service<http::Request<Body>> for Gate {
     type Response = http::Response<Body>;
     type Error = Infallible;
-    type Future = Either<
-        Ready<Result<Self::Response, Infallible>>,
-        <Routes as Service<http::Request<Body>>>::Future,
-    >;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         Service::<http::Request<Body>>::poll_ready(&mut self.routes, context)
@@ -59,9 +58,18 @@ impl Service<http::Request<Body>> for Gate {
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         match self.admit(&mut request) {
-            Ok(()) => Either::Right(self.routes.call(request)),
-            Err(error) => Either::Left(ready(Ok(Status::from(error).into_http()))),
+            Ok(stay) => Box::pin(during(stay, self.routes.call(request))),
+            Err(error) => Box::pin(ready(Ok(Status::from(error).into_http()))),
         }
+    }
+}
+
+/// The rep that a call of `RepService` is for: a rep's own token may leave them out, and names no other.
+pub(super) fn rep_of<'a>(caller: &'a Caller, rep_id: &'a str) -> Result<&'a str, AuthError> {
+    match &caller.rep {
+        None => Ok(rep_id),
+        Some(own) if rep_id.is_empty() || rep_id == own.as_str() => Ok(own.as_str()),
+        Some(_) => Err(AuthError::OtherRep),
     }
 }
 

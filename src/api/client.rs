@@ -9,6 +9,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_health::pb::health_client::HealthClient;
 
+use super::proto::admin_service_client::AdminServiceClient;
 use super::proto::coverage_service_client::CoverageServiceClient;
 use super::proto::intake_service_client::IntakeServiceClient;
 use super::proto::queue_service_client::QueueServiceClient;
@@ -124,6 +125,11 @@ impl Client {
     /// What managers call about queues.
     pub fn queues(&self) -> QueueServiceClient<Calls> {
         QueueServiceClient::new(self.calls()).max_decoding_message_size(MESSAGE_LENGTH_MAX)
+    }
+
+    /// What an admin calls.
+    pub fn admin(&self) -> AdminServiceClient<Calls> {
+        AdminServiceClient::new(self.calls()).max_decoding_message_size(MESSAGE_LENGTH_MAX)
     }
 
     /// What marketing calls.

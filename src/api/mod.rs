@@ -4,6 +4,7 @@
 //! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
 //! alone.
 
+mod admin;
 mod caller;
 pub mod client;
 mod convert;
@@ -14,6 +15,7 @@ mod queue;
 mod rep;
 mod rules;
 mod status;
+mod stay;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +36,7 @@ use crate::domain::LeadId;
 
 use caller::Gate;
 use convert::LeadName;
+use proto::admin_service_server::AdminServiceServer;
 use proto::coverage_service_server::CoverageServiceServer;
 use proto::intake_service_server::IntakeServiceServer;
 use proto::queue_service_server::QueueServiceServer;
@@ -138,6 +141,7 @@ fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Rout
         .add_service(RulesServiceServer::new(rules::RulesApi(services.clone())))
         .add_service(QueueServiceServer::new(queue::QueueApi(services.clone())))
         .add_service(CoverageServiceServer::new(coverage::CoverageApi(services.clone())))
+        .add_service(AdminServiceServer::new(admin::AdminApi(services.clone())))
         // The health of a node: it answers. Which services it has, reflection tells.
         .add_service(health)
         .add_service(reflection)

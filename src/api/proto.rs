@@ -35,7 +35,8 @@ hide!(
     RenewLeaseRequest,
     ReleaseLeaseRequest,
     SuppressContactRequest,
-    ServedLead
+    ServedLead,
+    CreateTokenResponse
 );
 
 #[cfg(test)]
@@ -162,5 +163,7 @@ mod tests {
         assert!(!format!("{served:?}").contains("secret"));
         let renewal = RenewLeaseRequest { lease_token: "secret".into(), ..Default::default() };
         assert!(!format!("{renewal:?}").contains("secret"));
+        let made = CreateTokenResponse { token_text: "secret".into(), ..Default::default() };
+        assert!(!format!("{made:?}").contains("secret"));
     }
 }

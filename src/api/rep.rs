@@ -3,7 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::Services;
-use super::caller::caller_of;
+use super::caller::{caller_of, rep_of};
 use super::convert;
 use super::proto::rep_service_server::RepService;
 use super::proto::{
@@ -20,7 +20,9 @@ impl RepService for RepApi {
         &self,
         request: Request<NextLeadRequest>,
     ) -> Result<Response<NextLeadResponse>, Status> {
-        let pull = convert::pull(&caller_of(&request), request.get_ref())?;
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let pull = convert::pull(&caller, rep, request.get_ref())?;
         let pulled = self.0.dialer.next_lead(pull).await?;
         Ok(Response::new(convert::pulled(pulled)))
     }
@@ -29,7 +31,9 @@ impl RepService for RepApi {
         &self,
         request: Request<RenewLeaseRequest>,
     ) -> Result<Response<RenewLeaseResponse>, Status> {
-        let (name, renewal) = convert::renewal(&caller_of(&request), request.get_ref())?;
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let (name, renewal) = convert::renewal(&caller, rep, request.get_ref())?;
         let lead = self.0.lead(name).await?;
         let renewed = self.0.dialer.renew_lease(renewal(lead)).await?;
         Ok(Response::new(convert::renewed(&renewed)))
@@ -39,7 +43,9 @@ impl RepService for RepApi {
         &self,
         request: Request<ReleaseLeaseRequest>,
     ) -> Result<Response<ReleaseLeaseResponse>, Status> {
-        let (name, release) = convert::release(&caller_of(&request), request.get_ref())?;
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let (name, release) = convert::release(&caller, rep, request.get_ref())?;
         let lead = self.0.lead(name).await?;
         self.0.dialer.release_lease(release(lead)).await?;
         Ok(Response::new(ReleaseLeaseResponse {}))
@@ -50,7 +56,9 @@ impl RepService for RepApi {
         request: Request<RecordTouchRequest>,
     ) -> Result<Response<RecordTouchResponse>, Status> {
         let now = self.0.dialer.now();
-        let (name, touch) = convert::new_touch(&caller_of(&request), request.get_ref(), now)?;
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let (name, touch) = convert::new_touch(&caller, rep, request.get_ref(), now)?;
         let lead = self.0.lead(name).await?;
         let recorded = self.0.dialer.record_touch(touch(lead)).await?;
         Ok(Response::new(convert::recorded(recorded)))

@@ -22,6 +22,7 @@ mod restore;
 mod rules;
 mod serve;
 mod suppress;
+mod token;
 mod touch;
 mod trace;
 mod words;
@@ -70,6 +71,9 @@ enum Command {
     /// Set up reps: who calls
     #[command(subcommand)]
     Rep(rep::RepCommand),
+    /// Make, list and revoke the tokens by which people and programs get in
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     Peek(queue::PeekArgs),
     Explain(explain::ExplainArgs),
     Trace(trace::TraceArgs),
@@ -113,6 +117,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Queue(command) => queue::run(command, server.open().await?, output).await,
         Command::Campaign(command) => campaign::run(command, server.open().await?, output).await,
         Command::Rep(command) => rep::run(command, server.open().await?, output).await,
+        Command::Token(command) => token::run(command, server.open().await?, output).await,
         Command::Peek(args) => queue::peek(args, server.open().await?, output).await,
         Command::Explain(args) => explain::run(args, server.open().await?, output).await,
         Command::Trace(args) => trace::run(args, server.open().await?, output).await,

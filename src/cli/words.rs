@@ -35,7 +35,7 @@ macro_rules! words {
 }
 
 words! {
-    Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Route
+    Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Role Route
     RuleVersionState ServeOrder Tier WaitReason
 }
 

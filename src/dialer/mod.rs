@@ -11,6 +11,7 @@ mod explain;
 mod follower;
 mod hours;
 mod intake;
+mod own;
 mod pull;
 mod ranking;
 mod roster;

@@ -66,6 +66,9 @@ impl Dialer {
     /// Carries a lease on, from now, as far as renewals go.
     pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
         let rep = self.roster().rep(&renew.rep)?;
+        if renew.is_own {
+            Self::check_active(&rep)?;
+        }
         let queue = self.queue_of(&rep);
         let now = self.now();
         let change = store::Renew {
@@ -77,7 +80,13 @@ impl Dialer {
             request: renew.request,
         };
         let dialer = self.clone();
-        let lease = Self::apart(async move { dialer.parts.store.renew(change).await }).await?;
+        let renewed = Self::apart(async move { dialer.parts.store.renew(change).await }).await;
+        let lease = match renewed.map_err(DialerError::from) {
+            Err(DialerError::LeaseLost) if renew.is_own => {
+                return Err(self.lease_lost(&rep, renew.lead).await);
+            }
+            renewed => renewed?,
+        };
         Ok(Renewed {
             remaining_ms: lease.remaining_ms(now),
             renewable_ms: (lease.renewable_until - now).max(0),
@@ -87,6 +96,9 @@ impl Dialer {
     /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour.
     pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
         let rep = self.roster().rep(&release.rep)?;
+        if release.is_own {
+            Self::check_active(&rep)?;
+        }
         let change = store::Release {
             lead: release.lead,
             rep: rep.rep.key,
@@ -96,7 +108,12 @@ impl Dialer {
             now: self.now(),
             request: release.request,
         };
-        self.end_lease(change).await
+        match self.end_lease(change).await {
+            Err(DialerError::LeaseLost) if release.is_own => {
+                Err(self.lease_lost(&rep, release.lead).await)
+            }
+            ended => ended,
+        }
     }
 
     pub(super) async fn end_lease(&self, change: store::Release) -> Result<(), DialerError> {
@@ -118,9 +135,7 @@ impl Dialer {
     /// What a pull of this rep goes by, now.
     pub(super) fn turn_of(&self, rep: &RepId) -> Result<Turn, DialerError> {
         let entry = self.roster().rep(rep)?;
-        if !entry.rep.is_active {
-            return Err(DialerError::RepInactive(rep.to_string()));
-        }
+        Self::check_active(&entry)?;
         let queue = self.queue_of(&entry);
         let rules = self.parts.follower.rulebook.in_force(queue.key);
         Ok(Turn { rep: entry, queue, rules, now: self.now() })

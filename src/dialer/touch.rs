@@ -1,10 +1,11 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
-use crate::domain::{RepKey, RequestId, Touch};
+use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
 use crate::queue::Ask;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
 
 use super::pull::Turn;
+use super::roster::RosterRep;
 use super::{Dialer, DialerError, NewTouch, Nothing, Pulled, Recorded};
 
 impl Dialer {
@@ -12,27 +13,47 @@ impl Dialer {
     ///
     /// A touch is always recorded: with a lost lease it is `late` and moves nothing, without a lease
     /// it is noted. With `then_next` the rep gets the next lead in the same commit; it never waits.
+    /// Who records their own is told of no lead outside their queue but those that they once held.
     pub async fn record_touch(&self, new: NewTouch) -> Result<Recorded, DialerError> {
         let dialer = self.clone();
-        Self::apart(async move { dialer.record(new).await }).await
+        Self::apart(async move {
+            match new.rep.clone().filter(|_| new.is_own) {
+                Some(rep) => dialer.record_own(new, rep).await,
+                None => dialer.record(new, None).await,
+            }
+        })
+        .await
     }
 
-    async fn record(&self, new: NewTouch) -> Result<Recorded, DialerError> {
-        let rep = new.rep.as_ref().map(|rep| self.roster().rep(rep)).transpose()?;
-        let queue = match (&rep, new.token) {
-            (Some(rep), Some(_)) => rep.rep.queue,
-            _ => {
-                let record = self.parts.store.lead(new.lead).await?;
-                let record = record.ok_or(DialerError::not_found("lead", new.lead))?;
-                if let Some(rep) = &rep
-                    && rep.rep.queue != record.state.queue
-                {
-                    let rep = rep.rep.id.to_string();
-                    return Err(DialerError::OtherQueue { lead: new.lead, rep });
-                }
-                record.state.queue
+    async fn record_own(&self, new: NewTouch, rep: RepId) -> Result<Recorded, DialerError> {
+        let rep = self.roster().rep(&rep)?;
+        let (lead, has_lease) = (new.lead, new.token.is_some());
+        if !rep.rep.is_active {
+            let is_theirs = has_lease && self.was_held(&rep, lead).await?;
+            if !is_theirs {
+                Self::check_active(&rep)?;
             }
-        };
+        }
+        // Mostly the lease holds or the lead is in their queue; the ledger is asked if neither is so.
+        let again = has_lease.then(|| new.clone());
+        match (self.record(new, Some(rep.rep.queue)).await, again) {
+            (Err(DialerError::NotFound { what: "lead", .. }), Some(new))
+                if self.was_held(&rep, lead).await? =>
+            {
+                self.record(new, None).await
+            }
+            (Err(DialerError::OtherQueue { .. }), _) => Err(DialerError::not_found("lead", lead)),
+            (recorded, _) => recorded,
+        }
+    }
+
+    async fn record(
+        &self,
+        new: NewTouch,
+        only_in: Option<QueueKey>,
+    ) -> Result<Recorded, DialerError> {
+        let rep = new.rep.as_ref().map(|rep| self.roster().rep(rep)).transpose()?;
+        let queue = self.queue_of_touch(&new, rep.as_ref()).await?;
         let policy = self.parts.follower.rulebook.in_force(queue).rules.policy().clone();
         let turn = match (&new.rep, new.then_next) {
             // Who may not pull gets nothing, but what they did is recorded all the same.
@@ -56,6 +77,7 @@ impl Dialer {
             body_hash: new.body_hash,
             actor,
             is_by_system: rep.is_none(),
+            only_in,
             policy,
             now,
             then: None,
@@ -64,6 +86,26 @@ impl Dialer {
         match turn {
             None => Ok(recorded(self.parts.store.record_touch(change).await?, nothing)),
             Some(turn) => self.record_and_next(change, turn).await,
+        }
+    }
+
+    /// The queue whose policy decides. A touch without a lease stays within its rep's queue.
+    async fn queue_of_touch(
+        &self,
+        new: &NewTouch,
+        rep: Option<&RosterRep>,
+    ) -> Result<QueueKey, DialerError> {
+        if let (Some(rep), Some(_)) = (rep, new.token) {
+            return Ok(rep.rep.queue);
+        }
+        let record = self.parts.store.lead(new.lead).await?;
+        let record = record.ok_or(DialerError::not_found("lead", new.lead))?;
+        match rep {
+            Some(rep) if rep.rep.queue != record.state.queue => {
+                let rep = rep.rep.id.to_string();
+                Err(DialerError::OtherQueue { lead: new.lead, rep })
+            }
+            _ => Ok(record.state.queue),
         }
     }
 

@@ -82,6 +82,9 @@ pub struct Nothing {
 pub struct RenewLease {
     /// The rep.
     pub rep: RepId,
+    /// They ask themselves, by their own token: of leads that they have nothing to do with they learn
+    /// nothing.
+    pub is_own: bool,
     /// The lead.
     pub lead: LeadId,
     /// The lease.
@@ -106,6 +109,9 @@ pub struct Renewed {
 pub struct ReleaseLease {
     /// The rep.
     pub rep: RepId,
+    /// They ask themselves, by their own token: of leads that they have nothing to do with they learn
+    /// nothing.
+    pub is_own: bool,
     /// The lead.
     pub lead: LeadId,
     /// The lease.
@@ -129,6 +135,9 @@ pub struct NewTouch {
     pub lead: LeadId,
     /// The rep; `None` when a system posts it.
     pub rep: Option<RepId>,
+    /// They ask themselves, by their own token: of leads that they have nothing to do with they learn
+    /// nothing.
+    pub is_own: bool,
     /// The lease, if there is one.
     pub token: Option<LeaseToken>,
     /// By what.

@@ -281,6 +281,9 @@ pub struct RecordTouch {
     pub actor: String,
     /// A system posted it: an outbound attempt without a lease keeps the first-touch promise.
     pub is_by_system: bool,
+    /// Only leads of this queue, and the one that the touch's lease holds, are there for who records
+    /// it: any other is [`Denied::UnknownLead`](super::Denied::UnknownLead).
+    pub only_in: Option<QueueKey>,
     /// What dispositions lead to in the lead's queue.
     pub policy: Arc<Policy>,
     /// When.

@@ -43,6 +43,7 @@ mirror!(Channel, domain::Channel: Call Email Message Meeting);
 mirror!(Direction, domain::Direction: Outbound Inbound);
 mirror!(ServeOrder, domain::ServeOrder: Callback FirstTouch Ordinary);
 mirror!(WaitReason, domain::WaitReason: Retry Callback);
+mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
     Opened Updated Merged Woken Leased Released Expired Touched Noted Closed);

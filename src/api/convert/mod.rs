@@ -4,6 +4,7 @@
 //! answered, each with its path and what was expected. The value that stood there is never repeated,
 //! as it may be personal.
 
+mod admin;
 mod codes;
 mod fields;
 mod leads;
@@ -15,6 +16,7 @@ mod reps;
 mod rules;
 mod states;
 
+pub(super) use admin::{made_token, make_token, token};
 pub(super) use fields::Fields;
 pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
 pub(super) use masked::masked_if_number;

@@ -23,12 +23,13 @@ fn scope(caller: &Caller, rep_id: &str) -> String {
 /// Reads a pull.
 pub(in crate::api) fn pull(
     caller: &Caller,
+    rep_id: &str,
     message: &proto::NextLeadRequest,
 ) -> Result<Pull, Problems> {
     let mut fields = Fields::default();
-    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let rep = fields.id("rep_id", rep_id, RepId::new);
     let wait_ms = fields.duration("wait_duration", message.wait_duration.as_ref(), i64::MAX);
-    let scope = scope(caller, &message.rep_id);
+    let scope = scope(caller, rep_id);
     let request = fields.request("NextLead", &scope, &message.request_id, message);
     let wait_ms = wait_ms.unwrap_or(0).min(WAIT_MS_MAX);
     let read = || Some(Pull { rep: rep?, wait_ms, request: request? });
@@ -38,10 +39,11 @@ pub(in crate::api) fn pull(
 /// Reads a renewal.
 pub(in crate::api) fn renewal(
     caller: &Caller,
+    rep_id: &str,
     message: &proto::RenewLeaseRequest,
 ) -> Result<(LeadName, impl FnOnce(LeadId) -> RenewLease + use<>), Problems> {
     let mut fields = Fields::default();
-    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let rep = fields.id("rep_id", rep_id, RepId::new);
     let name = lead_name(&mut fields, message.lead.as_ref());
     let token = fields.token("lease_token", &message.lease_token);
     let wish = message.renewal_duration.as_ref();
@@ -49,11 +51,12 @@ pub(in crate::api) fn renewal(
     if wish_ms == Some(0) {
         fields.problem("renewal_duration", "must be more than nothing");
     }
-    let scope = scope(caller, &message.rep_id);
+    let scope = scope(caller, rep_id);
     let request = fields.request("RenewLease", &scope, &message.request_id, message);
+    let is_own = caller.rep.is_some();
     let read = || {
         let (rep, token, request) = (rep?, token?, request?);
-        Some((name?, move |lead| RenewLease { rep, lead, token, wish_ms, request }))
+        Some((name?, move |lead| RenewLease { rep, is_own, lead, token, wish_ms, request }))
     };
     fields.finish(read())
 }
@@ -61,18 +64,20 @@ pub(in crate::api) fn renewal(
 /// Reads a release.
 pub(in crate::api) fn release(
     caller: &Caller,
+    rep_id: &str,
     message: &proto::ReleaseLeaseRequest,
 ) -> Result<(LeadName, impl FnOnce(LeadId) -> ReleaseLease + use<>), Problems> {
     let mut fields = Fields::default();
-    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let rep = fields.id("rep_id", rep_id, RepId::new);
     let name = lead_name(&mut fields, message.lead.as_ref());
     let token = fields.token("lease_token", &message.lease_token);
     let reason = fields.code::<proto::ReleaseReason>("reason", message.reason);
-    let scope = scope(caller, &message.rep_id);
+    let scope = scope(caller, rep_id);
     let request = fields.request("ReleaseLease", &scope, &message.request_id, message);
+    let is_own = caller.rep.is_some();
     let read = || {
         let (rep, token, reason, request) = (rep?, token?, reason?, request?);
-        Some((name?, move |lead| ReleaseLease { rep, lead, token, reason, request }))
+        Some((name?, move |lead| ReleaseLease { rep, is_own, lead, token, reason, request }))
     };
     fields.finish(read())
 }
@@ -80,11 +85,12 @@ pub(in crate::api) fn release(
 /// Reads a touch.
 pub(in crate::api) fn new_touch(
     caller: &Caller,
+    rep_id: &str,
     message: &proto::RecordTouchRequest,
     now: i64,
 ) -> Result<(LeadName, impl FnOnce(LeadId) -> NewTouch + use<>), Problems> {
     let mut fields = Fields::default();
-    let rep = fields.id("rep_id", &message.rep_id, RepId::new);
+    let rep = fields.id("rep_id", rep_id, RepId::new);
     let name = lead_name(&mut fields, message.lead.as_ref());
     let id = fields.id("touch_id", &message.touch_id, TouchId::new);
     let token = match message.lease_token.as_str() {
@@ -105,7 +111,8 @@ pub(in crate::api) fn new_touch(
     let times = times(&mut fields, message, now);
     let callback_at = callback(&mut fields, message, disposition, now);
     let notes = fields.lines("notes", message.notes.clone());
-    let caller = scope(caller, &message.rep_id);
+    let is_own = caller.rep.is_some();
+    let caller = scope(caller, rep_id);
     let body_hash = body_hash("RecordTouch", message);
     let then_next = message.then_next;
     let read = || {
@@ -117,6 +124,7 @@ pub(in crate::api) fn new_touch(
             body_hash,
             lead,
             rep,
+            is_own,
             token,
             channel,
             direction,
@@ -276,7 +284,7 @@ mod tests {
     }
 
     fn read(message: &proto::RecordTouchRequest) -> Result<NewTouch, Vec<String>> {
-        let read = new_touch(&caller(), message, NOW);
+        let read = new_touch(&caller(), &message.rep_id, message, NOW);
         let (name, touch) =
             read.map_err(|Problems(all)| all.into_iter().map(|one| one.field).collect::<Vec<_>>())?;
         assert_eq!(name, LeadName::Id(LeadId(5)));
@@ -301,7 +309,7 @@ mod tests {
     #[test]
     fn an_empty_request_is_told_everything_it_lacks() {
         let empty = proto::RecordTouchRequest::default();
-        let problems = new_touch(&caller(), &empty, NOW).map(|_| ()).unwrap_err();
+        let problems = new_touch(&caller(), "", &empty, NOW).map(|_| ()).unwrap_err();
         let fields: Vec<_> = problems.0.iter().map(|one| one.field.as_str()).collect();
         assert_eq!(
             fields,
@@ -365,11 +373,14 @@ mod tests {
             wait_duration: Some(duration(10 * WAIT_MS_MAX)),
             request_id: "r1".into(),
         };
-        let read = pull(&caller(), &message).unwrap();
+        let read = pull(&caller(), "ann", &message).unwrap();
         assert_eq!(read.wait_ms, WAIT_MS_MAX);
         let key = read.request.unwrap();
         assert_eq!(key.caller, "admin/ann");
         let shorter = proto::NextLeadRequest { wait_duration: None, ..message };
-        assert_ne!(pull(&caller(), &shorter).unwrap().request.unwrap().body_hash, key.body_hash);
+        assert_ne!(
+            pull(&caller(), "ann", &shorter).unwrap().request.unwrap().body_hash,
+            key.body_hash
+        );
     }
 }

@@ -26,6 +26,9 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
             lease.token == token && touch.rep == Some(lease.rep) && lease.holds_at(change.now)
         })
     });
+    if !holds && change.only_in.is_some_and(|queue| queue != row.state.queue) {
+        return Err(Denied::UnknownLead(touch.lead));
+    }
     stop_number(slate, change);
     if holds {
         move_lead(slate, change);

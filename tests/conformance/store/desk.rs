@@ -245,6 +245,7 @@ impl Desk {
             body_hash: [1; 32],
             actor: "rep-0".into(),
             is_by_system: false,
+            only_in: None,
             policy: Arc::new(Policy::default()),
             now,
             then: None,
