@@ -4,6 +4,7 @@
 //! People get tables, programs get one JSON document with `--json`; both on standard output. What
 //! goes wrong is said on standard error, with an exit code that is not 0.
 
+mod backup;
 mod campaign;
 mod connect;
 mod coverage;
@@ -82,6 +83,7 @@ enum Command {
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
     Health(health::HealthArgs),
+    Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
 }
 
@@ -130,6 +132,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Health(args) => {
             health::run(args, server.open_without_token().await?, output).await
         }
+        Command::Backup(args) => backup::run(args, server.open().await?, output).await,
         Command::Restore(args) => restore::run(args, output).await,
     }
 }

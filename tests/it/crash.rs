@@ -72,8 +72,6 @@ struct Launcher {
     binary: PathBuf,
     /// What goes after the arguments of every node.
     after: Vec<String>,
-    /// Where its log goes: a full disk has no room for it.
-    logs: PathBuf,
 }
 
 impl Launcher {
@@ -82,7 +80,7 @@ impl Launcher {
         let first = Path::new(words.next().expect("a binary at the least"));
         let mut command = crate::process::command(first, &self.folder);
         command.args(words).args(["serve", "--json", "--listen", address]).args(&self.after);
-        Process::begin(command, &self.folder, self.logs.join("serve.log"))
+        Process::begin(command, &self.folder, self.folder.join("serve.log"))
     }
 }
 
@@ -109,8 +107,7 @@ impl Nodes {
         let binary = std::path::absolute(binary).unwrap();
         let address = free_address();
         let after = arguments.iter().map(ToString::to_string).collect();
-        let logs = owned.path().to_owned();
-        let launcher = Launcher { folder: folder.clone(), before, binary, after, logs };
+        let launcher = Launcher { folder: folder.clone(), before, binary, after };
         let node = launcher.launch(&address);
         node.set_up();
         let long = ["--lease", "1h", "--lease-total", "4h"];

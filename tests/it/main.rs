@@ -1,6 +1,7 @@
 //! What nextlead does, through its door: one module a capability.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
+mod backup;
 mod cli;
 mod crash;
 mod demo;

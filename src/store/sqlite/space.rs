@@ -41,7 +41,7 @@ impl Space {
     pub(super) fn is_low(&mut self) -> bool {
         // A disk that does not tell is no reason to refuse anything.
         let Ok(free) = free_bytes(&self.store) else { return false };
-        let is_low = free < self.reserve_bytes;
+        let is_low = free < self.reserve_bytes.max(1);
         if is_low != self.is_low {
             self.is_low = is_low;
             let (free_mib, reserve_mib) = (free >> 20, self.reserve_bytes >> 20);

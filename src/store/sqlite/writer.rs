@@ -77,7 +77,9 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
         while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
             for batch in batches(jobs.drain(..)) {
-                if batch.iter().all(can_wait) && self.space.is_low() {
+                // Looked at with every sweep, too, so that it is said though nobody hands leads over.
+                let is_low = self.space.is_low();
+                if is_low && batch.iter().all(can_wait) {
                     batch.into_iter().for_each(|job| answer_one(job, Err(StoreError::Low)));
                     continue;
                 }

@@ -309,7 +309,7 @@ pub(super) async fn intake(client_nth: u64, mut line: Line) -> History {
     line.history
 }
 
-fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> HandoverSent {
+pub(super) fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> HandoverSent {
     HandoverSent {
         external_id: lead.handover_key.unwrap().external_id,
         numbers: lead.numbers.into_iter().map(|one| one.number).collect(),
