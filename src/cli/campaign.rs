@@ -45,6 +45,8 @@ pub(super) struct SetArgs {
 
 /// List the campaigns
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead campaign list --queue inside-sales")]
 pub(super) struct ListArgs {
     /// Only those that feed this queue
     #[arg(long, value_name = "QUEUE")]

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::color::Tone;
 use super::lead::standing_text;
-use super::output::{Output, count, facts, percent, table};
+use super::output::{Output, count, percent, table, toned_facts, toned_table};
 use super::words::{duration_text, instant_text, millis};
 use crate::api::client::Client;
 use crate::api::proto::{
@@ -44,6 +45,9 @@ struct ScopeArgs {
 
 /// List the leads that nobody has touched, the nearest deadline first
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nextlead uncontacted --queue inside-sales
+  nextlead coverage uncontacted --campaign spring --with-closed --limit 1000")]
 pub(super) struct UncontactedArgs {
     #[command(flatten)]
     scope: ScopeArgs,
@@ -57,7 +61,10 @@ pub(super) struct UncontactedArgs {
 
 /// Fold the whole ledger and count every book again
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 if everything adds up, 1 if not.")]
+#[command(after_help = "Exit codes: 0 if everything adds up, 1 if not.
+
+Example:
+  nextlead audit")]
 pub(super) struct AuditArgs {}
 
 pub(super) async fn run(
@@ -178,12 +185,17 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
         "overdue",
     ];
     let right: Vec<usize> = (3..header.len()).collect();
+    let overdue = header.len() - 1;
+    let tone = |column, text: &str| {
+        if column == overdue { Tone::of_trouble(text) } else { Tone::Plain }
+    };
     let balance = match all.imbalance {
         0 => "the books add up".to_owned(),
-        imbalance => format!("THE BOOKS ARE OFF BY {}", count(imbalance)),
+        imbalance => Tone::Bad.paint(format!("THE BOOKS ARE OFF BY {}", count(imbalance))),
     };
     let read_at = instant_text(answer.read_time.as_ref());
-    format!("{}\nRead at {read_at}; {balance}.\n", table(header, &right, rows))
+    let table = toned_table(header, &right, rows, tone);
+    format!("{table}\nRead at {read_at}; {balance}.\n")
 }
 
 pub(super) async fn uncontacted(
@@ -220,7 +232,11 @@ fn uncontacted_text(answer: &ListUncontactedResponse) -> String {
         return "Every lead was touched.\n".to_owned();
     }
     let header = ["lead", "queue", "campaign", "external id", "handed over", "first due", "stands"];
-    let mut text = table(header, &[0], answer.leads.iter().map(uncontacted_row));
+    let tone = |column, text: &str| match column {
+        6 => Tone::of_standing(text),
+        _ => Tone::Plain,
+    };
+    let mut text = toned_table(header, &[0], answer.leads.iter().map(uncontacted_row), tone);
     if !answer.next_page_token.is_empty() {
         text.push_str("There are more: see --limit.\n");
     }
@@ -251,14 +267,18 @@ pub(super) async fn audit(_: AuditArgs, node: Client, output: Output) -> anyhow:
 }
 
 fn audit_text(answer: &AuditLedgerResponse) -> String {
-    let mut text = facts([
+    let facts = [
         ("leads", count(answer.lead_count)),
         ("handovers", count(answer.handover_count)),
         ("events", count(answer.event_count)),
         ("touches", count(answer.touch_count)),
         ("books", count(answer.book_count)),
         ("imbalance", count(answer.imbalance)),
-    ]);
+    ];
+    let mut text = toned_facts(facts, |name, value| match name {
+        "imbalance" => Tone::of_trouble(value),
+        _ => Tone::Plain,
+    });
     if !answer.faults.is_empty() {
         let rows = answer.faults.iter().map(|fault| [fault.what.clone(), fault.problem.clone()]);
         text.push('\n');

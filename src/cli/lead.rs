@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::output::{count, facts, table};
+use super::color::Tone;
+use super::output::{count, facts, table, toned_facts};
 use super::words::{instant_text, word};
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::standing::Standing as Stands;
@@ -130,7 +131,7 @@ fn attribute_text(value: Option<&crate::api::proto::attribute_value::Value>) -> 
 
 /// Everything about a lead that moves, a fact a line.
 pub(super) fn state_text(state: &LeadState) -> String {
-    facts([
+    let facts = [
         ("standing", standing_text(state.standing.as_ref())),
         ("tier", word::<Tier>(state.tier)),
         ("ready since", instant_text(state.ready_since_time.as_ref())),
@@ -139,7 +140,11 @@ pub(super) fn state_text(state: &LeadState) -> String {
         ("first due", instant_text(state.first_touch_due_time.as_ref())),
         ("first touch", instant_text(state.first_touched_time.as_ref())),
         ("given back", non_zero(state.released_count)),
-    ])
+    ];
+    toned_facts(facts, |name, value| match name {
+        "standing" => Tone::of_standing(value),
+        _ => Tone::Plain,
+    })
 }
 
 fn non_zero(number: i32) -> String {

@@ -18,14 +18,14 @@ use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nextlead::api::client::connect;
 use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::process::{BINARY, Process};
+use crate::process::{BINARY, Process, clock};
 use check::{Truth, violations};
 use clients::{Line, Random, Running, Shared};
 use history::{History, Order};
@@ -133,7 +133,7 @@ impl Nodes {
     /// Stops the node, which must end well; how long that took.
     async fn stop(&mut self) -> Duration {
         let node = self.node.take().expect("a node runs between two stops");
-        let begun = Instant::now();
+        let begun = clock();
         let is_well = spawn_blocking(move || node.terminate()).await.unwrap();
         assert!(is_well, "a node that is told to stop ends well");
         begun.elapsed()

@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -14,15 +15,26 @@ pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
 /// The admin token of a node with the default store.
 pub(crate) const TOKEN_FILE: &str = "nextlead.db.admin-token";
 
+/// What a test measures by.
+#[expect(clippy::disallowed_methods, reason = "a test measures")]
+pub(crate) fn clock() -> Instant {
+    Instant::now()
+}
+
 /// A binary in a folder, untouched by the variables of whoever runs the tests.
 pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(folder).stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NEXTLEAD_") {
             command.env_remove(name);
         }
     }
+    // Nor by their configuration file, nor the machine's.
+    command.env("NEXTLEAD_CONFIG", "");
     command
 }
 

@@ -8,11 +8,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
-use clap::Args;
+use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::Cli;
 use super::output::Output;
+use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 use crate::telemetry;
@@ -24,7 +26,11 @@ pub(super) use signals::Signals;
 #[derive(Debug, Args)]
 #[command(
     after_help = "On its first start a node makes an admin token and keeps it beside its store, \
-in FILE.admin-token; the other commands find it there when they run in the same directory."
+in FILE.admin-token; the other commands find it there when they run in the same directory.
+
+Examples:
+  nextlead serve
+  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400"
 )]
 pub(super) struct ServeArgs {
     /// The store
@@ -40,6 +46,7 @@ pub(super) struct ServeArgs {
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
     let ServeArgs { store: StoreFile(store), listen, disk } = args;
     telemetry::start();
+    warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
@@ -87,5 +94,12 @@ async fn run_until_told(node: Node) -> anyhow::Result<()> {
     tokio::select! {
         ended = running => ended,
         () = signals.next() => bail!("told to stop a second time, ended at once"),
+    }
+}
+
+fn warn_of_misspelt_variables() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for warning in misspelt_variables(&Cli::command(), names) {
+        tracing::warn!("{warning}");
     }
 }

@@ -5,7 +5,7 @@
 //! `NEXTLEAD_FULL_CYCLES` says how often. Where no small disk can be mounted the test says so;
 //! `store::sqlite::tests::full` runs everywhere.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nextlead::api::client::{Client, connect};
 use nextlead::api::proto;
@@ -16,6 +16,7 @@ use super::clients::{Line, Random, sent};
 use super::families::member;
 use super::history::{History, Span};
 use super::{Nodes, from_environment, set_to_work, share, summary, truth};
+use crate::process::clock;
 use crate::small_disk::SmallDisk;
 use crate::support::reason;
 
@@ -92,7 +93,7 @@ async fn cycle(
     read(client).await;
     disk.fill(0);
     disk.clear();
-    let begun = Instant::now();
+    let begun = clock();
     let mut turns = tokio::time::interval(Duration::from_millis(10));
     loop {
         turns.tick().await;

@@ -3,10 +3,11 @@
 //!
 //! `NEXTLEAD_STOPS` says how often.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::check::violations;
 use super::{Ending, KILL_WITHIN, Nodes, from_environment, run, summary};
+use crate::process::clock;
 
 /// How long a node may take to end: five seconds for calls that stay open, and its last checkpoint.
 const STOP_WITHIN: Duration = Duration::from_secs(15);
@@ -37,7 +38,7 @@ async fn a_second_signal_ends_a_node_at_once_though_a_call_stays_open() {
     let _answers = client.intake().import_leads(stream).await.unwrap();
     let node = nodes.node.take().unwrap();
     let ended = tokio::task::spawn_blocking(move || {
-        let begun = Instant::now();
+        let begun = clock();
         node.signal("-TERM");
         node.await_log("a second signal ends the node at once");
         node.signal("-TERM");
