@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::{Access, AdminToken};
+use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
@@ -44,6 +44,8 @@ pub struct Options {
     pub sweeping: Sweeping,
     /// What is kept free on the store's disk for what cannot wait.
     pub disk_reserve_bytes: u64,
+    /// The identity provider whose tokens are taken beside the node's own; `None`: none.
+    pub jwt: Option<JwtSettings>,
 }
 
 impl Options {
@@ -55,6 +57,7 @@ impl Options {
             clock: None,
             sweeping: Sweeping::ByTimer,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
+            jwt: None,
         }
     }
 }
@@ -98,10 +101,12 @@ impl Node {
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
-        let coverage = Coverage::new(store.clone(), clock);
-        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
-        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
+        let coverage = Coverage::new(store.clone(), clock.clone());
         let (stop, stopping) = watch::channel(false);
+        let jwt = start_jwt(options.jwt, clock, stopping.clone()).await?;
+        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt);
+        let access = Arc::new(access);
+        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
             async move {
@@ -146,7 +151,7 @@ impl Node {
     }
 
     /// Who gets in, for whoever sweeps by hand.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Arc<Access> {
         &self.access
     }
 
@@ -187,6 +192,30 @@ impl Drop for StopsNode {
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the node is gone, which is a stop as well.
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Gets the keys of the identity provider, and keeps them fresh until the node stops. One that does not
+/// answer keeps no node from starting: it is asked again, and its tokens are refused until then.
+async fn start_jwt(
+    settings: Option<JwtSettings>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Arc<JwtVerifier>>> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let jwt = JwtVerifier::new(settings).context("could not set up the identity provider")?;
+    let jwt = Arc::new(jwt);
+    // It logs what failed itself.
+    let _ = jwt.refresh(clock.now()).await;
+    let keeping = jwt.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping.keep_fresh(&*clock) => {}
+            () = stopped(stopping) => {}
+        }
+    });
+    Ok(Some(jwt))
 }
 
 /// Sweeps until the node stops, or its store has.

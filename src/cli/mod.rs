@@ -12,6 +12,7 @@ mod config;
 mod connect;
 mod coverage;
 mod demo;
+mod erase;
 mod error;
 #[cfg(test)]
 mod examples;
@@ -130,6 +131,7 @@ enum Command {
     Health(health::HealthArgs),
     Backup(backup::BackupArgs),
     Restore(restore::RestoreArgs),
+    Erase(erase::EraseArgs),
     /// Show the settings that hold, and check configuration files
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -191,6 +193,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Backup(args) => backup::run(args, server.open().await?, output).await,
         Command::Restore(args) => restore::run(args, output).await,
+        Command::Erase(args) => erase::run(args, server, output).await,
         Command::Config(command) => config::run(command, cli.config, output),
         Command::Completions(args) => manual::completions(&args, output),
         Command::Man(args) => manual::man(args, output),

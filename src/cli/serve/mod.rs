@@ -1,6 +1,7 @@
 //! `serve` runs a node until it is told to stop.
 
 mod disk;
+mod jwt;
 mod notify;
 mod signals;
 
@@ -19,7 +20,9 @@ use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 use crate::telemetry;
 use disk::DiskArgs;
+use jwt::JwtArgs;
 use notify::ServiceManager;
+
 pub(super) use signals::Signals;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
@@ -41,17 +44,20 @@ pub(super) struct ServeArgs {
     listen: SocketAddr,
     #[command(flatten)]
     disk: DiskArgs,
+    #[command(flatten)]
+    jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, disk } = args;
+    let ServeArgs { store: StoreFile(store), listen, disk, jwt } = args;
+    let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options =
-        Options { disk_reserve_bytes: disk.disk_reserve.0, ..Options::new(store, listener) };
+    let disk_reserve_bytes = disk.disk_reserve.0;
+    let options = Options { disk_reserve_bytes, jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({

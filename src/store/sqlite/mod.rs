@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod backup;
 mod checkpoint;
+mod erasure;
 mod load;
 mod open;
 mod read;
@@ -18,6 +19,8 @@ mod space;
 mod sql;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade;
 mod write;
 mod write_books;
 mod writer;
@@ -35,8 +38,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::books::{Answer, Change};
 use super::changes::{
-    EndedLease, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
-    RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
+    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept,
+    TouchRecorded,
 };
 use super::error::StoreError;
 use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
@@ -110,6 +114,7 @@ impl SqliteStore {
         let follower: Follower = Arc::new(OnceLock::new());
         let writer = Writer {
             connection: opened.writer,
+            seal: opened.seal,
             inbox: jobs,
             follower: follower.clone(),
             checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
@@ -371,6 +376,10 @@ impl Store for SqliteStore {
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
         let answer = self.change(Change::Suppress(suppress)).await?;
         answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
+        answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
     }
 
     async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {

@@ -19,7 +19,6 @@ statements! {
     ADD_LEASES = "sqlite/add_leases";
     ADD_REQUESTS = "sqlite/add_requests";
     ADD_STANDINGS = "sqlite/add_standings";
-
     ADD_SUPPRESSIONS = "sqlite/add_suppressions";
     ADD_TOUCHES = "sqlite/add_touches";
     AUDIT_BOOKS = "sqlite/audit_books";
@@ -35,18 +34,26 @@ statements! {
     DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
     DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
     DROP_LEASES = "sqlite/drop_leases";
+    DROP_PASSES = "sqlite/drop_passes";
+    ERASE_HANDOVERS = "sqlite/erase_handovers";
+    ERASE_LEADS = "sqlite/erase_leads";
+    ERASE_TOUCHES = "sqlite/erase_touches";
     FORGET_PASSES = "sqlite/forget_passes";
     FORGET_REQUESTS = "sqlite/forget_requests";
     LOAD_CARRIERS = "sqlite/load_carriers";
     LOAD_DUE = "sqlite/load_due";
+    LOAD_ERASABLE = "sqlite/load_erasable";
     LOAD_HANDOVERS = "sqlite/load_handovers";
     LOAD_MATCHES = "sqlite/load_matches";
     LOAD_NUMBERS = "sqlite/load_numbers";
+    LOAD_OTHERS = "sqlite/load_others";
+    LOAD_REFUSED = "sqlite/load_refused";
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
     NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
+    SEAL_SUPPRESSIONS = "sqlite/seal_suppressions";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
 }
 
@@ -54,12 +61,14 @@ statements! {
 statements! {
     ADD_REQUEST = "add_request";
     ADD_RESTORE = "add_restore";
+    ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
     LEAD_BY_KEY = "lead_by_key";
+    LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";
     OVERDUE = "overdue";
@@ -76,6 +85,7 @@ statements! {
     REVOKE_TOKEN = "revoke_token";
     REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
+    SECRET = "secret";
     TOUCHES = "touches";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
@@ -121,6 +131,14 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),
     ("lead_by_key", LEAD_BY_KEY),
+    ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_erasable", LOAD_ERASABLE),
+    ("load_others", LOAD_OTHERS),
+    ("load_refused", LOAD_REFUSED),
+    ("erase_leads", ERASE_LEADS),
+    ("erase_touches", ERASE_TOUCHES),
+    ("erase_handovers", ERASE_HANDOVERS),
+    ("seal_suppressions", SEAL_SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),

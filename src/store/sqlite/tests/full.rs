@@ -21,7 +21,7 @@ async fn below_the_reserve_leads_are_refused_and_a_wish_never_to_be_called_is_no
     let rows = vec![handover(&campaign, 3)];
     let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
     assert!(matches!(store.hand_over(change).await, Err(StoreError::Low)));
-    let what = SuppressionOf::Number(Number::parse("+12020000001").unwrap());
+    let what = SuppressionOf::Number(Number::from_e164("+12020000001").unwrap());
     let suppress =
         Suppress { what, source: "letter".into(), actor: "crm".into(), now: START, request: None };
     assert_eq!(store.suppress(suppress).await.unwrap().closed_count, 1);
