@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::{Access, AdminToken};
+use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
@@ -42,12 +42,14 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
+    /// The identity provider whose tokens are taken beside the node's own; `None`: none.
+    pub jwt: Option<JwtSettings>,
 }
 
 impl Options {
     /// A node by the machine's clock, that sweeps by itself.
     pub fn new(store: PathBuf, listener: TcpListener) -> Self {
-        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer }
+        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer, jwt: None }
     }
 }
 
@@ -89,10 +91,12 @@ impl Node {
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
-        let coverage = Coverage::new(store.clone(), clock);
-        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
-        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
+        let coverage = Coverage::new(store.clone(), clock.clone());
         let (stop, stopping) = watch::channel(false);
+        let jwt = start_jwt(options.jwt, clock, stopping.clone()).await?;
+        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt);
+        let access = Arc::new(access);
+        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
             async move {
@@ -170,6 +174,30 @@ impl Drop for StopsNode {
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the node is gone, which is a stop as well.
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Gets the keys of the identity provider, and keeps them fresh until the node stops. One that does not
+/// answer keeps no node from starting: it is asked again, and its tokens are refused until then.
+async fn start_jwt(
+    settings: Option<JwtSettings>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Arc<JwtVerifier>>> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let jwt = JwtVerifier::new(settings).context("could not set up the identity provider")?;
+    let jwt = Arc::new(jwt);
+    // It logs what failed itself.
+    let _ = jwt.refresh(clock.now()).await;
+    let keeping = jwt.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping.keep_fresh(&*clock) => {}
+            () = stopped(stopping) => {}
+        }
+    });
+    Ok(Some(jwt))
 }
 
 /// Sweeps until the node stops, or its store has.

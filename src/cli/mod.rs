@@ -11,6 +11,7 @@ mod config;
 mod connect;
 mod coverage;
 mod demo;
+mod erase;
 mod error;
 #[cfg(test)]
 mod examples;
@@ -124,6 +125,7 @@ enum Command {
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
+    Erase(erase::EraseArgs),
     /// Show the settings that hold, and check configuration files
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -180,6 +182,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+        Command::Erase(args) => erase::run(args, server, output).await,
         Command::Config(command) => config::run(command, cli.config, output),
         Command::Completions(args) => manual::completions(&args, output),
         Command::Man(args) => manual::man(args, output),

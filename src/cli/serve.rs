@@ -1,5 +1,7 @@
 //! `serve` runs a node until it is told to stop.
 
+mod jwt;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -13,6 +15,8 @@ use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 use crate::telemetry;
+
+use jwt::JwtArgs;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -31,16 +35,19 @@ pub(super) struct ServeArgs {
     /// The address to listen at; port 0 takes a free one
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
+    #[command(flatten)]
+    jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen } = args;
+    let ServeArgs { store: StoreFile(store), listen, jwt } = args;
+    let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options = Options::new(store, listener);
+    let options = Options { jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({
