@@ -59,6 +59,7 @@ macro_rules! check_store {
                     never_again_counts_when_it_comes_late,
                     a_touch_brings_the_next_lead,
                     an_unknown_lead_cannot_be_touched,
+                    who_may_see_one_queue_touches_no_lead_of_another,
                 }
                 sweeps {
                     a_sweep_frees_wakes_and_closes,

@@ -30,6 +30,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.IntakeService/UpsertLead", "intake"),
     ("nextlead.v1.IntakeService/ImportLeads", "intake"),
     ("nextlead.v1.IntakeService/SuppressContact", "intake manager"),
+    ("nextlead.v1.IntakeService/EraseLead", "intake"),
     ("nextlead.v1.RulesService/CheckRules", "manager"),
     ("nextlead.v1.RulesService/PublishRules", "manager"),
     ("nextlead.v1.RulesService/ListRuleVersions", "manager"),
