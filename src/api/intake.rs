@@ -9,16 +9,18 @@ use crate::dialer::{DialerError, FieldProblem};
 use crate::domain::QueueId;
 use crate::store::HandedOver;
 
-use super::Services;
 use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::intake_service_server::IntakeService;
 use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
-    ListCampaignsRequest, ListCampaignsResponse, SuppressContactRequest, SuppressContactResponse,
-    UpsertCampaignRequest, UpsertCampaignResponse, UpsertLeadRequest, UpsertLeadResponse,
+    ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
+    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
+    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
+    UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
+use super::{Services, suppressions};
 
 /// The most rows of one batch.
 pub const ROW_COUNT_MAX: usize = 20_000;
@@ -112,6 +114,29 @@ impl IntakeService for IntakeApi {
             known_before: suppressed.was_known,
             closed_count: convert::count(suppressed.closed_count),
         }))
+    }
+
+    type ImportSuppressionsStream =
+        Pin<Box<dyn Stream<Item = Result<ImportSuppressionsResponse, Status>> + Send>>;
+
+    async fn import_suppressions(
+        &self,
+        request: Request<Streaming<ImportSuppressionsRequest>>,
+    ) -> Result<Response<Self::ImportSuppressionsStream>, Status> {
+        let actor = caller_of(&request).name;
+        let services = self.0.clone();
+        let answers = request.into_inner().map(move |batch| {
+            let (services, actor) = (services.clone(), actor.clone());
+            async move { Ok(suppressions::import(&services, &actor, batch?).await?) }
+        });
+        Ok(Response::new(Box::pin(answers.buffered(BATCH_COUNT_MAX))))
+    }
+
+    async fn list_suppressions(
+        &self,
+        request: Request<ListSuppressionsRequest>,
+    ) -> Result<Response<ListSuppressionsResponse>, Status> {
+        suppressions::list(&self.0, request.get_ref()).await.map(Response::new)
     }
 
     async fn erase_lead(

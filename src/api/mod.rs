@@ -17,6 +17,7 @@ mod rep;
 mod rules;
 mod status;
 mod stay;
+mod suppressions;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -24,12 +24,16 @@ use crate::domain::{
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver, Handover,
-    LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey,
-    Suppress, Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
+    CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver,
+    Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew,
+    RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf, Swept,
+    TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
-pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+pub use reports::{
+    AuditFault, AuditReport, Book, BookFilter, Suppression, SuppressionKind, SuppressionPage,
+    Uncontacted, UncontactedPage,
+};
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
 
@@ -114,6 +118,8 @@ pub trait Store: Send + Sync {
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
+    /// What is suppressed, in the order of kind and value.
+    async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
 
@@ -170,6 +176,9 @@ pub trait Store: Send + Sync {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
+    /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see
+    /// [`SuppressAll`].
+    async fn suppress_all(&self, all: SuppressAll) -> Result<SuppressedAll, StoreError>;
     /// Erases everything personal about a lead, whatever its standing, and keeps the books. Nothing of
     /// it is left in what the store keeps on disk as soon as no read that began before runs any more.
     /// [`Denied::UnknownLead`] if there is no such lead.

@@ -82,6 +82,64 @@ pub struct Uncontacted {
     pub external_id: String,
 }
 
+/// What can be suppressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SuppressionKind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Number,
+}
+
+impl SuppressionKind {
+    /// The word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Number => "number",
+        }
+    }
+
+    /// Reads a word.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Email, Self::Number].into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// Which suppressions: in the order of kind and value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SuppressionPage {
+    /// Of one kind.
+    pub kind: Option<SuppressionKind>,
+    /// After this one.
+    pub after: Option<(SuppressionKind, String)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A suppression.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// What it is of.
+    pub kind: SuppressionKind,
+    /// The number, the folded address, or a keyed hash of one.
+    pub value: String,
+    /// The value is a hash, as whoever it belongs to was erased.
+    pub is_hashed: bool,
+    /// Where the wish came from.
+    pub source: String,
+    /// Who recorded it.
+    pub actor: String,
+    /// When.
+    pub at: i64,
+}
+
+impl std::fmt::Debug for Suppression {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Suppression({}, hidden, of {})", self.kind.code(), self.source)
+    }
+}
+
 /// A lead or a book that does not add up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditFault {

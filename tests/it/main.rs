@@ -21,6 +21,7 @@ mod small_disk;
 mod softphone;
 mod stop;
 mod support;
+mod suppress;
 mod touch;
 mod upgrade;
 mod work;

@@ -15,10 +15,11 @@ mod reports;
 mod reps;
 mod rules;
 mod states;
+mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
 pub(super) use fields::Fields;
-pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
+pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, rejection, row_result};
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
@@ -28,6 +29,9 @@ pub(super) use queues::{
 pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncontacted_token};
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
 pub(super) use rules::{checked, mistakes, publish, version};
+pub(super) use suppressions::{
+    suppressed, suppression, suppression_kind, suppression_of, suppressions_after,
+};
 
 use prost_types::{Duration, Timestamp};
 

@@ -30,7 +30,8 @@ use batch::{BATCH_COUNT_MAX, Pending, Pipe, read_all};
 use mapping::{Field, read_map, read_set};
 use rejects::Rejects;
 use rows::{Plan, Rows};
-use source::{Format, read_delimiter};
+use source::read_delimiter;
+pub(super) use source::{Format, Source, open};
 use tally::Tally;
 
 use super::output::{Output, count, facts};

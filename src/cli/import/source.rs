@@ -18,7 +18,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     /// A header line, then a row a line
     Csv,
     /// A JSON object a line
@@ -26,18 +26,18 @@ pub(super) enum Format {
 }
 
 /// What is imported, decompressed.
-pub(super) struct Source {
-    pub(super) text: Box<dyn BufRead + Send>,
-    pub(super) format: Format,
-    pub(super) delimiter: u8,
+pub(in crate::cli) struct Source {
+    pub(in crate::cli) text: Box<dyn BufRead + Send>,
+    pub(in crate::cli) format: Format,
+    pub(in crate::cli) delimiter: u8,
     /// Bytes of the file that were read so far.
-    pub(super) read_bytes: Arc<AtomicU64>,
+    pub(in crate::cli) read_bytes: Arc<AtomicU64>,
     /// The length of the file; `None` for standard input.
-    pub(super) length: Option<u64>,
+    pub(in crate::cli) length: Option<u64>,
 }
 
 /// Opens a file; `-` is standard input. What is not stated is found out from the first line.
-pub(super) fn open(
+pub(in crate::cli) fn open(
     path: &Path,
     format: Option<Format>,
     delimiter: Option<u8>,

@@ -108,6 +108,23 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    type ImportSuppressionsStream =
+        ReceiverStream<Result<proto::ImportSuppressionsResponse, Status>>;
+
+    async fn import_suppressions(
+        &self,
+        _: Request<Streaming<proto::ImportSuppressionsRequest>>,
+    ) -> Answer<Self::ImportSuppressionsStream> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn list_suppressions(
+        &self,
+        _: Request<proto::ListSuppressionsRequest>,
+    ) -> Answer<proto::ListSuppressionsResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn erase_lead(
         &self,
         _: Request<proto::EraseLeadRequest>,

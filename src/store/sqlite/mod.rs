@@ -39,11 +39,13 @@ use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::books::{Answer, Change};
 use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
-    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept,
-    TouchRecorded,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
+    SuppressedAll, Swept, TouchRecorded,
 };
 use super::error::StoreError;
-use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+use super::reports::{
+    AuditReport, Book, BookFilter, Suppression, SuppressionPage, Uncontacted, UncontactedPage,
+};
 use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
 use crate::domain::{
@@ -283,6 +285,11 @@ impl Store for SqliteStore {
         report::uncontacted(&mut *self.reader().await?, page).await
     }
 
+    async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError> {
+        let _turn = self.report().await;
+        report::suppressions(&mut *self.reader().await?, page).await
+    }
+
     async fn audit(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
@@ -376,6 +383,11 @@ impl Store for SqliteStore {
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
         let answer = self.change(Change::Suppress(suppress)).await?;
         answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn suppress_all(&self, all: SuppressAll) -> Result<SuppressedAll, StoreError> {
+        let answer = self.change(Change::SuppressAll(all)).await?;
+        answered!(answer, Answer::SuppressAll(suppressed) => suppressed)
     }
 
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {

@@ -86,6 +86,7 @@ statements! {
     REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
+    SUPPRESSIONS = "suppressions";
     TOUCHES = "touches";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
@@ -139,6 +140,7 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("erase_touches", ERASE_TOUCHES),
     ("erase_handovers", ERASE_HANDOVERS),
     ("seal_suppressions", SEAL_SUPPRESSIONS),
+    ("suppressions", SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),

@@ -30,6 +30,8 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.IntakeService/UpsertLead", "intake"),
     ("nextlead.v1.IntakeService/ImportLeads", "intake"),
     ("nextlead.v1.IntakeService/SuppressContact", "intake manager"),
+    ("nextlead.v1.IntakeService/ImportSuppressions", "intake manager"),
+    ("nextlead.v1.IntakeService/ListSuppressions", "intake manager"),
     ("nextlead.v1.IntakeService/EraseLead", "intake"),
     ("nextlead.v1.RulesService/CheckRules", "manager"),
     ("nextlead.v1.RulesService/PublishRules", "manager"),
