@@ -42,6 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     tonic_prost_build::configure()
         .btree_map(".")
+        .codec_path("crate::api::codec::Codec")
         .skip_debug(HIDDEN)
         .compile_fds(compiler.file_descriptor_set())?;
     Ok(())

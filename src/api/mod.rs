@@ -8,6 +8,7 @@ mod admin;
 mod backup;
 mod caller;
 pub mod client;
+mod codec;
 mod convert;
 mod coverage;
 mod intake;

@@ -8,6 +8,7 @@ mod command_line;
 mod crash;
 mod demo;
 mod erase;
+mod hostile;
 mod import;
 mod intake;
 mod jwt;

@@ -1,9 +1,12 @@
 //! Pages of lists: how many, and from where on. A token is the key that the last page ended with.
 
 use crate::dialer::FieldProblem;
+use crate::domain::check_id;
 
 use super::super::status::Problems;
 use super::Fields;
+
+const TOKEN_PROBLEM: &str = "must be a token as it was given";
 
 /// The page that a list is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,13 @@ impl Page {
         max: usize,
     ) -> Option<Self> {
         let after = (!token.is_empty()).then(|| token.to_owned());
-        Some(Self { size: fields.size("page_size", page_size, default, max)?, after })
+        // A token is an id that we gave out, so it has the shape of one.
+        let is_ours = token.is_empty() || check_id(token).is_ok();
+        if !is_ours {
+            fields.problem("page_token", TOKEN_PROBLEM);
+        }
+        let size = fields.size("page_size", page_size, default, max)?;
+        is_ours.then_some(Self { size, after })
     }
 
     /// The key that the page starts after, as a number.
@@ -35,7 +44,7 @@ impl Page {
 
 /// A token that we did not give.
 pub(super) fn token_problem() -> Problems {
-    Problems(vec![FieldProblem::new("page_token", "must be a token as it was given")])
+    Problems(vec![FieldProblem::new("page_token", TOKEN_PROBLEM)])
 }
 
 /// One page of a list that is ordered by id, and the token of the next.

@@ -252,6 +252,11 @@ fn parties(provider: &Provider) -> Vec<Mutant> {
             Refusal::Audience,
         ));
     }
+    mutants
+}
+
+fn bearers(provider: &Provider) -> Vec<Mutant> {
+    let mut mutants = Vec::new();
     for subject in [
         json!(""),
         json!(" ann"),
@@ -371,6 +376,7 @@ async fn no_forged_or_stale_token_passes_and_all_are_answered_alike() {
         headers(&provider, &stranger),
         instants(&provider),
         parties(&provider),
+        bearers(&provider),
         shapes(&provider),
     ] {
         mutants.iter().for_each(|mutant| check(&verifier, mutant));

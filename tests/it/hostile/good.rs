@@ -1,0 +1,149 @@
+//! A good request for every method: what is broken of it is the only thing that is wrong with it.
+
+use std::collections::BTreeMap;
+
+use nextlead::api::proto;
+use prost::Message;
+use proto::suppress_contact_request::Contact;
+
+use crate::support::{NOON, TestNode, by_id, lead, time};
+
+/// A request id that was used before, with another body.
+pub(super) const USED: &str = "used-before";
+/// Methods whose request ids are remembered.
+pub(super) const REUSED: &[&str] =
+    &["UpsertLead", "SuppressContact", "PublishRules", "CreateToken", "EraseLead"];
+
+const RULES: &str = "queue = \"sales\"\n[[value]]\nname = \"all\"\npoints = 1\n";
+
+/// Sets a node up, and gives a request for each method that would be taken.
+pub(super) async fn requests(node: &mut TestNode) -> BTreeMap<&'static str, Vec<u8>> {
+    let ids = [node.hand_over(lead(1)).await, node.hand_over(lead(2)).await];
+    node.publish("").await;
+    let used = proto::UpsertLeadRequest { lead: Some(lead(3)), request_id: USED.into() };
+    let other = node.intake.upsert_lead(used).await.unwrap().into_inner();
+    let other = other.result.unwrap().lead_id;
+    let served = node.pull_lead("ann").await;
+    let held = served.lead.clone().unwrap().lead_id;
+    let idle = ids.iter().find(|id| **id != held).unwrap();
+    let mut all = BTreeMap::new();
+    of_reps(&mut all, &held, &served.lease_token, idle);
+    of_intake(&mut all, &other);
+    of_managers(&mut all, idle);
+    let token = proto::CreateTokenRequest {
+        name: "reports".into(),
+        role: proto::Role::Marketing.into(),
+        ..Default::default()
+    };
+    let made = node.admin.create_token(token).await.unwrap().into_inner();
+    of_admins(&mut all, made.token.unwrap().token_id);
+    all
+}
+
+fn put(all: &mut BTreeMap<&'static str, Vec<u8>>, method: &'static str, message: impl Message) {
+    all.insert(method, message.encode_to_vec());
+}
+
+fn of_reps(all: &mut BTreeMap<&'static str, Vec<u8>>, held: &str, token: &str, idle: &str) {
+    let rep_id = || "ann".to_owned();
+    put(all, "NextLead", proto::NextLeadRequest { rep_id: rep_id(), ..Default::default() });
+    let renewal = proto::RenewLeaseRequest {
+        rep_id: rep_id(),
+        lead: Some(by_id(held)),
+        lease_token: token.into(),
+        ..Default::default()
+    };
+    put(all, "RenewLease", renewal);
+    let release = proto::ReleaseLeaseRequest {
+        rep_id: rep_id(),
+        lead: Some(by_id(held)),
+        lease_token: token.into(),
+        reason: proto::ReleaseReason::Skipped.into(),
+        ..Default::default()
+    };
+    put(all, "ReleaseLease", release);
+    let number = if idle == "1" { lead(1) } else { lead(2) }.numbers[0].number.clone();
+    let touch = proto::RecordTouchRequest {
+        rep_id: rep_id(),
+        lead: Some(by_id(idle)),
+        touch_id: "touch-of-nobody".into(),
+        channel: proto::Channel::Call.into(),
+        direction: proto::Direction::Outbound.into(),
+        number,
+        start_time: Some(time(NOON)),
+        end_time: Some(time(NOON)),
+        disposition: proto::Disposition::NoAnswer.into(),
+        ..Default::default()
+    };
+    put(all, "RecordTouch", touch);
+}
+
+fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
+    let campaign = proto::Campaign {
+        campaign_id: "autumn".into(),
+        queue_id: "sales".into(),
+        ..Default::default()
+    };
+    let campaign = proto::UpsertCampaignRequest { campaign: Some(campaign), ..Default::default() };
+    put(all, "UpsertCampaign", campaign);
+    put(all, "ListCampaigns", proto::ListCampaignsRequest::default());
+    let new = proto::Lead { score: Some(1.0), ..lead(9) };
+    let handover = proto::UpsertLeadRequest { lead: Some(new.clone()), ..Default::default() };
+    put(all, "UpsertLead", handover);
+    let row = proto::ImportRow { row_number: 1, lead: Some(new) };
+    put(all, "ImportLeads", proto::ImportLeadsRequest { batch_number: 1, rows: vec![row] });
+    let suppression = proto::SuppressContactRequest {
+        contact: Some(Contact::Number("+12025550177".into())),
+        source: "a letter".into(),
+        ..Default::default()
+    };
+    put(all, "SuppressContact", suppression);
+    let erasure = proto::EraseLeadRequest { lead: Some(by_id(other)), ..Default::default() };
+    put(all, "EraseLead", erasure);
+}
+
+fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
+    put(all, "CheckRules", proto::CheckRulesRequest { text: RULES.into() });
+    let publish = proto::PublishRulesRequest {
+        queue_id: "sales".into(),
+        text: RULES.into(),
+        reason: "a test".into(),
+        ..Default::default()
+    };
+    put(all, "PublishRules", publish);
+    let queue_id = || "sales".to_owned();
+    let versions = proto::ListRuleVersionsRequest { queue_id: queue_id(), ..Default::default() };
+    put(all, "ListRuleVersions", versions);
+    let queue = proto::Queue {
+        queue_id: "service".into(),
+        time_zone: "UTC".into(),
+        hours: "always".into(),
+        ..Default::default()
+    };
+    let queue = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };
+    put(all, "UpsertQueue", queue);
+    put(all, "ListQueues", proto::ListQueuesRequest::default());
+    let rep = proto::Rep { rep_id: "bob".into(), queue_id: queue_id(), ..Default::default() };
+    put(all, "UpsertRep", proto::UpsertRepRequest { rep: Some(rep), ..Default::default() });
+    put(all, "ListReps", proto::ListRepsRequest::default());
+    put(all, "PeekQueue", proto::PeekQueueRequest { queue_id: queue_id(), place_count: 5 });
+    put(all, "ExplainLead", proto::ExplainLeadRequest { lead: Some(by_id(idle)) });
+    let trace = proto::TraceLeadRequest { lead: Some(by_id(idle)), ..Default::default() };
+    put(all, "TraceLead", trace);
+    put(all, "GetCoverage", proto::GetCoverageRequest::default());
+    put(all, "ListUncontacted", proto::ListUncontactedRequest::default());
+    put(all, "AuditLedger", proto::AuditLedgerRequest::default());
+}
+
+fn of_admins(all: &mut BTreeMap<&'static str, Vec<u8>>, token_id: String) {
+    let token = proto::CreateTokenRequest {
+        name: "softphone".into(),
+        role: proto::Role::Rep.into(),
+        rep_id: "ann".into(),
+        ..Default::default()
+    };
+    put(all, "CreateToken", token);
+    put(all, "RevokeToken", proto::RevokeTokenRequest { token_id, ..Default::default() });
+    put(all, "ListTokens", proto::ListTokensRequest::default());
+    put(all, "Backup", proto::BackupRequest::default());
+}
