@@ -47,6 +47,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.AdminService/CreateToken", ""),
     ("nextlead.v1.AdminService/RevokeToken", ""),
     ("nextlead.v1.AdminService/ListTokens", ""),
+    ("nextlead.v1.AdminService/Backup", ""),
     ("grpc.reflection.v1.ServerReflection/ServerReflectionInfo", "rep manager marketing intake"),
     ("grpc.health.v1.Health/Check", "*"),
     ("grpc.health.v1.Health/Watch", "*"),
