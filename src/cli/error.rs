@@ -90,10 +90,12 @@ impl Failure {
 
     /// What a node said, or that it said nothing.
     pub(super) fn of_status(status: &Status, url: &str) -> Self {
-        let exit = Exit::of_code(status.code());
-        if status.code() == Code::Unavailable && std::error::Error::source(status).is_some() {
-            return Self::of_text(exit, unreachable_text(url));
+        // What has a cause on this side was made on this side: the connection broke.
+        let is_cut = std::error::Error::source(status).is_some();
+        if is_cut && status.code() == Code::Unavailable {
+            return Self::of_text(Exit::Unavailable, unreachable_text(url));
         }
+        let exit = if is_cut { Exit::Unavailable } else { Exit::of_code(status.code()) };
         let mut failure = Self::of_text(exit, printable(said(status)));
         failure.code = enum_code(&format!("{:?}", status.code()));
         let details = status.get_error_details();

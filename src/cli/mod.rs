@@ -75,7 +75,7 @@ pub struct Cli {
     )]
     color: ColorWhen,
 
-    /// The configuration file, whose values are the defaults of the flags; '' for none. Without it
+    /// The configuration file, whose values go before the defaults of the flags; '' for none. Without it
     /// the first of these that is there: ./nextlead.toml, $XDG_CONFIG_HOME/nextlead/nextlead.toml,
     /// /etc/nextlead/nextlead.toml
     #[arg(long, global = true, env = "NEXTLEAD_CONFIG", value_name = "FILE",
