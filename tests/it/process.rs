@@ -47,10 +47,16 @@ impl Process {
 
     /// Starts a node of this binary at this address.
     pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
+        Self::start_with(binary, folder, &["--listen", listen])
+    }
+
+    /// Starts a node of this binary with these settings.
+    pub(crate) fn start_with(binary: &Path, folder: &Path, settings: &[&str]) -> Self {
         let log = folder.join("serve.log");
         let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut child = command(binary, folder)
-            .args(["serve", "--json", "--listen", listen])
+            .args(["serve", "--json"])
+            .args(settings)
             .stdout(Stdio::piped())
             .stderr(log_file)
             .spawn()
@@ -69,6 +75,11 @@ impl Process {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.said["address"].as_str().unwrap().to_owned()
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What opens it.

@@ -1,6 +1,8 @@
-//! `serve` runs a node until it is told to stop.
+//! `serve` runs a node until it is told to stop. Its settings come in groups, one a file.
 
 mod jwt;
+mod limits;
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -26,7 +28,8 @@ in FILE.admin-token; the other commands find it there when they run in the same 
 
 Examples:
   nextlead serve
-  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400"
+  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400
+  nextlead serve --listen 0.0.0.0:7400 --tls-cert node.crt --tls-key node.key"
 )]
 pub(super) struct ServeArgs {
     /// The store
@@ -36,18 +39,23 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
     #[command(flatten)]
+    tls: tls::TlsArgs,
+    #[command(flatten)]
+    limits: limits::LimitArgs,
+    #[command(flatten)]
     jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, jwt } = args;
+    let ServeArgs { store: StoreFile(store), listen, tls, limits, jwt } = args;
     let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options = Options { jwt, ..Options::new(store, listener) };
+    let (tls, limits) = (tls.transport(), limits.limits());
+    let options = Options { tls, limits, jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({
