@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError};
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -47,6 +47,8 @@ pub struct Options {
     pub tls: Transport,
     /// What clients may use up.
     pub limits: Limits,
+    /// What is kept free on the store's disk for what cannot wait.
+    pub disk_reserve_bytes: u64,
     /// The identity provider whose tokens are taken beside the node's own; `None`: none.
     pub jwt: Option<JwtSettings>,
 }
@@ -61,6 +63,7 @@ impl Options {
             sweeping: Sweeping::ByTimer,
             tls: Transport::Loopback,
             limits: Limits::default(),
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
             jwt: None,
         }
     }
@@ -80,6 +83,7 @@ pub struct Node {
     access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
+    pulse: watch::Receiver<u64>,
     serving: JoinHandle<anyhow::Result<()>>,
     sweeping: JoinHandle<Result<(), DialerError>>,
 }
@@ -94,7 +98,7 @@ impl Node {
                  give it a certificate, or say that a proxy before it terminates TLS"
             );
         }
-        let store = SqliteStore::open(&options.store)
+        let store = SqliteStore::open_with(&options.store, options.disk_reserve_bytes)
             .await
             .with_context(|| format!("could not open the store {}", options.store.display()))?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -123,13 +127,14 @@ impl Node {
                 Ok(api::serve(options.listener, services, front, stopped(stopping)).await?)
             }
         });
+        let (beat, pulse) = watch::channel(0);
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, access) = (dialer.clone(), access.clone());
             let (sweeping, stopping) = (options.sweeping, stop.subscribe());
             async move {
                 let _ending = ending;
-                sweep(dialer, access, sweeping, stopping).await
+                sweep(dialer, access, sweeping, beat, stopping).await
             }
         });
         tracing::info!(%address, "serving on {address}");
@@ -142,6 +147,7 @@ impl Node {
             access,
             store,
             stop,
+            pulse,
             serving,
             sweeping,
         })
@@ -150,6 +156,12 @@ impl Node {
     /// The node's use cases, for whoever sweeps by hand.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Changes after each sweep, whether it found the store well or not: a node whose pulse stands
+    /// still hangs.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.clone()
     }
 
     /// Who gets in, for whoever sweeps by hand.
@@ -225,6 +237,7 @@ async fn sweep(
     dialer: Dialer,
     access: Arc<Access>,
     sweeping: Sweeping,
+    beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
     if sweeping == Sweeping::ByHand {
@@ -242,7 +255,9 @@ async fn sweep(
         if let Err(error) = access.sweep(dialer.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
-        match dialer.sweep(SWEEP_LIMIT).await {
+        let swept = dialer.sweep(SWEEP_LIMIT).await;
+        beat.send_modify(|count| *count += 1);
+        match swept {
             Ok(true) => timer.reset_immediately(),
             Ok(false) => {}
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),

@@ -7,6 +7,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
+use tonic_health::pb::health_client::HealthClient;
 
 use super::MESSAGE_LENGTH_MAX;
 use super::proto::admin_service_client::AdminServiceClient;
@@ -116,6 +117,26 @@ pub async fn connect_with(
     let mut header: MetadataValue<Ascii> =
         format!("Bearer {}", token.trim()).parse().map_err(|_| ConnectError::Token)?;
     header.set_sensitive(true);
+    Ok(Client { channel: channel_to(server, tls).await?, bearer: Bearer(header) })
+}
+
+/// A connection for what needs no token.
+#[derive(Clone)]
+pub struct OpenClient(Channel);
+
+/// Connects to a node without a token: there is little that it says then.
+pub async fn connect_openly(server: &str, tls: &ClientTls) -> Result<OpenClient, ConnectError> {
+    Ok(OpenClient(channel_to(server, tls).await?))
+}
+
+impl OpenClient {
+    /// How the node is.
+    pub fn health(&self) -> HealthClient<Channel> {
+        HealthClient::new(self.0.clone())
+    }
+}
+
+async fn channel_to(server: &str, tls: &ClientTls) -> Result<Channel, ConnectError> {
     let endpoint = Endpoint::from_shared(server.to_owned())
         .map_err(|source| ConnectError::Address { server: server.to_owned(), source })?
         .connect_timeout(CONNECT_WITHIN)
@@ -129,8 +150,7 @@ pub async fn connect_with(
         _ => endpoint,
     };
     let unreachable = |source| ConnectError::Unreachable { server: server.to_owned(), source };
-    let channel = endpoint.connect().await.map_err(unreachable)?;
-    Ok(Client { channel, bearer: Bearer(header) })
+    endpoint.connect().await.map_err(unreachable)
 }
 
 impl Client {

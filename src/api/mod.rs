@@ -5,6 +5,7 @@
 //! What went wrong becomes a status in `status` alone.
 
 mod admin;
+mod backup;
 mod caller;
 pub mod client;
 mod convert;

@@ -11,7 +11,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::trouble;
-use crate::api::client::{Client, ClientTls, ConnectError, connect_with};
+use crate::api::client::{
+    Client, ClientTls, ConnectError, OpenClient, connect_openly, connect_with,
+};
 use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
 
 /// The environment variable that carries the token itself.
@@ -94,6 +96,18 @@ impl ServerArgs {
         };
         let issuers = self.ca_cert.as_deref().map(certificates).transpose()?;
         Ok(ClientTls { issuers, identity })
+    }
+
+    /// Connects for what needs no token.
+    pub(super) async fn open_without_token(&self) -> anyhow::Result<OpenClient> {
+        let url = self.url();
+        let connected = connect_openly(&url, &self.tls()?).await;
+        connected.map_err(|problem| match problem {
+            ConnectError::Unreachable { source, .. } => {
+                Unreachable { text: trouble::text(&url, &source) }.into()
+            }
+            other => other.into(),
+        })
     }
 
     /// The named file goes before the variable: who names one on the command line means it.

@@ -3,7 +3,7 @@
 
 mod access;
 mod attack;
-
+mod backup;
 mod cli;
 mod command_line;
 mod crash;
@@ -17,8 +17,11 @@ mod process;
 mod pty;
 mod pull;
 mod safety;
+mod service;
+mod small_disk;
 mod softphone;
 mod stop;
 mod support;
 mod touch;
+mod upgrade;
 mod work;

@@ -1,15 +1,19 @@
 //! `serve` runs a node until it is told to stop. Its settings come in groups, one a file.
 
+mod disk;
 mod jwt;
 mod limits;
+mod notify;
+mod signals;
 mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::Cli;
 use super::output::Output;
@@ -17,8 +21,11 @@ use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 use crate::telemetry;
-
+use disk::DiskArgs;
 use jwt::JwtArgs;
+use notify::ServiceManager;
+
+pub(super) use signals::Signals;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -43,11 +50,13 @@ pub(super) struct ServeArgs {
     #[command(flatten)]
     limits: limits::LimitArgs,
     #[command(flatten)]
+    disk: DiskArgs,
+    #[command(flatten)]
     jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, tls, limits, jwt } = args;
+    let ServeArgs { store: StoreFile(store), listen, tls, limits, disk, jwt } = args;
     let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
@@ -55,7 +64,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
     let (tls, limits) = (tls.transport(), limits.limits());
-    let options = Options { tls, limits, jwt, ..Options::new(store, listener) };
+    let disk_reserve_bytes = disk.disk_reserve.0;
+    let options = Options { tls, limits, disk_reserve_bytes, jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({
@@ -71,8 +81,34 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         let (address, file) = (node.address, node.token_file.display());
         output.text(&format!("serving on {address}\n{token_is}: {file}\n"))?;
     }
-    node.run_until(stopped()).await?;
+    run_until_told(node).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the node until a signal asks it to stop. A second one ends it at once, which loses nothing
+/// that was acknowledged.
+async fn run_until_told(node: Node) -> anyhow::Result<()> {
+    let mut signals = Signals::catch().context("could not catch signals")?;
+    let manager = ServiceManager::of_environment();
+    manager.ready();
+    let living = tokio::spawn(ServiceManager::of_environment().keep_alive(node.pulse()));
+    let (tell, told) = oneshot::channel::<()>();
+    let running = node.run_until(async {
+        let _ = told.await;
+    });
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = signals.next() => {}
+    }
+    tracing::info!("stopping; a second signal ends the node at once");
+    manager.stopping();
+    living.abort();
+    let _ = tell.send(());
+    tokio::select! {
+        ended = running => ended,
+        () = signals.next() => bail!("told to stop a second time, ended at once"),
+    }
 }
 
 fn warn_of_misspelt_variables() {
@@ -80,21 +116,4 @@ fn warn_of_misspelt_variables() {
     for warning in misspelt_variables(&Cli::command(), names) {
         tracing::warn!("{warning}");
     }
-}
-
-/// Ends when the process is told to stop, by Ctrl-C or by a service manager.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
