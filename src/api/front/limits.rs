@@ -22,7 +22,7 @@ pub struct Limits {
     pub stream_count_max: u32,
     /// The headers of one call, in bytes.
     pub header_length_max: u32,
-    /// A request of one message, in bytes. Messages of a stream, and batches, may have
+    /// A request of one message, in bytes. Messages of a stream may have
     /// [`crate::api::MESSAGE_LENGTH_MAX`].
     pub message_length_max: usize,
     /// A request that carries a lead or rules, in bytes: a lead may have 200 attributes of 4,096 bytes.

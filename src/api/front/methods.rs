@@ -8,11 +8,9 @@ use prost::Message as _;
 use prost_types::FileDescriptorSet;
 
 use super::limits::Limits;
-use crate::api::{MESSAGE_LENGTH_MAX, proto};
+use crate::api::proto;
 
 const REFLECTION: &str = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo";
-/// The methods whose one message may be as large as a batch of an import.
-const BATCHES: &[&str] = &["/nextlead.v1.IntakeService/SuppressContacts"];
 /// The services whose requests carry leads or rules.
 const DOCUMENTS: [&str; 2] = ["/nextlead.v1.IntakeService/", "/nextlead.v1.RulesService/"];
 
@@ -47,9 +45,7 @@ impl Methods {
         if self.0.contains(path) {
             return Shape::Stream;
         }
-        let length_max = if BATCHES.contains(&path) {
-            MESSAGE_LENGTH_MAX
-        } else if DOCUMENTS.iter().any(|service| path.starts_with(service)) {
+        let length_max = if DOCUMENTS.iter().any(|service| path.starts_with(service)) {
             limits.document_length_max
         } else {
             limits.message_length_max

@@ -159,21 +159,21 @@ fn a_command_is_served_through_tls_or_told_what_to_do() {
     assert_eq!(list(&node, &https, &["--ca-cert", text(&ca)]), (0, String::new()));
 
     let (code, said) = list(&node, &https, &[]);
-    assert!(code == 1 && said.contains("--ca-cert"), "{said}");
+    assert!(code != 0 && said.contains("--ca-cert"), "{said}");
     let (code, said) = list(&node, &https, &["--ca-cert", text(&folder.path().join("node.key"))]);
-    assert!(code == 1 && said.contains("there is no certificate in PEM in"), "{said}");
+    assert!(code != 0 && said.contains("there is no certificate in PEM in"), "{said}");
     let (code, said) = list(&node, &format!("http://{address}"), &[]);
-    assert!(code == 1 && said.contains(&format!("call it {https}")), "{said}");
+    assert!(code != 0 && said.contains(&format!("call it {https}")), "{said}");
     let by_name = https.replace("127.0.0.1", "localhost");
     let (code, said) = list(&node, &by_name, &["--ca-cert", text(&ca)]);
-    assert!(code == 1 && said.contains("for another name"), "{said}");
+    assert!(code != 0 && said.contains("for another name"), "{said}");
     assert!(node.terminate());
 
     let plain = TempDir::new().unwrap();
     let node = Process::start(plain.path());
     let https = format!("https://{}", node.address());
     let (code, said) = list(&node, &https, &["--ca-cert", text(&ca)]);
-    assert!(code == 1 && said.contains("does not speak TLS"), "{said}");
+    assert!(code != 0 && said.contains("does not speak TLS"), "{said}");
     assert!(node.terminate());
 }
 
@@ -195,16 +195,16 @@ fn a_node_that_asks_for_certificates_serves_nobody_without_one() {
     };
     assert_eq!(with(&client), (0, String::new()));
     let (code, said) = list(&node, &https, &ca);
-    assert!(code == 1 && said.contains("--client-cert"), "{said}");
+    assert!(code != 0 && said.contains("--client-cert"), "{said}");
     let (code, said) = with(&stranger);
-    assert!(code == 1 && said.contains("--client-cert"), "{said}");
+    assert!(code != 0 && said.contains("--client-cert"), "{said}");
     // A certificate is no token.
     let token = folder.path().join("wrong-token");
     fs::write(&token, "wrong").unwrap();
     let identity = ["--client-cert", text(&client.certificate), "--client-key", text(&client.key)];
     let wrong = ["--token-file", text(&token)];
     let (code, said) = list(&node, &https, &[&ca[..], &identity, &wrong].concat());
-    assert!(code == 1 && said.contains("TOKEN_INVALID"), "{said}");
+    assert!(code != 0 && said.contains("TOKEN_INVALID"), "{said}");
     assert!(node.terminate());
 }
 
