@@ -9,9 +9,10 @@ use tonic::{Code, Status};
 use tonic_types::{FieldViolation, StatusExt as _};
 
 use super::color::Tone;
-use super::connect::{Unreachable, unreachable_text};
+use super::connect::Unreachable;
 use super::exit::Exit;
 use super::output::printable;
+use super::trouble;
 use super::words::{duration_text, enum_code};
 
 /// What went wrong, told in parts.
@@ -90,12 +91,11 @@ impl Failure {
 
     /// What a node said, or that it said nothing.
     pub(super) fn of_status(status: &Status, url: &str) -> Self {
-        // What has a cause on this side was made on this side: the connection broke.
-        let is_cut = std::error::Error::source(status).is_some();
-        if is_cut && status.code() == Code::Unavailable {
-            return Self::of_text(Exit::Unavailable, unreachable_text(url));
+        let exit = Exit::of_code(status.code());
+        // A status with a cause was made on this side: no node said it.
+        if let Some(cause) = std::error::Error::source(status) {
+            return Self::of_text(Exit::Unavailable, trouble::text(url, cause));
         }
-        let exit = if is_cut { Exit::Unavailable } else { Exit::of_code(status.code()) };
         let mut failure = Self::of_text(exit, printable(said(status)));
         failure.code = enum_code(&format!("{:?}", status.code()));
         let details = status.get_error_details();

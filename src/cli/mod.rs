@@ -35,6 +35,7 @@ mod suppress;
 mod token;
 mod touch;
 mod trace;
+mod trouble;
 mod words;
 mod work;
 
@@ -98,7 +99,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
     Work(work::WorkArgs),
@@ -166,7 +167,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output { is_json: cli.json };
     let server = cli.server;
     match cli.command {
-        Command::Serve(args) => serve::run(args, output).await,
+        Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
