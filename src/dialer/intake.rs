@@ -55,6 +55,15 @@ impl Dialer {
         Ok(refused.into_iter().map(|problem| problem.map_or_else(|| Ok(answer()), Err)).collect())
     }
 
+    /// Says what [`Dialer::hand_over_all`] would refuse, and changes nothing.
+    pub fn check_handovers(&self, leads: &[NewLead]) -> Vec<Result<(), FieldProblem>> {
+        let check = |lead: &NewLead| match self.roster().campaign(&lead.key.campaign) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FieldProblem::new("campaign_id", error.to_string())),
+        };
+        leads.iter().map(check).collect()
+    }
+
     fn handover_of(
         &self,
         lead: NewLead,

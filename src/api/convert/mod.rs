@@ -18,7 +18,9 @@ mod states;
 
 pub(super) use admin::{made_token, make_token, token};
 pub(super) use fields::Fields;
-pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
+pub(super) use leads::{
+    LeadName, handed_over, lead_name, new_lead, row_accepted, row_result, suppression,
+};
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
