@@ -27,7 +27,10 @@ pub use changes::{
     Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
-pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+pub use reports::{
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, TouchOfLead, Uncontacted,
+    UncontactedPage,
+};
 pub use sqlite::SqliteStore;
 pub use tokens::{NewToken, TokenKept, TokenPage};
 
@@ -112,6 +115,25 @@ pub trait Store: Send + Sync {
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
+    /// The leads with ids above `after` and up to `through` that pass the filter, in the order of
+    /// their ids. Looks at no others, so a page is bounded by the caller whatever the filter; ids
+    /// run from 1 to [`Store::last_lead`].
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// The number of the last touch; 0 if there is none. Touches are numbered from 1 in the order
+    /// in which they were recorded.
+    async fn last_touch(&self) -> Result<i64, StoreError>;
+    /// The touches with numbers above `after` and up to `through` that pass the filter, in order.
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
 

@@ -6,6 +6,7 @@ mod cli;
 mod command_line;
 mod crash;
 mod demo;
+mod export;
 mod import;
 mod intake;
 mod oracle;

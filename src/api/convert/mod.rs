@@ -6,6 +6,7 @@
 
 mod admin;
 mod codes;
+mod exports;
 mod fields;
 mod leads;
 mod masked;
@@ -17,6 +18,7 @@ mod rules;
 mod states;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
 pub(super) use leads::{
     LeadName, handed_over, lead_name, new_lead, row_accepted, row_result, suppression,

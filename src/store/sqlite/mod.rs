@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod checkpoint;
+mod export;
 mod load;
 mod open;
 mod read;
@@ -35,7 +36,9 @@ use super::changes::{
     RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
 };
 use super::error::StoreError;
-use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+use super::reports::{
+    AuditReport, Book, BookFilter, ExportFilter, TouchOfLead, Uncontacted, UncontactedPage,
+};
 use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
 use crate::domain::{
@@ -244,6 +247,30 @@ impl Store for SqliteStore {
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
         let _turn = self.report().await;
         report::uncontacted(&mut *self.reader().await?, page).await
+    }
+
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let _turn = self.report().await;
+        export::leads(&mut *self.reader().await?, filter, after, through).await
+    }
+
+    async fn last_touch(&self) -> Result<i64, StoreError> {
+        export::last_touch(&mut *self.reader().await?).await
+    }
+
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError> {
+        let _turn = self.report().await;
+        export::touches(&mut *self.reader().await?, filter, after, through).await
     }
 
     async fn audit(&self) -> Result<AuditReport, StoreError> {

@@ -57,6 +57,7 @@ statements! {
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
     LAST_LEAD = "last_lead";
+    LAST_TOUCH = "last_touch";
     LEAD_BY_KEY = "lead_by_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";
@@ -73,6 +74,7 @@ statements! {
     REVOKE_TOKEN = "revoke_token";
     RULE_VERSIONS = "rule_versions";
     TOUCHES = "touches";
+    TOUCHES_BETWEEN = "touches_between";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
 }
@@ -80,6 +82,10 @@ statements! {
 pub(super) const LEADS_BY_ID: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_by_id.sql"),
+);
+pub(super) const LEADS_BETWEEN: &str = concat!(
+    include_str!("../sql/sqlite/leads_packed.sql"),
+    include_str!("../sql/sqlite/leads_between.sql"),
 );
 pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
@@ -96,6 +102,7 @@ pub(super) const TOKEN_BY_ID: &str =
 pub(super) const HOT: &[(&str, &str)] = &[
     ("leads_by_id", LEADS_BY_ID),
     ("leads_open", LEADS_OPEN),
+    ("leads_between", LEADS_BETWEEN),
     ("load_numbers", LOAD_NUMBERS),
     ("load_requests", LOAD_REQUESTS),
     ("load_touches", LOAD_TOUCHES),
@@ -116,6 +123,7 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("uncontacted", UNCONTACTED),
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),
+    ("touches_between", TOUCHES_BETWEEN),
     ("lead_by_key", LEAD_BY_KEY),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
