@@ -11,12 +11,12 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::{Access, AdminToken};
+use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError};
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -42,12 +42,23 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
+    /// What is kept free on the store's disk for what cannot wait.
+    pub disk_reserve_bytes: u64,
+    /// The identity provider whose tokens are taken beside the node's own; `None`: none.
+    pub jwt: Option<JwtSettings>,
 }
 
 impl Options {
     /// A node by the machine's clock, that sweeps by itself.
     pub fn new(store: PathBuf, listener: TcpListener) -> Self {
-        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer }
+        Self {
+            store,
+            listener,
+            clock: None,
+            sweeping: Sweeping::ByTimer,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
+            jwt: None,
+        }
     }
 }
 
@@ -63,6 +74,7 @@ pub struct Node {
     access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
+    pulse: watch::Receiver<u64>,
     serving: JoinHandle<anyhow::Result<()>>,
     sweeping: JoinHandle<Result<(), DialerError>>,
 }
@@ -76,7 +88,7 @@ impl Node {
                 "{address} is not a loopback address: without TLS a node serves this machine only"
             );
         }
-        let store = SqliteStore::open(&options.store)
+        let store = SqliteStore::open_with(&options.store, options.disk_reserve_bytes)
             .await
             .with_context(|| format!("could not open the store {}", options.store.display()))?;
         let store: Arc<dyn Store> = Arc::new(store);
@@ -89,10 +101,12 @@ impl Node {
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
-        let coverage = Coverage::new(store.clone(), clock);
-        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
-        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
+        let coverage = Coverage::new(store.clone(), clock.clone());
         let (stop, stopping) = watch::channel(false);
+        let jwt = start_jwt(options.jwt, clock, stopping.clone()).await?;
+        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt);
+        let access = Arc::new(access);
+        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
             async move {
@@ -100,13 +114,14 @@ impl Node {
                 Ok(api::serve(options.listener, services, stopped(stopping)).await?)
             }
         });
+        let (beat, pulse) = watch::channel(0);
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, access) = (dialer.clone(), access.clone());
             let (sweeping, stopping) = (options.sweeping, stop.subscribe());
             async move {
                 let _ending = ending;
-                sweep(dialer, access, sweeping, stopping).await
+                sweep(dialer, access, sweeping, beat, stopping).await
             }
         });
         tracing::info!(%address, "serving on {address}");
@@ -118,6 +133,7 @@ impl Node {
             access,
             store,
             stop,
+            pulse,
             serving,
             sweeping,
         })
@@ -128,8 +144,14 @@ impl Node {
         &self.dialer
     }
 
+    /// Changes after each sweep, whether it found the store well or not: a node whose pulse stands
+    /// still hangs.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.clone()
+    }
+
     /// Who gets in, for whoever sweeps by hand.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Arc<Access> {
         &self.access
     }
 
@@ -172,11 +194,36 @@ async fn stopped(mut stopping: watch::Receiver<bool>) {
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
 }
 
+/// Gets the keys of the identity provider, and keeps them fresh until the node stops. One that does not
+/// answer keeps no node from starting: it is asked again, and its tokens are refused until then.
+async fn start_jwt(
+    settings: Option<JwtSettings>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Arc<JwtVerifier>>> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let jwt = JwtVerifier::new(settings).context("could not set up the identity provider")?;
+    let jwt = Arc::new(jwt);
+    // It logs what failed itself.
+    let _ = jwt.refresh(clock.now()).await;
+    let keeping = jwt.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping.keep_fresh(&*clock) => {}
+            () = stopped(stopping) => {}
+        }
+    });
+    Ok(Some(jwt))
+}
+
 /// Sweeps until the node stops, or its store has.
 async fn sweep(
     dialer: Dialer,
     access: Arc<Access>,
     sweeping: Sweeping,
+    beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
     if sweeping == Sweeping::ByHand {
@@ -194,7 +241,9 @@ async fn sweep(
         if let Err(error) = access.sweep(dialer.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
-        match dialer.sweep(SWEEP_LIMIT).await {
+        let swept = dialer.sweep(SWEEP_LIMIT).await;
+        beat.send_modify(|count| *count += 1);
+        match swept {
             Ok(true) => timer.reset_immediately(),
             Ok(false) => {}
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),

@@ -11,7 +11,10 @@ pub fn start() {
         .with_env_filter(filter)
         // In a file or a journal, colours are only noise.
         .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // To say that standard error cannot be written to it would write there, and panic: a log on a
+        // full disk must not end the node.
+        .log_internal_errors(false);
     // A second start in one process keeps the first.
     let _ = lines.try_init();
 }

@@ -5,6 +5,7 @@
 //! alone.
 
 mod admin;
+mod backup;
 mod caller;
 pub mod client;
 mod convert;

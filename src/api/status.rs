@@ -80,7 +80,10 @@ impl From<DialerError> for Status {
             Code::ResourceExhausted => details.set_retry_info(Some(Duration::from_secs(30))),
             _ => &mut details,
         };
-        if matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted) {
+        // The store has said that its disk is full, once; a log a call would only fill it further.
+        let is_told = matches!(error, DialerError::Store(StoreError::Full | StoreError::Low));
+        if matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted) && !is_told
+        {
             tracing::error!(error = &error as &dyn Error, reason, "a call failed: {reason}");
         }
         Status::with_error_details(code, message(&error), details)
@@ -94,6 +97,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RulesInvalid(_) => (Code::InvalidArgument, "RULES_INVALID"),
         DialerError::RepInactive(_) => (Code::FailedPrecondition, "REP_INACTIVE"),
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
+        DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
@@ -102,9 +106,12 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
             StoreError::Full => (Code::ResourceExhausted, "STORE_FULL"),
+            StoreError::Low => (Code::ResourceExhausted, "STORE_LOW"),
+            StoreError::NoRoom { .. } => (Code::ResourceExhausted, "STORE_NO_ROOM"),
             StoreError::Unknown => (Code::Unavailable, "COMMIT_UNKNOWN"),
             StoreError::Stopped => (Code::Unavailable, "STORE_STOPPED"),
             StoreError::InUse { .. } => (Code::Unavailable, "STORE_IN_USE"),
+            StoreError::Newer { .. } => (Code::Unavailable, "STORE_NEWER"),
             StoreError::Corrupt { .. } => (Code::Internal, "STORE_CORRUPT"),
         },
     }
@@ -115,6 +122,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
+        Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
@@ -144,9 +152,13 @@ fn message(error: &DialerError) -> String {
             [one] => format!("{}: {}", one.field, one.problem),
             [one, more @ ..] => format!("{}: {}; {} more", one.field, one.problem, more.len()),
         },
-        DialerError::Store(StoreError::Full | StoreError::Unknown | StoreError::Stopped) => {
-            error.source().map_or_else(|| error.to_string(), ToString::to_string)
-        }
+        DialerError::Store(
+            StoreError::Full
+            | StoreError::Low
+            | StoreError::NoRoom { .. }
+            | StoreError::Unknown
+            | StoreError::Stopped,
+        ) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         other => other.to_string(),
     }
 }
@@ -210,6 +222,7 @@ mod tests {
                 "LEAD_NOT_FOUND",
             ),
             (store(StoreError::Full), Code::ResourceExhausted, "STORE_FULL"),
+            (store(StoreError::Low), Code::ResourceExhausted, "STORE_LOW"),
             (store(StoreError::Unknown), Code::Unavailable, "COMMIT_UNKNOWN"),
             (store(StoreError::Stopped), Code::Unavailable, "STORE_STOPPED"),
         ] {

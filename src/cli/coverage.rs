@@ -94,6 +94,7 @@ struct Sums {
     won: i64,
     closed: i64,
     merged: i64,
+    erased: i64,
     touched: i64,
     in_time: i64,
     overdue: i64,
@@ -115,6 +116,7 @@ impl Sums {
         self.won += closed(|route| route == Route::Won);
         self.closed += closed(|route| route != Route::Won);
         self.merged += book.merged_count;
+        self.erased += book.erased_count;
         self.touched += book.touched_count;
         self.in_time += book.touched_in_time_count;
         self.overdue += book.overdue_count;
@@ -129,7 +131,7 @@ impl Sums {
         sums
     }
 
-    fn row(&self, queue: &str, campaign: &str, source: &str) -> [String; 15] {
+    fn row(&self, queue: &str, campaign: &str, source: &str) -> [String; 16] {
         let mean = match self.touched {
             0 => String::new(),
             touched => {
@@ -150,6 +152,7 @@ impl Sums {
             count(self.won),
             count(self.closed),
             count(self.merged),
+            count(self.erased),
             count(self.touched),
             percent(self.touched, leads),
             percent(self.in_time, self.touched),
@@ -178,6 +181,7 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
         "won",
         "closed",
         "merged",
+        "erased",
         "touched",
         "of leads",
         "in time",
@@ -323,8 +327,8 @@ mod tests {
         let row = all.row("= all", "", "");
         assert_eq!(row[3], "112");
         assert_eq!((row[7].as_str(), row[8].as_str(), row[9].as_str()), ("2", "2", "2"));
-        assert_eq!(row[11], "9.0 %");
-        assert_eq!(row[13], "2m");
+        assert_eq!(row[12], "9.0 %");
+        assert_eq!(row[14], "2m");
         assert!(coverage_text(&answer).contains("the books add up"));
     }
 

@@ -53,6 +53,7 @@ pub(super) fn standing_text(standing: Option<&Standing>) -> String {
         None => String::new(),
         Some(Stands::Ready(_)) => "ready".to_owned(),
         Some(Stands::Leased(_)) => "leased".to_owned(),
+        Some(Stands::Erased(_)) => "erased".to_owned(),
         Some(Stands::Waiting(waiting)) => {
             let reason = word::<WaitReason>(waiting.reason);
             format!("waiting ({reason}) until {}", instant_text(waiting.until_time.as_ref()))
@@ -76,8 +77,9 @@ pub(super) fn standing_text(standing: Option<&Standing>) -> String {
 /// Who a lead is, a fact a line.
 pub(super) fn lead_text(lead: &Lead) -> String {
     let key = lead.handover_key.as_ref();
-    let key = key.map_or(String::new(), |key| {
-        format!("{} / {} / {}", key.source_system, key.external_id, key.campaign_id)
+    let key = key.map_or(String::new(), |key| match key.external_id.as_str() {
+        "" => key.campaign_id.clone(),
+        id => format!("{} / {id} / {}", key.source_system, key.campaign_id),
     });
     let mut text = facts([
         ("lead", lead.lead_id.clone()),

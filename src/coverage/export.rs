@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::{Coverage, CoverageError, Names};
 use crate::domain::{CampaignId, LeadId, QueueId, RepId};
-use crate::store::{ExportFilter, LeadRecord, TouchOfLead};
+use crate::store::{ExportFilter, LeadRecord, StoreError, TouchOfLead};
 
 /// How many leads, or touches, are looked at for one page.
 const PAGE_SIZE: i64 = 256;
@@ -87,16 +87,22 @@ impl Coverage {
 impl LeadExport {
     /// The next leads, at least one; `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Vec<LeadView>>, CoverageError> {
-        while let Some((after, through)) = self.range() {
+        while let Some((after, _)) = self.range() {
             let (store, filter) = (self.coverage.store.clone(), self.filter.clone());
+            let last = self.last;
             let page = Coverage::in_back_room(async move {
-                store.leads_between(&filter, LeadId(after), LeadId(through)).await
+                let LeadId(end) = store.lead_page_end(LeadId(after), PAGE_SIZE as usize).await?;
+                // Whoever is gone at the end of the page was gone before.
+                let through = if end == after { last } else { end.min(last) };
+                let leads = store.leads_between(&filter, LeadId(after), LeadId(through)).await;
+                Ok::<_, StoreError>((leads?, through))
             });
+            let (leads, through) = page.await?;
             let view = |record: LeadRecord| {
                 let (queue, campaign) = self.names.of(record.lead.queue, record.lead.campaign)?;
                 Some(LeadView { queue, campaign, record })
             };
-            let views: Vec<LeadView> = page.await?.into_iter().filter_map(view).collect();
+            let views: Vec<LeadView> = leads.into_iter().filter_map(view).collect();
             self.after = through;
             if !views.is_empty() {
                 return Ok(Some(views));

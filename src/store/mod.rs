@@ -5,6 +5,7 @@
 //! follower ([`CommitSink`]) is told in the order of the commits, before the answers. Every
 //! implementation passes `tests/conformance/store.rs`.
 
+mod backup;
 mod books;
 mod changes;
 mod error;
@@ -21,17 +22,18 @@ use crate::domain::{
     QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion, TokenId,
 };
 
+pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    Candidate, EndedLease, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord,
-    LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress,
-    Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
+    Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver, Handover,
+    LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey,
+    Suppress, Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
 pub use reports::{
     AuditFault, AuditReport, Book, BookFilter, ExportFilter, TouchOfLead, Uncontacted,
     UncontactedPage,
 };
-pub use sqlite::SqliteStore;
+pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
 
 /// Everything about who works what; small, and kept in memory by the dialer.
@@ -73,11 +75,11 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<RuleVersion>, StoreError>;
     /// The last instant that the ledger knows; 0 for an empty one.
     async fn last_instant(&self) -> Result<i64, StoreError>;
-    /// The last lead that was opened; 0 if there is none.
-    async fn last_lead(&self) -> Result<LeadId, StoreError>;
+    /// An id with about half of the leads on each side, for whoever reads them all in two halves.
+    async fn middle_lead(&self) -> Result<LeadId, StoreError>;
     /// A lead.
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
-    /// The lead that a handover opened or was merged into.
+    /// The lead that a handover opened or was merged into, even if it was erased since.
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError>;
     /// The lease that a rep has, whether or not it still stands.
     async fn lease_of(&self, rep: RepKey) -> Result<Option<Lease>, StoreError>;
@@ -116,14 +118,18 @@ pub trait Store: Send + Sync {
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
     /// The leads with ids above `after` and up to `through` that pass the filter, in the order of
-    /// their ids. Looks at no others, so a page is bounded by the caller whatever the filter; ids
-    /// run from 1 to [`Store::last_lead`].
+    /// their ids. Looks at no others, so a page is bounded by the caller whatever the filter.
     async fn leads_between(
         &self,
         filter: &ExportFilter,
         after: LeadId,
         through: LeadId,
     ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// The last lead; 0 if there is none.
+    async fn last_lead(&self) -> Result<LeadId, StoreError>;
+    /// Where a page of `count` leads after `after` ends, as ids have gaps: the id of its last one,
+    /// `after` if there is none.
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError>;
     /// The number of the last touch; 0 if there is none. Touches are numbered from 1 in the order
     /// in which they were recorded.
     async fn last_touch(&self) -> Result<i64, StoreError>;
@@ -136,6 +142,13 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<TouchOfLead>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
+
+    /// Copies everything as it stands at one instant that lies after the call; changes go on
+    /// meanwhile. Holds every change that was answered before the call.
+    ///
+    /// [`Denied::BackupRunning`] while another copy is there, [`StoreError::NoRoom`] if this one
+    /// would take what room is left.
+    async fn back_up(&self) -> Result<Backup, StoreError>;
 
     // ---- Changes.
 
@@ -183,6 +196,10 @@ pub trait Store: Send + Sync {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
+    /// Erases everything personal about a lead, whatever its standing, and keeps the books. Nothing of
+    /// it is left in what the store keeps on disk as soon as no read that began before runs any more.
+    /// [`Denied::UnknownLead`] if there is no such lead.
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
     /// requests and passes. At most `limit` leads of each kind.

@@ -1,6 +1,7 @@
 //! What every [`Store`](nextlead::store::Store) promises. Add a check here, never to one of them.
 
 mod desk;
+mod erasures;
 mod handovers;
 mod leases;
 mod reports;
@@ -58,6 +59,7 @@ macro_rules! check_store {
                     never_again_counts_when_it_comes_late,
                     a_touch_brings_the_next_lead,
                     an_unknown_lead_cannot_be_touched,
+                    who_may_see_one_queue_touches_no_lead_of_another,
                 }
                 sweeps {
                     a_sweep_frees_wakes_and_closes,
@@ -65,6 +67,13 @@ macro_rules! check_store {
                     a_nurture_does_not_outlive_its_campaign,
                     a_suppression_closes_every_open_carrier,
                     old_requests_and_passes_are_forgotten,
+                }
+                erasures {
+                    an_erased_lead_stays_in_the_books_wherever_it_stood,
+                    a_rep_loses_an_erased_lead_and_a_late_touch_tells_nothing,
+                    a_suppression_outlives_the_erasure_of_whoever_said_never,
+                    an_erased_handover_is_turned_away,
+                    an_erasure_is_done_once_and_names_who_else_it_may_be,
                 }
                 reports {
                     the_roster_reads_back_and_a_campaign_keeps_its_queue,
@@ -75,6 +84,7 @@ macro_rules! check_store {
                     leads_are_exported_between_two_ids_whatever_the_filter,
                     touches_are_exported_as_they_were_recorded,
                     the_follower_is_told_of_each_lead_once_a_commit,
+                    a_copy_is_whole_alone_and_goes_with_its_handle,
                     a_closed_store_says_so,
                 }
                 tokens {

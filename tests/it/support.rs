@@ -236,6 +236,7 @@ impl TestNode {
             Standing::Waiting(_) => "waiting",
             Standing::Leased(_) => "leased",
             Standing::Closed(_) => "closed",
+            Standing::Erased(_) => "erased",
         }
     }
 

@@ -75,7 +75,7 @@ const TOUCH_FIELDS: [&str; 18] = [
     "late",
     "recorded_time",
 ];
-const BOOK_FIELDS: [&str; 14] = [
+const BOOK_FIELDS: [&str; 15] = [
     "read_time",
     "queue_id",
     "campaign_id",
@@ -85,6 +85,7 @@ const BOOK_FIELDS: [&str; 14] = [
     "waiting_count",
     "leased_count",
     "merged_count",
+    "erased_count",
     "imbalance",
     "touched_count",
     "touched_in_time_count",

@@ -41,12 +41,15 @@ async fn fold_ledger(
     connection: &mut SqliteConnection,
     audit: &mut AuditReport,
 ) -> Result<(), StoreError> {
-    let last = sqlx::query_scalar::<_, i64>(sql::AUDIT_LAST_LEAD);
-    let last = last.fetch_one(&mut *connection).await.map_err(failure)?;
-    for after in (0..last).step_by(PAGE_LEAD_COUNT as usize) {
-        fold_page(connection, audit, after, after + PAGE_LEAD_COUNT).await?;
+    let mut after = 0;
+    loop {
+        // After a restore the ids go on far above, and there is nothing to read in between.
+        let next = sqlx::query_scalar(sql::AUDIT_NEXT_LEAD).bind(after);
+        let next: Option<i64> = next.fetch_one(&mut *connection).await.map_err(failure)?;
+        let Some(first) = next else { return Ok(()) };
+        after = first - 1 + PAGE_LEAD_COUNT;
+        fold_page(connection, audit, first - 1, after).await?;
     }
-    Ok(())
 }
 
 /// A row of `audit_standings.sql`: lead, seq, words, state, route, whether it has a lease.
@@ -98,6 +101,7 @@ fn compare(row: &StandingRow, links: Vec<Link>) -> Result<(), String> {
         Standing::Waiting { .. } => (1, None),
         Standing::Leased => (2, None),
         Standing::Closed { route, .. } => (3, Some(route_index(route))),
+        Standing::Erased => (4, None),
     };
     if numbers != (*state, *route) {
         return Err("its standing in numbers is not its standing in words".to_owned());
@@ -152,6 +156,7 @@ fn difference(one: &Book, other: &Book) -> i64 {
             book.waiting,
             book.leased,
             book.merged,
+            book.erased,
             book.touched,
             book.touched_in_time,
             book.first_touch_ms_sum,

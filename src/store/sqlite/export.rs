@@ -6,6 +6,7 @@ use sqlx::{Row, SqliteConnection};
 use super::super::changes::LeadRecord;
 use super::super::error::StoreError;
 use super::super::reports::{ExportFilter, TouchOfLead};
+use super::load::limit_of;
 use super::open::failure;
 use super::read::{record, touch};
 use super::rows::packed_leads;
@@ -28,6 +29,20 @@ pub(super) async fn leads(
     let mut records: Vec<LeadRecord> = rows.into_iter().map(record).collect();
     records.sort_unstable_by_key(|record| record.lead.id);
     Ok(records)
+}
+
+pub(super) async fn last_lead(connection: &mut SqliteConnection) -> Result<LeadId, StoreError> {
+    let lead = sqlx::query_scalar(sql::LAST_LEAD).fetch_one(connection).await;
+    lead.map(LeadId).map_err(failure)
+}
+
+pub(super) async fn lead_page_end(
+    connection: &mut SqliteConnection,
+    after: LeadId,
+    count: usize,
+) -> Result<LeadId, StoreError> {
+    let query = sqlx::query_scalar(sql::LEAD_PAGE_END).bind(after.0).bind(limit_of(count));
+    query.fetch_one(connection).await.map(LeadId).map_err(failure)
 }
 
 pub(super) async fn last_touch(connection: &mut SqliteConnection) -> Result<i64, StoreError> {

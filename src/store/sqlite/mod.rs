@@ -5,17 +5,23 @@
 
 mod access;
 mod audit;
+mod backup;
 mod checkpoint;
+mod erasure;
 mod export;
 mod load;
 mod open;
 mod read;
 mod report;
+mod restore;
 mod roster;
 mod rows;
+mod space;
 mod sql;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade;
 mod write;
 mod write_books;
 mod writer;
@@ -30,10 +36,12 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
+use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::books::{Answer, Change};
 use super::changes::{
-    EndedLease, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
-    RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
+    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept,
+    TouchRecorded,
 };
 use super::error::StoreError;
 use super::reports::{
@@ -47,8 +55,10 @@ use crate::domain::{
     RuleVersion, TokenId,
 };
 use access::{AccessAnswer, AccessChange};
+use backup::Copier;
 use checkpoint::Checkpointer;
 use roster::{RosterAnswer, RosterChange};
+use space::Space;
 use writer::{Follower, INBOX_COUNT_MAX, Job, Reply, Work, Writer};
 
 /// How many reports read at a time: pulls need a connection, too.
@@ -56,6 +66,9 @@ const REPORT_COUNT_MAX: usize = 2;
 const _: () = assert!(REPORT_COUNT_MAX < open::READER_COUNT as usize);
 /// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
+
+/// How much of the disk is kept for what cannot wait, unless another reserve is named.
+pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
 /// The truth in one SQLite file.
 pub struct SqliteStore {
@@ -65,6 +78,7 @@ pub struct SqliteStore {
     follower: Follower,
     readers: SqlitePool,
     reports: Semaphore,
+    copier: Copier,
 }
 
 impl SqliteStore {
@@ -73,19 +87,41 @@ impl SqliteStore {
     ///
     /// Fails with [`StoreError::InUse`] if another store has it open, in this process or another.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::start(open::open(path).await?)
+        Self::open_with(path, DISK_RESERVE_BYTES).await
+    }
+
+    /// Opens the file with another reserve of its disk: while less than `disk_reserve_bytes` are free,
+    /// leads are not taken in ([`StoreError::Low`]).
+    pub async fn open_with(path: &Path, disk_reserve_bytes: u64) -> Result<Self, StoreError> {
+        let opened = open::open(path).await?;
+        Self::start(opened, path, disk_reserve_bytes)
+    }
+
+    /// Puts a backup in a store's place, while no node has either of them open.
+    ///
+    /// The backup is checked first: every page, every reference, and the books. Lease tokens are
+    /// changed, and new leads get ids above all that were ever given out. A store that is replaced is
+    /// kept beside, with `.replaced` added to its name. Whatever fails, the old store stays.
+    pub async fn restore(order: &Restore) -> Result<Restored, RestoreError> {
+        restore::restore(order).await
     }
 
     /// Starts the writer over an open file.
-    fn start(opened: open::Opened) -> Result<Self, StoreError> {
+    fn start(opened: open::Opened, path: &Path, reserve_bytes: u64) -> Result<Self, StoreError> {
+        let mut space = Space::of(path, reserve_bytes);
+        if !space.is_low() {
+            space::lay_ballast(path);
+        }
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
         let follower: Follower = Arc::new(OnceLock::new());
         let writer = Writer {
             connection: opened.writer,
+            seal: opened.seal,
             inbox: jobs,
             follower: follower.clone(),
             checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
+            space,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -107,6 +143,7 @@ impl SqliteStore {
             follower,
             readers: opened.readers,
             reports: Semaphore::new(REPORT_COUNT_MAX),
+            copier: Copier::of(path, reserve_bytes),
         })
     }
 
@@ -186,8 +223,8 @@ impl Store for SqliteStore {
         read::last_instant(&mut *self.reader().await?).await
     }
 
-    async fn last_lead(&self) -> Result<LeadId, StoreError> {
-        read::last_lead(&mut *self.reader().await?).await
+    async fn middle_lead(&self) -> Result<LeadId, StoreError> {
+        read::middle_lead(&mut *self.reader().await?).await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
@@ -259,6 +296,14 @@ impl Store for SqliteStore {
         export::leads(&mut *self.reader().await?, filter, after, through).await
     }
 
+    async fn last_lead(&self) -> Result<LeadId, StoreError> {
+        export::last_lead(&mut *self.reader().await?).await
+    }
+
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError> {
+        export::lead_page_end(&mut *self.reader().await?, after, count).await
+    }
+
     async fn last_touch(&self) -> Result<i64, StoreError> {
         export::last_touch(&mut *self.reader().await?).await
     }
@@ -276,6 +321,13 @@ impl Store for SqliteStore {
     async fn audit(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
+    }
+
+    async fn back_up(&self) -> Result<Backup, StoreError> {
+        if self.readers.is_closed() {
+            return Err(StoreError::Stopped);
+        }
+        self.copier.back_up().await
     }
 
     async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError> {
@@ -359,6 +411,10 @@ impl Store for SqliteStore {
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
         let answer = self.change(Change::Suppress(suppress)).await?;
         answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
+        answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
     }
 
     async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {

@@ -23,34 +23,45 @@ statements! {
     ADD_TOUCHES = "sqlite/add_touches";
     AUDIT_BOOKS = "sqlite/audit_books";
     AUDIT_EVENTS = "sqlite/audit_events";
-    AUDIT_LAST_LEAD = "sqlite/audit_last_lead";
+    AUDIT_NEXT_LEAD = "sqlite/audit_next_lead";
     AUDIT_STANDINGS = "sqlite/audit_standings";
     AUDIT_STRAYS = "sqlite/audit_strays";
     CHANGE_FACTS = "sqlite/change_facts";
     CHANGE_HANDOVERS = "sqlite/change_handovers";
     CHANGE_LEASES = "sqlite/change_leases";
     CHANGE_STANDINGS = "sqlite/change_standings";
+    CHANGE_LEASE_TOKENS = "sqlite/change_lease_tokens";
     DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
     DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
     DROP_LEASES = "sqlite/drop_leases";
+    DROP_PASSES = "sqlite/drop_passes";
+    ERASE_HANDOVERS = "sqlite/erase_handovers";
+    ERASE_LEADS = "sqlite/erase_leads";
+    ERASE_TOUCHES = "sqlite/erase_touches";
     FORGET_PASSES = "sqlite/forget_passes";
     FORGET_REQUESTS = "sqlite/forget_requests";
     LOAD_CARRIERS = "sqlite/load_carriers";
     LOAD_DUE = "sqlite/load_due";
+    LOAD_ERASABLE = "sqlite/load_erasable";
     LOAD_HANDOVERS = "sqlite/load_handovers";
     LOAD_MATCHES = "sqlite/load_matches";
     LOAD_NUMBERS = "sqlite/load_numbers";
+    LOAD_OTHERS = "sqlite/load_others";
+    LOAD_REFUSED = "sqlite/load_refused";
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
     NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
+    SEAL_SUPPRESSIONS = "sqlite/seal_suppressions";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
 }
 
 // Over single rows, in SQL that every database speaks.
 statements! {
     ADD_REQUEST = "add_request";
+    ADD_RESTORE = "add_restore";
+    ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
     BOOKS = "books";
@@ -58,10 +69,13 @@ statements! {
     LAST_INSTANT = "last_instant";
     LAST_LEAD = "last_lead";
     LAST_TOUCH = "last_touch";
+    LEAD_PAGE_END = "lead_page_end";
     LEAD_BY_KEY = "lead_by_key";
+    LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";
     OVERDUE = "overdue";
+    MIDDLE_LEAD = "middle_lead";
     PASSES = "passes";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
@@ -72,7 +86,9 @@ statements! {
     REPS = "reps";
     REQUEST = "request";
     REVOKE_TOKEN = "revoke_token";
+    REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
+    SECRET = "secret";
     TOUCHES = "touches";
     TOUCHES_BETWEEN = "touches_between";
     NEVER_CONTACTED = "never_contacted";
@@ -125,6 +141,14 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("touches", TOUCHES),
     ("touches_between", TOUCHES_BETWEEN),
     ("lead_by_key", LEAD_BY_KEY),
+    ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_erasable", LOAD_ERASABLE),
+    ("load_others", LOAD_OTHERS),
+    ("load_refused", LOAD_REFUSED),
+    ("erase_leads", ERASE_LEADS),
+    ("erase_touches", ERASE_TOUCHES),
+    ("erase_handovers", ERASE_HANDOVERS),
+    ("seal_suppressions", SEAL_SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),

@@ -11,13 +11,15 @@ use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::CommitSink;
-use super::super::books::{Answer, Change, decide};
+use super::super::books::{Answer, Change, Seal, decide};
 use super::super::changes::LeadRecord;
 use super::super::error::StoreError;
 use super::checkpoint::Checkpointer;
+use super::erasure;
 use super::load::load;
 use super::open::{end, failure};
 use super::roster::{self, RosterAnswer, RosterChange};
+use super::space::Space;
 use super::write::write;
 
 /// How many changes may wait; the next one waits at the door.
@@ -51,15 +53,28 @@ pub(super) type Follower = Arc<std::sync::OnceLock<Arc<dyn CommitSink>>>;
 
 pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
+    /// What erased things are recognised by; `None` until the first erasure is committed.
+    pub(super) seal: Option<Arc<Seal>>,
     pub(super) inbox: mpsc::Receiver<Job>,
     pub(super) follower: Follower,
     pub(super) checkpointer: Checkpointer,
+    pub(super) space: Space,
 }
 
 /// The commit's outcome is unknown.
 struct Lost;
 
 type Replies = Vec<Result<Reply, StoreError>>;
+
+/// What a transaction holds before it is committed.
+#[derive(Default)]
+struct Filled {
+    replies: Replies,
+    records: Vec<LeadRecord>,
+    is_changed: bool,
+    has_erased: bool,
+    seal: Option<Arc<Seal>>,
+}
 
 /// What became of a transaction.
 enum Outcome {
@@ -75,6 +90,12 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
         while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
             for batch in batches(jobs.drain(..)) {
+                // Looked at with every sweep, too, so that it is said though nobody hands leads over.
+                let is_low = self.space.is_low();
+                if is_low && batch.iter().all(can_wait) {
+                    batch.into_iter().for_each(|job| answer_one(job, Err(StoreError::Low)));
+                    continue;
+                }
                 if self.work(batch).await.is_err() {
                     tracing::error!("a commit's outcome is unknown: the store stops");
                     return;
@@ -134,19 +155,26 @@ impl Writer {
         if let Err(error) = self.execute("BEGIN IMMEDIATE").await {
             return Ok(Outcome::Failed(failure(error)));
         }
-        let (replies, records, is_changed) = match self.fill(work).await {
+        let filled = match self.fill(work).await {
             Ok(filled) => filled,
             Err(error) => {
                 self.roll_back().await?;
                 return Ok(Outcome::Failed(error));
             }
         };
+        let Filled { replies, records, is_changed, has_erased, seal } = filled;
         if !is_changed {
             self.roll_back().await?;
             return Ok(Outcome::Done(replies, records));
         }
         match self.execute("COMMIT").await.map_err(failure) {
-            Ok(()) => Ok(Outcome::Done(replies, records)),
+            Ok(()) => {
+                self.seal = seal;
+                if has_erased {
+                    self.checkpointer.erased();
+                }
+                Ok(Outcome::Done(replies, records))
+            }
             // A full disk refuses the commit's last page, so it is certain that it is not stored.
             Err(StoreError::Full) => {
                 self.roll_back().await?;
@@ -160,17 +188,15 @@ impl Writer {
     }
 
     /// Does the work within the open transaction; says what changed.
-    async fn fill(
-        &mut self,
-        work: &[&Work],
-    ) -> Result<(Replies, Vec<LeadRecord>, bool), StoreError> {
+    async fn fill(&mut self, work: &[&Work]) -> Result<Filled, StoreError> {
         if let [Work::Roster(change)] = work {
             let answer = match roster::change(&mut self.connection, change).await {
                 Err(StoreError::Denied(denied)) => Err(denied.into()),
                 answer => Ok(Reply::Roster(answer?)),
             };
             let is_changed = answer.is_ok();
-            return Ok((vec![answer], Vec::new(), is_changed));
+            let seal = self.seal.clone();
+            return Ok(Filled { replies: vec![answer], is_changed, seal, ..Filled::default() });
         }
         let changes: Vec<&Change> = work
             .iter()
@@ -179,7 +205,8 @@ impl Writer {
                 Work::Roster(_) => unreachable!("a roster change is a batch of its own"),
             })
             .collect();
-        let mut slate = load(&mut self.connection, &changes).await?;
+        let seal = erasure::seal_for(&mut self.connection, self.seal.as_ref(), &changes).await?;
+        let mut slate = load(&mut self.connection, &changes, seal.clone()).await?;
         let replies = changes
             .iter()
             .map(|change| decide(&mut slate, change).map(Reply::Change).map_err(Into::into))
@@ -189,7 +216,8 @@ impl Writer {
         if is_changed {
             write(&mut self.connection, &slate).await?;
         }
-        Ok((replies, slate.changed_records(), is_changed))
+        let has_erased = !slate.erased_leads.is_empty();
+        Ok(Filled { replies, records: slate.changed_records(), is_changed, has_erased, seal })
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -220,7 +248,7 @@ fn lose(jobs: impl IntoIterator<Item = Job>) -> Lost {
 }
 
 /// Which changes may share a commit. Handovers and calls do not look at the same rows by key, so
-/// each kind has its own; sweeps, suppressions and the roster are rare and go alone.
+/// each kind has its own; sweeps, suppressions, erasures and the roster are rare and go alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Call,
@@ -231,9 +259,16 @@ enum Kind {
 fn kind(work: &Work) -> Kind {
     match work {
         Work::Change(Change::HandOver(_)) => Kind::Handover,
-        Work::Change(Change::Suppress(_) | Change::Sweep { .. }) | Work::Roster(_) => Kind::Alone,
+        Work::Change(Change::Suppress(_) | Change::Erase(_) | Change::Sweep { .. })
+        | Work::Roster(_) => Kind::Alone,
         Work::Change(_) => Kind::Call,
     }
+}
+
+/// What a disk that is nearly full has no room for: leads come again, as whoever hands them over is
+/// told so. A wish never to be called, a touch or a lease given back does not.
+fn can_wait(job: &Job) -> bool {
+    kind(&job.work) == Kind::Handover
 }
 
 /// Sorts what was in the inbox into commits; within one, the order stays.

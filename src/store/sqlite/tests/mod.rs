@@ -1,6 +1,10 @@
 //! What only a file can show: that it lasts, that it is ours alone, and that the audit finds what
 //! was changed behind the store's back.
 
+mod backup;
+mod full;
+mod upgrade;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +20,15 @@ use crate::domain::{
     QueueId, QueueSettings, Route, WeeklyHours,
 };
 
-const START: i64 = 1_700_000_000_000;
+pub(super) const START: i64 = 1_700_000_000_000;
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nextlead.db");
     (folder, path)
 }
 
-async fn campaign(store: &SqliteStore) -> Campaign {
+pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
     let settings = QueueSettings {
         zone: "UTC".into(),
         hours: WeeklyHours::always(),
@@ -33,14 +37,18 @@ async fn campaign(store: &SqliteStore) -> Campaign {
         grace_ms: 1,
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
-    let settings =
-        CampaignSettings { skills: Default::default(), ends_at: None, route_at_end: Route::Lost };
+    let settings = CampaignSettings {
+        skills: Default::default(),
+        ends_at: None,
+        route_at_end: Route::Lost,
+        default_country: None,
+    };
     let id = CampaignId::new("march").unwrap();
     store.put_campaign(&id, queue.key, &settings).await.unwrap()
 }
 
-fn handover(campaign: &Campaign, index: u64) -> Handover {
-    let number = Number::parse(&format!("+1202{index:07}")).unwrap();
+pub(super) fn handover(campaign: &Campaign, index: u64) -> Handover {
+    let number = Number::from_e164(&format!("+1202{index:07}")).unwrap();
     let facts = Facts {
         numbers: vec![LeadNumber { number, stopped: None }],
         source: "web".into(),
@@ -60,7 +68,11 @@ fn handover(campaign: &Campaign, index: u64) -> Handover {
     }
 }
 
-async fn hand_over(store: &SqliteStore, campaign: &Campaign, indexes: std::ops::Range<u64>) {
+pub(super) async fn hand_over(
+    store: &SqliteStore,
+    campaign: &Campaign,
+    indexes: std::ops::Range<u64>,
+) {
     let rows = indexes.map(|index| handover(campaign, index)).collect();
     let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
     store.hand_over(change).await.unwrap();
@@ -211,7 +223,7 @@ async fn a_full_disk_refuses_changes_and_answers_reads() {
     let (_folder, path) = folder();
     let mut opened = super::open::open(&path).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 120").execute(&mut opened.writer).await.unwrap();
-    let store = SqliteStore::start(opened).unwrap();
+    let store = SqliteStore::start(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..3).await;
     let rows = (3..5_000).map(|index| handover(&campaign, index)).collect();
@@ -236,7 +248,7 @@ async fn a_commit_that_fails_is_unknown_and_stops_the_store() {
     let mut handle = opened.writer.lock_handle().await.unwrap();
     handle.set_commit_hook(move || !hook.load(Ordering::SeqCst));
     drop(handle);
-    let store = SqliteStore::start(opened).unwrap();
+    let store = SqliteStore::start(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..1).await;
     is_broken.store(true, Ordering::SeqCst);

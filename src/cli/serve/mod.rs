@@ -1,11 +1,17 @@
 //! `serve` runs a node until it is told to stop.
 
+mod disk;
+mod jwt;
+mod notify;
+mod signals;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::Cli;
 use super::output::Output;
@@ -13,6 +19,11 @@ use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 use crate::telemetry;
+use disk::DiskArgs;
+use jwt::JwtArgs;
+use notify::ServiceManager;
+
+pub(super) use signals::Signals;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -31,16 +42,22 @@ pub(super) struct ServeArgs {
     /// The address to listen at; port 0 takes a free one
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
+    #[command(flatten)]
+    disk: DiskArgs,
+    #[command(flatten)]
+    jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen } = args;
+    let ServeArgs { store: StoreFile(store), listen, disk, jwt } = args;
+    let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options = Options::new(store, listener);
+    let disk_reserve_bytes = disk.disk_reserve.0;
+    let options = Options { disk_reserve_bytes, jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({
@@ -56,8 +73,34 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         let (address, file) = (node.address, node.token_file.display());
         output.text(&format!("serving on {address}\n{token_is}: {file}\n"))?;
     }
-    node.run_until(stopped()).await?;
+    run_until_told(node).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the node until a signal asks it to stop. A second one ends it at once, which loses nothing
+/// that was acknowledged.
+async fn run_until_told(node: Node) -> anyhow::Result<()> {
+    let mut signals = Signals::catch().context("could not catch signals")?;
+    let manager = ServiceManager::of_environment();
+    manager.ready();
+    let living = tokio::spawn(ServiceManager::of_environment().keep_alive(node.pulse()));
+    let (tell, told) = oneshot::channel::<()>();
+    let running = node.run_until(async {
+        let _ = told.await;
+    });
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = signals.next() => {}
+    }
+    tracing::info!("stopping; a second signal ends the node at once");
+    manager.stopping();
+    living.abort();
+    let _ = tell.send(());
+    tokio::select! {
+        ended = running => ended,
+        () = signals.next() => bail!("told to stop a second time, ended at once"),
+    }
 }
 
 fn warn_of_misspelt_variables() {
@@ -65,21 +108,4 @@ fn warn_of_misspelt_variables() {
     for warning in misspelt_variables(&Cli::command(), names) {
         tracing::warn!("{warning}");
     }
-}
-
-/// Ends when the process is told to stop, by Ctrl-C or by a service manager.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }
