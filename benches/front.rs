@@ -321,7 +321,11 @@ async fn set_up(admin: &Client, lead_count: usize) {
     let batches = firsts.into_iter().map(move |first| {
         let rows = first..(first + BATCH_ROW_COUNT).min(lead_count);
         let rows = rows.map(|nth| ImportRow { row_number: nth as i64, lead: Some(lead(nth)) });
-        ImportLeadsRequest { batch_number: first as i64, rows: rows.collect() }
+        ImportLeadsRequest {
+            batch_number: first as i64,
+            rows: rows.collect(),
+            validate_only: false,
+        }
     });
     let answers = admin.intake().import_leads(tokio_stream::iter(batches)).await;
     let mut answers = answers.expect("an import").into_inner();

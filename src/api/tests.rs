@@ -89,7 +89,8 @@ async fn set_up(client: &Client) {
 async fn import(client: &Client, leads: Vec<Lead>) -> ImportLeadsResponse {
     let rows = (1..).zip(leads);
     let rows = rows.map(|(row_number, lead)| ImportRow { row_number, lead: Some(lead) }).collect();
-    let batches = tokio_stream::once(ImportLeadsRequest { batch_number: 1, rows });
+    let batches =
+        tokio_stream::once(ImportLeadsRequest { batch_number: 1, rows, ..Default::default() });
     let mut answers = client.intake().import_leads(batches).await.unwrap().into_inner();
     let answer = answers.message().await.unwrap().unwrap();
     assert!(answers.message().await.unwrap().is_none());

@@ -31,6 +31,8 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.CoverageService/GetCoverage", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/ListUncontacted", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/AuditLedger", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/ExportLeads", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/ExportTouches", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.AdminService/CreateToken", &[Admin]),
     ("/nextlead.v1.AdminService/RevokeToken", &[Admin]),
     ("/nextlead.v1.AdminService/ListTokens", &[Admin]),

@@ -18,6 +18,7 @@ mod error;
 mod examples;
 mod exit;
 mod explain;
+mod export;
 mod health;
 mod import;
 mod json;
@@ -102,6 +103,9 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
+    /// Export leads, touches or the books as CSV or NDJSON
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
@@ -170,6 +174,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Export(command) => export::run(command, server.open().await?, output).await,
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,

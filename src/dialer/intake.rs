@@ -59,6 +59,15 @@ impl Dialer {
         Ok(refused.into_iter().map(|problem| problem.map_or_else(|| Ok(answer()), Err)).collect())
     }
 
+    /// Says what [`Dialer::hand_over_all`] would refuse, and changes nothing.
+    pub fn check_handovers(&self, leads: &[NewLead]) -> Vec<Result<(), FieldProblem>> {
+        let check = |lead: &NewLead| match self.roster().campaign(&lead.key.campaign) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FieldProblem::new("campaign_id", error.to_string())),
+        };
+        leads.iter().map(check).collect()
+    }
+
     /// The country whose numbers a campaign's leads have unless they say otherwise.
     pub fn default_country(&self, campaign: &CampaignId) -> Option<String> {
         self.roster().campaign(campaign).ok()?.campaign.settings.default_country.clone()

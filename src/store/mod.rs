@@ -31,8 +31,8 @@ pub use changes::{
 };
 pub use error::{Denied, StoreError};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, Suppression, SuppressionKind, SuppressionPage,
-    Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionKind,
+    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -120,6 +120,29 @@ pub trait Store: Send + Sync {
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
     /// What is suppressed, in the order of kind and value.
     async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError>;
+    /// The leads with ids above `after` and up to `through` that pass the filter, in the order of
+    /// their ids. Looks at no others, so a page is bounded by the caller whatever the filter.
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// The last lead; 0 if there is none.
+    async fn last_lead(&self) -> Result<LeadId, StoreError>;
+    /// Where a page of `count` leads after `after` ends, as ids have gaps: the id of its last one,
+    /// `after` if there is none.
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError>;
+    /// The number of the last touch; 0 if there is none. Touches are numbered from 1 in the order
+    /// in which they were recorded.
+    async fn last_touch(&self) -> Result<i64, StoreError>;
+    /// The touches with numbers above `after` and up to `through` that pass the filter, in order.
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
 

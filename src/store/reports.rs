@@ -1,6 +1,6 @@
 //! What one can ask the store about all leads.
 
-use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, Route};
+use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, Route};
 
 /// Which books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -138,6 +138,32 @@ impl std::fmt::Debug for Suppression {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Suppression({}, hidden, of {})", self.kind.code(), self.source)
     }
+}
+
+/// Which leads or touches are exported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportFilter {
+    /// Of leads of one queue.
+    pub queue: Option<QueueKey>,
+    /// Of leads of one campaign.
+    pub campaign: Option<CampaignKey>,
+    /// Leads that changed, or touches that were recorded, at this instant or later.
+    pub since: Option<i64>,
+}
+
+/// A touch, with whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TouchOfLead {
+    /// The fact.
+    pub recorded: RecordedTouch,
+    /// The lead's queue.
+    pub queue: QueueKey,
+    /// The lead's campaign.
+    pub campaign: CampaignKey,
+    /// The system that handed the lead over.
+    pub source_system: String,
+    /// That system's id of the lead.
+    pub external_id: String,
 }
 
 /// A lead or a book that does not add up.

@@ -9,6 +9,7 @@ mod command_line;
 mod crash;
 mod demo;
 mod erase;
+mod export;
 mod hostile;
 mod import;
 mod intake;

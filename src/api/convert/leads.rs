@@ -252,6 +252,12 @@ pub(in crate::api) fn row_result(
     proto::ImportRowResult { row_number, result: Some(result) }
 }
 
+/// A row that was only checked, and would be taken in.
+pub(in crate::api) fn row_accepted(row_number: i64) -> proto::ImportRowResult {
+    let accepted = proto::import_row_result::Result::Accepted(proto::RowAcceptance {});
+    proto::ImportRowResult { row_number, result: Some(accepted) }
+}
+
 /// Why a row was rejected.
 pub(in crate::api) fn rejection(reason: &str, problems: Vec<FieldProblem>) -> proto::RowRejection {
     let problems = problems.into_iter().take(ROW_PROBLEM_COUNT_MAX);

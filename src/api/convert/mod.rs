@@ -6,6 +6,7 @@
 
 mod admin;
 mod codes;
+mod exports;
 mod fields;
 mod leads;
 mod masked;
@@ -18,8 +19,11 @@ mod states;
 mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
-pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, rejection, row_result};
+pub(super) use leads::{
+    LeadName, handed_over, lead_name, new_lead, rejection, row_accepted, row_result,
+};
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{

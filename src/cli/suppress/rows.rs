@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, ensure};
 
 use crate::api::proto::suppression_row::Contact;
-use crate::cli::import::{Format, Source, open};
+use crate::cli::import::{Format, Source, Stated, open};
 
 /// The columns that hold what is suppressed, in small letters.
 const NAMES: &[&str] =
@@ -37,7 +37,7 @@ pub(super) fn read_values(
     columns: &Columns,
     take: impl FnMut(i64, String) -> bool,
 ) -> anyhow::Result<()> {
-    let source = open(path, None, None)?;
+    let source = open(path, Stated::default())?;
     match source.format {
         Format::Csv => read_csv(source, columns, take),
         Format::Ndjson => read_json(source, columns, take),

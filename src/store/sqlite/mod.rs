@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod checkpoint;
 mod erasure;
+mod export;
 mod load;
 mod open;
 mod read;
@@ -44,7 +45,8 @@ use super::changes::{
 };
 use super::error::StoreError;
 use super::reports::{
-    AuditReport, Book, BookFilter, Suppression, SuppressionPage, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionPage, TouchOfLead,
+    Uncontacted, UncontactedPage,
 };
 use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
@@ -288,6 +290,38 @@ impl Store for SqliteStore {
     async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError> {
         let _turn = self.report().await;
         report::suppressions(&mut *self.reader().await?, page).await
+    }
+
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let _turn = self.report().await;
+        export::leads(&mut *self.reader().await?, filter, after, through).await
+    }
+
+    async fn last_lead(&self) -> Result<LeadId, StoreError> {
+        export::last_lead(&mut *self.reader().await?).await
+    }
+
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError> {
+        export::lead_page_end(&mut *self.reader().await?, after, count).await
+    }
+
+    async fn last_touch(&self) -> Result<i64, StoreError> {
+        export::last_touch(&mut *self.reader().await?).await
+    }
+
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError> {
+        let _turn = self.report().await;
+        export::touches(&mut *self.reader().await?, filter, after, through).await
     }
 
     async fn audit(&self) -> Result<AuditReport, StoreError> {

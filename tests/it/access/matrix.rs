@@ -45,6 +45,8 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.QueueService/TraceLead", "manager"),
     ("nextlead.v1.CoverageService/GetCoverage", "marketing manager"),
     ("nextlead.v1.CoverageService/ListUncontacted", "marketing manager"),
+    ("nextlead.v1.CoverageService/ExportLeads", "marketing manager"),
+    ("nextlead.v1.CoverageService/ExportTouches", "marketing manager"),
     ("nextlead.v1.CoverageService/AuditLedger", "marketing manager"),
     ("nextlead.v1.AdminService/CreateToken", ""),
     ("nextlead.v1.AdminService/RevokeToken", ""),

@@ -117,6 +117,7 @@ async fn an_import_ends_with_its_token_and_what_was_answered_stays() {
     let batch = |nth: u32| proto::ImportLeadsRequest {
         batch_number: nth.into(),
         rows: vec![proto::ImportRow { row_number: 1, lead: Some(lead(nth)) }],
+        ..Default::default()
     };
     batches.send(batch(1)).await.unwrap();
     let mut answers = crm.import_leads(ReceiverStream::new(sent)).await.unwrap().into_inner();

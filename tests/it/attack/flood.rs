@@ -156,7 +156,7 @@ async fn an_import_of_a_hundred_thousand_rows_meets_no_limit() {
             lead.numbers[0].number = format!("+1{}", 2_125_000_000 + nth);
             proto::ImportRow { row_number: nth, lead: Some(lead) }
         });
-        proto::ImportLeadsRequest { batch_number, rows: rows.collect() }
+        proto::ImportLeadsRequest { batch_number, rows: rows.collect(), validate_only: false }
     });
     let mut intake = target.client.intake();
     let answers = intake.import_leads(tokio_stream::iter(batches)).await.unwrap();
