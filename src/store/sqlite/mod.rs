@@ -35,6 +35,7 @@ use super::changes::{
     RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
 };
 use super::error::StoreError;
+use super::measures::StoreMetrics;
 use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
 use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
@@ -43,6 +44,7 @@ use crate::domain::{
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
     RuleVersion, TokenId,
 };
+use crate::metrics::Present;
 use access::{AccessAnswer, AccessChange};
 use checkpoint::Checkpointer;
 use roster::{RosterAnswer, RosterChange};
@@ -62,6 +64,7 @@ pub struct SqliteStore {
     follower: Follower,
     readers: SqlitePool,
     reports: Semaphore,
+    metrics: StoreMetrics,
 }
 
 impl SqliteStore {
@@ -78,10 +81,12 @@ impl SqliteStore {
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
         let follower: Follower = Arc::new(OnceLock::new());
+        let metrics = StoreMetrics::default();
         let writer = Writer {
             connection: opened.writer,
             inbox: jobs,
             follower: follower.clone(),
+            metrics: metrics.clone(),
             checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -91,11 +96,15 @@ impl SqliteStore {
         let lock = opened.lock;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || {
-                // Both go at the very end, by a panic too: first the file is free, then that is told.
-                let _ending = ending;
-                let _lock = lock;
-                runtime.block_on(writer.run());
+            .spawn({
+                let metrics = metrics.clone();
+                move || {
+                    // These go at the very end, by a panic too: first the file is free, then that is told.
+                    let _ending = ending;
+                    let _lock = lock;
+                    let _stopping = writer::Stopping(metrics);
+                    runtime.block_on(writer.run());
+                }
             })
             .map_err(open::unavailable)?;
         Ok(Self {
@@ -104,14 +113,26 @@ impl SqliteStore {
             follower,
             readers: opened.readers,
             reports: Semaphore::new(REPORT_COUNT_MAX),
+            metrics,
         })
+    }
+
+    /// What it counts of itself.
+    pub fn metrics(&self) -> StoreMetrics {
+        self.metrics.clone()
     }
 
     async fn ask(&self, work: Work) -> Result<Reply, StoreError> {
         let inbox = self.inbox.lock().expect("nobody panics with the inbox").clone();
         let inbox = inbox.ok_or(StoreError::Stopped)?;
         let (reply, answer) = oneshot::channel();
-        inbox.send(Job { work, reply }).await.map_err(|_| StoreError::Stopped)?;
+        let job = Job {
+            work,
+            reply,
+            span: tracing::Span::current(),
+            _waiting: Present::in_gauge(&self.metrics.waiting),
+        };
+        inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
@@ -249,6 +270,11 @@ impl Store for SqliteStore {
     async fn audit(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
+    }
+
+    async fn recount(&self) -> Result<AuditReport, StoreError> {
+        let _turn = self.report().await;
+        audit::recount(&mut *self.reader().await?).await
     }
 
     async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError> {
