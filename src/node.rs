@@ -1,7 +1,13 @@
-//! One running node: opens the store, wires the parts, serves, sweeps, and stops in order.
+//! One running node: opens the store, wires the parts, serves, sweeps, looks after them, and stops in
+//! order.
+
+mod caretaker;
+mod exhibit;
+mod process;
+mod watching;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +22,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{SqliteStore, Store, StoreError};
+use crate::store::{SqliteStore, Store, StoreError, StoreMetrics};
+use crate::telemetry::TraceMetrics;
+
+use caretaker::Swept;
+use exhibit::Parts;
+use watching::Watching;
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -42,12 +53,18 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
+    /// Where to show metrics and health over plain HTTP; `None`: nowhere. Open from the first moment,
+    /// so that a long start can be watched.
+    pub metrics_listener: Option<TcpListener>,
+    /// What is counted of traces, if somebody collects them.
+    pub trace_metrics: Option<TraceMetrics>,
 }
 
 impl Options {
     /// A node by the machine's clock, that sweeps by itself.
     pub fn new(store: PathBuf, listener: TcpListener) -> Self {
-        Self { store, listener, clock: None, sweeping: Sweeping::ByTimer }
+        let (clock, sweeping) = (None, Sweeping::ByTimer);
+        Self { store, listener, clock, sweeping, metrics_listener: None, trace_metrics: None }
     }
 }
 
@@ -59,7 +76,10 @@ pub struct Node {
     pub token_file: PathBuf,
     /// The admin token was made by this start.
     pub is_token_new: bool,
+    /// Where metrics and health are shown.
+    pub metrics_address: Option<SocketAddr>,
     dialer: Dialer,
+    watching: Watching,
     access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
@@ -76,10 +96,9 @@ impl Node {
                 "{address} is not a loopback address: without TLS a node serves this machine only"
             );
         }
-        let store = SqliteStore::open(&options.store)
-            .await
-            .with_context(|| format!("could not open the store {}", options.store.display()))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let (file, sweeping) = (&options.store, options.sweeping);
+        let mut watching = Watching::begin(file, options.metrics_listener, sweeping)?;
+        let (store, store_metrics) = open_store(file).await?;
         let clock: Arc<dyn Clock> = match options.clock {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start(store.last_instant().await?)),
@@ -89,9 +108,23 @@ impl Node {
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
-        let coverage = Coverage::new(store.clone(), clock);
+        let coverage = Coverage::new(store.clone(), clock.clone());
         let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
-        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
+        let parts = Parts {
+            store: store.clone(),
+            store_metrics,
+            dialer: dialer.clone(),
+            coverage: coverage.clone(),
+            clock,
+        };
+        let swept = watching.add(parts, file, options.trace_metrics).await;
+        let services = Services {
+            dialer: dialer.clone(),
+            coverage,
+            access: access.clone(),
+            health: watching.health.clone(),
+            metrics: watching.calls.clone(),
+        };
         let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
@@ -103,17 +136,19 @@ impl Node {
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, access) = (dialer.clone(), access.clone());
-            let (sweeping, stopping) = (options.sweeping, stop.subscribe());
+            let stopping = stop.subscribe();
             async move {
                 let _ending = ending;
-                sweep(dialer, access, sweeping, stopping).await
+                sweep(dialer, access, sweeping, swept, stopping).await
             }
         });
-        tracing::info!(%address, "serving on {address}");
+        tracing::info!(%address, metrics_address = ?watching.address, "serving on {address}");
         Ok(Self {
             address,
             token_file,
             is_token_new,
+            metrics_address: watching.address,
+            watching,
             dialer,
             access,
             store,
@@ -121,6 +156,12 @@ impl Node {
             serving,
             sweeping,
         })
+    }
+
+    /// Looks at every part of the node once, and notes what is up and what is down. A node that sweeps
+    /// by itself does so every second.
+    pub async fn look(&self) {
+        self.watching.look().await;
     }
 
     /// The node's use cases, for whoever sweeps by hand.
@@ -145,6 +186,8 @@ impl Node {
 
     /// Stops: no new calls, running ones end, the sweep ends, the store closes.
     pub async fn stop(self) -> anyhow::Result<()> {
+        tracing::info!("stopping");
+        self.watching.end();
         self.stop.send_replace(true);
         let served = self.serving.await.context("the server panicked");
         let swept = self.sweeping.await.context("the sweep panicked");
@@ -154,8 +197,17 @@ impl Node {
         }
         self.store.close().await;
         served??;
-        swept?.context("the node stopped, since its store did; start it again to recover")
+        swept?.context("the node stopped, since its store did; start it again to recover")?;
+        tracing::info!("stopped");
+        Ok(())
     }
+}
+
+async fn open_store(file: &Path) -> anyhow::Result<(Arc<dyn Store>, StoreMetrics)> {
+    let store = SqliteStore::open(file).await;
+    let store = store.with_context(|| format!("could not open the store {}", file.display()))?;
+    let metrics = store.metrics();
+    Ok((Arc::new(store), metrics))
 }
 
 /// Stops the node when it goes: no part of a node runs on without the others, also after a panic.
@@ -177,6 +229,7 @@ async fn sweep(
     dialer: Dialer,
     access: Arc<Access>,
     sweeping: Sweeping,
+    swept: Swept,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
     if sweeping == Sweeping::ByHand {
@@ -195,8 +248,12 @@ async fn sweep(
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
         match dialer.sweep(SWEEP_LIMIT).await {
-            Ok(true) => timer.reset_immediately(),
-            Ok(false) => {}
+            Ok(is_unfinished) => {
+                swept.note();
+                if is_unfinished {
+                    timer.reset_immediately();
+                }
+            }
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");

@@ -137,7 +137,9 @@ async fn import(
         true => Vec::new(),
         false => services.dialer.hand_over_all(leads, actor).await?,
     };
-    Ok(answer(&batch, refused, taken))
+    let answer = answer(&batch, refused, taken);
+    services.metrics.imported(&answer);
+    Ok(answer)
 }
 
 fn answer(

@@ -2,20 +2,24 @@
 //!
 //! A call passes the gate in `caller`, which asks who calls; its handler reads the message through
 //! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
-//! alone.
+//! alone. Around all of it stands `calls`, which counts, traces, and catches what panics.
 
 mod admin;
 mod caller;
+mod calls;
 pub mod client;
 mod convert;
 mod coverage;
+mod health;
 mod intake;
+mod measures;
 pub mod proto;
 mod queue;
 mod rep;
 mod rules;
 mod status;
 mod stay;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +30,16 @@ use tokio::sync::Notify;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::service::Routes;
 use tonic::transport::Server;
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::health_server;
 
 use crate::auth::Access;
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError};
 use crate::domain::LeadId;
+use crate::health::Health;
 
 use caller::Gate;
+use calls::Calls;
 use convert::LeadName;
 use proto::admin_service_server::AdminServiceServer;
 use proto::coverage_service_server::CoverageServiceServer;
@@ -44,7 +49,9 @@ use proto::rep_service_server::RepServiceServer;
 use proto::rules_service_server::RulesServiceServer;
 
 pub use intake::ROW_COUNT_MAX;
+pub use measures::CallMetrics;
 pub use status::DOMAIN;
+pub use watch::{Exposition, Watch, watch};
 
 /// The largest batch of an import, and the largest answer to one, in bytes. Other requests have at most
 /// 4 MiB.
@@ -78,6 +85,10 @@ pub struct Services {
     pub coverage: Coverage,
     /// Who gets in.
     pub access: Arc<Access>,
+    /// What is up and what is down.
+    pub health: Health,
+    /// What is counted of calls.
+    pub metrics: CallMetrics,
 }
 
 impl Services {
@@ -100,14 +111,18 @@ pub async fn serve(
     services: Services,
     shutdown: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
-    let (health, health_service) = tonic_health::server::health_reporter();
+    let (reporter, health_service) = tonic_health::server::health_reporter();
     let routes = routes(&services, health_service)?;
     let gate = Gate::new(routes, &services);
+    let door = Calls::of(gate, services.metrics.clone());
     let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(accepted));
     let stopping = Arc::new(Notify::new());
     let shutdown = async {
-        shutdown.await;
-        health.set_service_status("", ServingStatus::NotServing).await;
+        tokio::select! {
+            () = shutdown => {}
+            () = health::follow(reporter.clone(), services.health.clone()) => {}
+        }
+        health::end(&reporter, &services.health).await;
         services.dialer.end_waits();
         stopping.notify_one();
     };
@@ -115,7 +130,7 @@ pub async fn serve(
         .max_concurrent_streams(STREAM_COUNT_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
         .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-        .serve_with_incoming_shutdown(gate, incoming, shutdown);
+        .serve_with_incoming_shutdown(door, incoming, shutdown);
     let overdue = async {
         stopping.notified().await;
         tokio::time::sleep(STOP_WITHIN).await;
@@ -129,7 +144,10 @@ pub async fn serve(
     }
 }
 
-fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Routes, ServeError> {
+fn routes(
+    services: &Services,
+    health: health_server::HealthServer<impl health_server::Health>,
+) -> Result<Routes, ServeError> {
     let intake = IntakeServiceServer::new(intake::IntakeApi(services.clone()))
         .max_decoding_message_size(MESSAGE_LENGTH_MAX);
     let reflection = tonic_reflection::server::Builder::configure()

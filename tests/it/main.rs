@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 mod cli;
+mod collector;
 mod crash;
 mod demo;
+mod exposition;
 mod import;
 mod intake;
+mod metrics;
 mod oracle;
+mod privacy;
 mod process;
 mod pull;
 mod safety;
@@ -14,3 +18,5 @@ mod softphone;
 mod stop;
 mod support;
 mod touch;
+mod traces;
+mod watch;

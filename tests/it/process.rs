@@ -40,12 +40,23 @@ impl Process {
         Self::start_at(Path::new(BINARY), folder, "127.0.0.1:0")
     }
 
+    /// Starts a node on a free port, with more options.
+    pub(crate) fn start_with(folder: &Path, options: &[&str]) -> Self {
+        let options = [&["--listen", "127.0.0.1:0"], options].concat();
+        Self::start_as(Path::new(BINARY), folder, &options)
+    }
+
     /// Starts a node of this binary at this address.
     pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
+        Self::start_as(binary, folder, &["--listen", listen])
+    }
+
+    fn start_as(binary: &Path, folder: &Path, options: &[&str]) -> Self {
         let log = folder.join("serve.log");
         let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut child = command(binary, folder)
-            .args(["serve", "--json", "--listen", listen])
+            .args(["serve", "--json"])
+            .args(options)
             .stdout(Stdio::piped())
             .stderr(log_file)
             .spawn()

@@ -1,5 +1,7 @@
 //! `serve` runs a node until it is told to stop.
 
+mod telemetry;
+
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
@@ -10,7 +12,8 @@ use tokio::net::TcpListener;
 use super::output::Output;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
-use crate::telemetry;
+
+use self::telemetry::TelemetryArgs;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -25,21 +28,37 @@ pub(super) struct ServeArgs {
     /// The address to listen at; port 0 takes a free one
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen } = args;
-    telemetry::start();
+    let ServeArgs { store: StoreFile(store), listen, telemetry } = args;
+    let telling = crate::telemetry::start(&telemetry.options()?)?;
+    let metrics_listener = telemetry.listener().await?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let options = Options::new(store, listener);
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        store = %store.display(),
+        listen = %listen,
+        metrics = metrics_listener.is_some(),
+        traces = telling.trace_metrics().is_some(),
+        "starting"
+    );
+    let options = Options {
+        metrics_listener,
+        trace_metrics: telling.trace_metrics(),
+        ..Options::new(store, listener)
+    };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({
             "address": node.address.to_string(),
             "token_file": node.token_file,
             "is_token_new": node.is_token_new,
+            "metrics_address": node.metrics_address.map(|address| address.to_string()),
         }))?;
     } else {
         let token_is = match node.is_token_new {
@@ -48,6 +67,9 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         };
         let (address, file) = (node.address, node.token_file.display());
         output.text(&format!("serving on {address}\n{token_is}: {file}\n"))?;
+        if let Some(address) = node.metrics_address {
+            output.text(&format!("metrics and health on http://{address}\n"))?;
+        }
     }
     node.run_until(stopped()).await?;
     Ok(ExitCode::SUCCESS)
