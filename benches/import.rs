@@ -98,6 +98,7 @@ async fn serve(
         skills: Default::default(),
         ends_at: None,
         route_at_end: Route::Nurture { until: None },
+        default_country: None,
     };
     let campaign = CampaignId::new("spring").expect("an id");
     node.dialer().put_campaign(campaign, queue, settings).await.expect("a campaign");

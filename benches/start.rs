@@ -24,7 +24,7 @@ const ZONES: [&str; 4] =
     ["America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles"];
 
 fn lead(nth: usize, campaign: &CampaignId) -> NewLead {
-    let number = Number::parse(&format!("+1{:010}", 2_000_000_000 + nth)).expect("a number");
+    let number = Number::from_e164(&format!("+1{:010}", 2_000_000_000 + nth)).expect("a number");
     let attributes = BTreeMap::from([
         ("employees".to_owned(), Value::Int((nth % 500) as i64)),
         ("industry".to_owned(), Value::Text(format!("industry-{}", nth % 20))),
@@ -79,6 +79,7 @@ async fn measure(lead_count: usize) {
         skills: Default::default(),
         ends_at: None,
         route_at_end: Route::Nurture { until: None },
+        default_country: None,
     };
     dialer.put_campaign(campaign.clone(), queue, settings).await.expect("a campaign");
     let begun = clock();

@@ -100,14 +100,18 @@ async fn roster(store: &dyn Store) -> Campaign {
     };
     let id = QueueId::new("sales").expect("an id");
     let queue = store.put_queue(&id, &settings).await.expect("a queue");
-    let settings =
-        CampaignSettings { skills: Default::default(), ends_at: None, route_at_end: Route::Lost };
+    let settings = CampaignSettings {
+        skills: Default::default(),
+        ends_at: None,
+        route_at_end: Route::Lost,
+        default_country: None,
+    };
     let id = CampaignId::new("march").expect("an id");
     store.put_campaign(&id, queue.key, &settings).await.expect("a campaign")
 }
 
 fn handover(campaign: &Campaign, index: u64) -> Handover {
-    let number = Number::parse(&format!("+1{:010}", 2_000_000_000 + index)).expect("a number");
+    let number = Number::from_e164(&format!("+1{:010}", 2_000_000_000 + index)).expect("a number");
     let facts = Facts {
         name: Some(format!("Person {index}")),
         company: Some(format!("Company {}", index % 977)),

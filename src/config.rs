@@ -15,6 +15,10 @@ pub const LISTEN_DEFAULT: SocketAddr =
 /// The node that the other commands call unless told otherwise.
 pub const SERVER_DEFAULT: &str = "http://127.0.0.1:7400";
 
+/// The environment variables that no flag stands for: secrets never come as arguments, and the filter
+/// of the log is read before them.
+pub const OTHER_VARIABLES: [&str; 2] = ["NEXTLEAD_TOKEN", "NEXTLEAD_LOG"];
+
 /// What a store's URL may look like; said when one does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a store is named sqlite://FILE, such as {STORE_DEFAULT} or sqlite:///var/lib/nextlead.db")]

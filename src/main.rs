@@ -1,5 +1,5 @@
 //! The command line of nextlead: reads the arguments, runs one command, and turns what went wrong
-//! into one message on standard error and an exit code. 1: it failed; 2: it was called wrongly.
+//! into one message on standard error and an exit code, which `nextlead --help` lists.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -7,7 +7,10 @@ use std::time::Duration;
 use nextlead::cli;
 
 fn main() -> ExitCode {
-    let cli = cli::parse();
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
     // One thread is the fastest way to talk to the network here; a second only adds hand-overs.
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

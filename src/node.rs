@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::api::{self, Services};
-use crate::auth::{Access, AdminToken};
+use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
@@ -58,13 +58,22 @@ pub struct Options {
     pub metrics_listener: Option<TcpListener>,
     /// What is counted of traces, if somebody collects them.
     pub trace_metrics: Option<TraceMetrics>,
+    /// The identity provider whose tokens are taken beside the node's own; `None`: none.
+    pub jwt: Option<JwtSettings>,
 }
 
 impl Options {
     /// A node by the machine's clock, that sweeps by itself.
     pub fn new(store: PathBuf, listener: TcpListener) -> Self {
-        let (clock, sweeping) = (None, Sweeping::ByTimer);
-        Self { store, listener, clock, sweeping, metrics_listener: None, trace_metrics: None }
+        Self {
+            store,
+            listener,
+            clock: None,
+            sweeping: Sweeping::ByTimer,
+            metrics_listener: None,
+            trace_metrics: None,
+            jwt: None,
+        }
     }
 }
 
@@ -109,12 +118,16 @@ impl Node {
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
         let coverage = Coverage::new(store.clone(), clock.clone());
-        let access = Arc::new(Access::start(token, store.clone(), dialer.now()).await?);
+        let (stop, stopping) = watch::channel(false);
+        let jwt = start_jwt(options.jwt, clock.clone(), stopping.clone()).await?;
+        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt.clone());
+        let access = Arc::new(access);
         let parts = Parts {
             store: store.clone(),
             store_metrics,
             dialer: dialer.clone(),
             coverage: coverage.clone(),
+            jwt,
             clock,
         };
         let swept = watching.add(parts, file, options.trace_metrics).await;
@@ -125,7 +138,6 @@ impl Node {
             health: watching.health.clone(),
             metrics: watching.calls.clone(),
         };
-        let (stop, stopping) = watch::channel(false);
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
             async move {
@@ -170,7 +182,7 @@ impl Node {
     }
 
     /// Who gets in, for whoever sweeps by hand.
-    pub fn access(&self) -> &Access {
+    pub fn access(&self) -> &Arc<Access> {
         &self.access
     }
 
@@ -222,6 +234,30 @@ impl Drop for StopsNode {
 async fn stopped(mut stopping: watch::Receiver<bool>) {
     // An error means that the node is gone, which is a stop as well.
     let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+}
+
+/// Gets the keys of the identity provider, and keeps them fresh until the node stops. One that does not
+/// answer keeps no node from starting: it is asked again, and its tokens are refused until then.
+async fn start_jwt(
+    settings: Option<JwtSettings>,
+    clock: Arc<dyn Clock>,
+    stopping: watch::Receiver<bool>,
+) -> anyhow::Result<Option<Arc<JwtVerifier>>> {
+    let Some(settings) = settings else {
+        return Ok(None);
+    };
+    let jwt = JwtVerifier::new(settings).context("could not set up the identity provider")?;
+    let jwt = Arc::new(jwt);
+    // It logs what failed itself.
+    let _ = jwt.refresh(clock.now()).await;
+    let keeping = jwt.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = keeping.keep_fresh(&*clock) => {}
+            () = stopped(stopping) => {}
+        }
+    });
+    Ok(Some(jwt))
 }
 
 /// Sweeps until the node stops, or its store has.

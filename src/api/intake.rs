@@ -14,9 +14,9 @@ use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::intake_service_server::IntakeService;
 use super::proto::{
-    ImportLeadsRequest, ImportLeadsResponse, ListCampaignsRequest, ListCampaignsResponse,
-    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
-    UpsertLeadRequest, UpsertLeadResponse,
+    EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
+    ListCampaignsRequest, ListCampaignsResponse, SuppressContactRequest, SuppressContactResponse,
+    UpsertCampaignRequest, UpsertCampaignResponse, UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
 
@@ -65,7 +65,12 @@ impl IntakeService for IntakeApi {
         let caller = caller_of(&request);
         let message = request.get_ref();
         let mut fields = Fields::default();
-        let lead = convert::new_lead(&mut fields, message.lead.as_ref(), self.0.dialer.now());
+        let lead = convert::new_lead(
+            &mut fields,
+            message.lead.as_ref(),
+            |campaign| self.0.dialer.default_country(campaign),
+            self.0.dialer.now(),
+        );
         let key = fields.request("UpsertLead", &caller.name, &message.request_id, message);
         let (lead, key) = fields.finish(lead.zip(key))?;
         let result = self.0.dialer.hand_over(lead, &caller.name, key).await?;
@@ -108,6 +113,25 @@ impl IntakeService for IntakeApi {
             closed_count: convert::count(suppressed.closed_count),
         }))
     }
+
+    async fn erase_lead(
+        &self,
+        request: Request<EraseLeadRequest>,
+    ) -> Result<Response<EraseLeadResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let key = fields.request("EraseLead", &caller.name, &message.request_id, message);
+        let (name, key) = fields.finish(name.zip(key))?;
+        let lead = self.0.lead(name).await?;
+        let erased = self.0.dialer.erase_lead(lead, &caller.name, key).await?;
+        Ok(Response::new(EraseLeadResponse {
+            lead_id: lead.to_string(),
+            erased_before: erased.was_erased,
+            other_lead_ids: erased.others.iter().map(ToString::to_string).collect(),
+        }))
+    }
 }
 
 /// Takes in the good rows of a batch, and answers all.
@@ -124,7 +148,12 @@ async fn import(
     let mut refused = Vec::with_capacity(batch.rows.len());
     for row in &batch.rows {
         let mut fields = Fields::default();
-        let lead = convert::new_lead(&mut fields, row.lead.as_ref(), now);
+        let lead = convert::new_lead(
+            &mut fields,
+            row.lead.as_ref(),
+            |campaign| services.dialer.default_country(campaign),
+            now,
+        );
         refused.push(match fields.finish(lead) {
             Ok(lead) => {
                 leads.push(lead);
@@ -153,6 +182,10 @@ fn answer(
         let result = match problems {
             Some(problems) => Err(("FIELD_INVALID", problems)),
             None => match taken.next().expect("one answer a lead") {
+                Ok(HandedOver::Erased { .. }) => {
+                    let problem = FieldProblem::new("lead.handover_key", "its lead was erased");
+                    Err(("ERASED", vec![problem]))
+                }
                 Ok(result) => Ok(result),
                 Err(problem) => {
                     let field = "lead.handover_key.campaign_id";
@@ -166,7 +199,7 @@ fn answer(
             Ok(HandedOver::Updated { .. }) => &mut answer.updated_count,
             Ok(HandedOver::Unchanged { .. }) => &mut answer.unchanged_count,
             Ok(HandedOver::Merged { .. }) => &mut answer.merged_count,
-            Err(_) => &mut answer.rejected_count,
+            Ok(HandedOver::Erased { .. }) | Err(_) => &mut answer.rejected_count,
         } += 1;
         answer.rows.push(convert::row_result(row.row_number, result));
     }

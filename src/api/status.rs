@@ -107,6 +107,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RulesInvalid(_) => (Code::InvalidArgument, "RULES_INVALID"),
         DialerError::RepInactive(_) => (Code::FailedPrecondition, "REP_INACTIVE"),
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
+        DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),

@@ -5,18 +5,22 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
+use tokio::time::{Instant, sleep_until};
 
 use crate::store::{Store, StoreError, TokenPage};
 
+use super::jwt::is_jwt;
 use super::token_table::TokenTable;
-use super::{AdminToken, AuthError, Caller, Role};
+use super::{AdminToken, AuthError, Caller, JwtVerifier, Role};
 
 /// Who gets in.
 pub struct Access {
     admin: AdminToken,
+    jwt: Option<Arc<JwtVerifier>>,
     pub(super) tokens: TokenTable,
     pub(super) store: Arc<dyn Store>,
     /// Held while a token is stored and taken over: its making and its end must not pass each other.
@@ -36,31 +40,46 @@ pub struct Admitted {
 
 /// How long a caller may stay: a call that waits or streams ends when its token does.
 #[derive(Clone, Debug)]
-pub struct Stay(Option<watch::Receiver<bool>>);
+pub struct Stay(End);
+
+#[derive(Clone, Debug)]
+enum End {
+    Never,
+    /// When this says so, or is gone.
+    Told(watch::Receiver<bool>),
+    /// At an instant.
+    At(Instant),
+}
 
 impl Stay {
     /// A stay that nothing ends.
     pub fn endless() -> Self {
-        Self(None)
+        Self(End::Never)
     }
 
     /// A stay that is over when this says so, or is gone.
     pub fn until(over: watch::Receiver<bool>) -> Self {
-        Self(Some(over))
+        Self(End::Told(over))
+    }
+
+    /// A stay that ends by itself.
+    pub fn for_ms(ms: i64) -> Self {
+        Self(End::At(Instant::now() + Duration::from_millis(u64::try_from(ms).unwrap_or(0))))
     }
 
     /// Whether nothing ends it.
     pub fn is_endless(&self) -> bool {
-        self.0.is_none()
+        matches!(self.0, End::Never)
     }
 
     /// Ends when the token is revoked or has expired; never, if nothing can end it.
     pub async fn over(self) {
         match self.0 {
-            None => std::future::pending().await,
-            Some(mut over) => {
+            End::Never => std::future::pending().await,
+            End::Told(mut over) => {
                 let _ = over.wait_for(|is_over| *is_over).await;
             }
+            End::At(end) => sleep_until(end).await,
         }
     }
 }
@@ -76,7 +95,19 @@ impl Access {
         let live = TokenPage { live_at: Some(now), before: None, limit: usize::MAX };
         store.tokens(live).await?.iter().for_each(|token| tokens.put(token));
         let turn = tokio::sync::Mutex::default();
-        Ok(Self { admin, tokens, store, turn, noted_at: AtomicI64::new(now) })
+        Ok(Self { admin, jwt: None, tokens, store, turn, noted_at: AtomicI64::new(now) })
+    }
+
+    /// Lets in whom a company's identity provider vouches for, too.
+    #[must_use]
+    pub fn with_jwt(mut self, jwt: Option<Arc<JwtVerifier>>) -> Self {
+        self.jwt = jwt;
+        self
+    }
+
+    /// What checks the tokens of the identity provider, if there is one.
+    pub fn jwt(&self) -> Option<&JwtVerifier> {
+        self.jwt.as_deref()
     }
 
     /// The admin's token.
@@ -92,6 +123,10 @@ impl Access {
         now: i64,
     ) -> Result<Admitted, AuthError> {
         let token = header.and_then(bearer).ok_or(AuthError::Unauthenticated)?;
+        // No token of ours has a dot in it.
+        if let Some(jwt) = self.jwt().filter(|_| is_jwt(token)) {
+            return jwt.authorize(token, path, now);
+        }
         let admitted = self.verify(token, now).ok_or(AuthError::Unauthenticated)?;
         let caller = &admitted.caller;
         // A rep is somebody: no verifier may let in a rep without saying who.

@@ -6,6 +6,7 @@
 
 mod access;
 mod admin_token;
+mod jwt;
 mod roles;
 mod token_table;
 mod token_text;
@@ -15,6 +16,11 @@ use crate::domain::RepId;
 
 pub use access::{Access, Admitted, Stay};
 pub use admin_token::{AdminToken, TokenError};
+pub use jwt::{
+    ClaimPath, FetchError, JwtAlgorithm, JwtProblem, JwtSettings, JwtVerifier, KEYS_AGE_MS_MAX,
+    KeySetProblem, KeySource, KeysHealth, LIFETIME_MS_MAX_DEFAULT, REFRESH_EVERY_MS_DEFAULT,
+    RoleRule, TOKEN_LENGTH_MAX,
+};
 pub use roles::{METHODS, is_open_to_all};
 pub use token_text::TokenText;
 pub use tokens::{AccessError, MadeToken, MakeToken};

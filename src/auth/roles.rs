@@ -15,6 +15,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/ImportLeads", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/SuppressContact", &[Intake, Manager, Admin]),
+    ("/nextlead.v1.IntakeService/EraseLead", &[Intake, Admin]),
     ("/nextlead.v1.RulesService/CheckRules", &[Manager, Admin]),
     ("/nextlead.v1.RulesService/PublishRules", &[Manager, Admin]),
     ("/nextlead.v1.RulesService/ListRuleVersions", &[Manager, Admin]),

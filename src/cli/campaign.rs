@@ -41,10 +41,15 @@ pub(super) struct SetArgs {
     /// What becomes of leads that are open then: nurture, lost or unreachable [default: nurture]
     #[arg(long, value_name = "ROUTE", value_parser = read_word::<Route>)]
     route_at_end: Option<Route>,
+    /// The country of numbers in national form, where a lead names none: DE, US
+    #[arg(long, value_name = "COUNTRY")]
+    default_country: Option<String>,
 }
 
 /// List the campaigns
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead campaign list --queue inside-sales")]
 pub(super) struct ListArgs {
     /// Only those that feed this queue
     #[arg(long, value_name = "QUEUE")]
@@ -70,6 +75,7 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         skills: args.skills,
         end_time: args.ends_at.map(|instant| instant.timestamp(now)),
         end_route: args.route_at_end.unwrap_or_default() as i32,
+        default_country: args.default_country.unwrap_or_default(),
     };
     let request =
         UpsertCampaignRequest { campaign: Some(campaign), ..UpsertCampaignRequest::default() };
@@ -107,7 +113,8 @@ fn campaigns_text(campaigns: &[Campaign]) -> String {
             campaign.skills.join(", "),
             ends_at,
             word::<Route>(campaign.end_route),
+            campaign.default_country.clone(),
         ]
     });
-    table(["campaign", "queue", "skills", "ends", "then"], &[], rows)
+    table(["campaign", "queue", "skills", "ends", "then", "country"], &[], rows)
 }

@@ -45,7 +45,7 @@ impl ServerArgs {
         let connected = connect(&url, &token).await;
         connected.map_err(|problem| match problem {
             // What the network said ("tcp connect error") helps nobody who forgot to start a node.
-            ConnectError::Unreachable { .. } => anyhow::anyhow!(unreachable_text(&url)),
+            ConnectError::Unreachable { .. } => Unreachable { url }.into(),
             other => other.into(),
         })
     }
@@ -79,6 +79,13 @@ fn checked(text: &str, place: &str) -> anyhow::Result<String> {
         bail!("there is no token in {place}");
     }
     Ok(token.to_owned())
+}
+
+/// Nobody answers.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", unreachable_text(url))]
+pub(super) struct Unreachable {
+    url: String,
 }
 
 /// What to say when nobody answers.

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::color::Tone;
 use super::lead::standing_text;
-use super::output::{Output, count, facts, percent, table};
+use super::output::{Output, count, percent, table, toned_facts, toned_table};
 use super::words::{duration_text, instant_text, millis};
 use crate::api::client::Client;
 use crate::api::proto::{
@@ -44,6 +45,9 @@ struct ScopeArgs {
 
 /// List the leads that nobody has touched, the nearest deadline first
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nextlead uncontacted --queue inside-sales
+  nextlead coverage uncontacted --campaign spring --with-closed --limit 1000")]
 pub(super) struct UncontactedArgs {
     #[command(flatten)]
     scope: ScopeArgs,
@@ -57,7 +61,10 @@ pub(super) struct UncontactedArgs {
 
 /// Fold the whole ledger and count every book again
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 if everything adds up, 1 if not.")]
+#[command(after_help = "Exit codes: 0 if everything adds up, 1 if not.
+
+Example:
+  nextlead audit")]
 pub(super) struct AuditArgs {}
 
 pub(super) async fn run(
@@ -87,6 +94,7 @@ struct Sums {
     won: i64,
     closed: i64,
     merged: i64,
+    erased: i64,
     touched: i64,
     in_time: i64,
     overdue: i64,
@@ -108,6 +116,7 @@ impl Sums {
         self.won += closed(|route| route == Route::Won);
         self.closed += closed(|route| route != Route::Won);
         self.merged += book.merged_count;
+        self.erased += book.erased_count;
         self.touched += book.touched_count;
         self.in_time += book.touched_in_time_count;
         self.overdue += book.overdue_count;
@@ -122,7 +131,7 @@ impl Sums {
         sums
     }
 
-    fn row(&self, queue: &str, campaign: &str, source: &str) -> [String; 15] {
+    fn row(&self, queue: &str, campaign: &str, source: &str) -> [String; 16] {
         let mean = match self.touched {
             0 => String::new(),
             touched => {
@@ -143,6 +152,7 @@ impl Sums {
             count(self.won),
             count(self.closed),
             count(self.merged),
+            count(self.erased),
             count(self.touched),
             percent(self.touched, leads),
             percent(self.in_time, self.touched),
@@ -171,6 +181,7 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
         "won",
         "closed",
         "merged",
+        "erased",
         "touched",
         "of leads",
         "in time",
@@ -178,12 +189,17 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
         "overdue",
     ];
     let right: Vec<usize> = (3..header.len()).collect();
+    let overdue = header.len() - 1;
+    let tone = |column, text: &str| {
+        if column == overdue { Tone::of_trouble(text) } else { Tone::Plain }
+    };
     let balance = match all.imbalance {
         0 => "the books add up".to_owned(),
-        imbalance => format!("THE BOOKS ARE OFF BY {}", count(imbalance)),
+        imbalance => Tone::Bad.paint(format!("THE BOOKS ARE OFF BY {}", count(imbalance))),
     };
     let read_at = instant_text(answer.read_time.as_ref());
-    format!("{}\nRead at {read_at}; {balance}.\n", table(header, &right, rows))
+    let table = toned_table(header, &right, rows, tone);
+    format!("{table}\nRead at {read_at}; {balance}.\n")
 }
 
 pub(super) async fn uncontacted(
@@ -220,7 +236,11 @@ fn uncontacted_text(answer: &ListUncontactedResponse) -> String {
         return "Every lead was touched.\n".to_owned();
     }
     let header = ["lead", "queue", "campaign", "external id", "handed over", "first due", "stands"];
-    let mut text = table(header, &[0], answer.leads.iter().map(uncontacted_row));
+    let tone = |column, text: &str| match column {
+        6 => Tone::of_standing(text),
+        _ => Tone::Plain,
+    };
+    let mut text = toned_table(header, &[0], answer.leads.iter().map(uncontacted_row), tone);
     if !answer.next_page_token.is_empty() {
         text.push_str("There are more: see --limit.\n");
     }
@@ -251,14 +271,18 @@ pub(super) async fn audit(_: AuditArgs, node: Client, output: Output) -> anyhow:
 }
 
 fn audit_text(answer: &AuditLedgerResponse) -> String {
-    let mut text = facts([
+    let facts = [
         ("leads", count(answer.lead_count)),
         ("handovers", count(answer.handover_count)),
         ("events", count(answer.event_count)),
         ("touches", count(answer.touch_count)),
         ("books", count(answer.book_count)),
         ("imbalance", count(answer.imbalance)),
-    ]);
+    ];
+    let mut text = toned_facts(facts, |name, value| match name {
+        "imbalance" => Tone::of_trouble(value),
+        _ => Tone::Plain,
+    });
     if !answer.faults.is_empty() {
         let rows = answer.faults.iter().map(|fault| [fault.what.clone(), fault.problem.clone()]);
         text.push('\n');
@@ -303,8 +327,8 @@ mod tests {
         let row = all.row("= all", "", "");
         assert_eq!(row[3], "112");
         assert_eq!((row[7].as_str(), row[8].as_str(), row[9].as_str()), ("2", "2", "2"));
-        assert_eq!(row[11], "9.0 %");
-        assert_eq!(row[13], "2m");
+        assert_eq!(row[12], "9.0 %");
+        assert_eq!(row[14], "2m");
         assert!(coverage_text(&answer).contains("the books add up"));
     }
 

@@ -63,6 +63,9 @@ fn next_text(answer: &ExplainLeadResponse) -> String {
     match instant_text(answer.next_servable_time.as_ref()) {
         at if !at.is_empty() => at,
         _ if answer.obstacles.is_empty() => "now".to_owned(),
+        _ if answer.obstacles.iter().any(|one| one.kind() == ObstacleKind::Erased) => {
+            "never".to_owned()
+        }
         _ => "not by time alone: somebody must act".to_owned(),
     }
 }
@@ -87,6 +90,7 @@ fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
         Ok(ObstacleKind::NoRepWithSkills) => {
             format!("no active rep has its skills: {}", obstacle.skills.join(", "))
         }
+        Ok(ObstacleKind::Erased) => "everything personal about it was erased".to_owned(),
         Ok(ObstacleKind::NoNumber) => "none of its numbers may be dialled".to_owned(),
         _ => word::<ObstacleKind>(obstacle.kind),
     };

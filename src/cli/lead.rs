@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::output::{count, facts, table};
+use super::color::Tone;
+use super::output::{count, facts, table, toned_facts};
 use super::words::{instant_text, word};
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::standing::Standing as Stands;
@@ -52,6 +53,7 @@ pub(super) fn standing_text(standing: Option<&Standing>) -> String {
         None => String::new(),
         Some(Stands::Ready(_)) => "ready".to_owned(),
         Some(Stands::Leased(_)) => "leased".to_owned(),
+        Some(Stands::Erased(_)) => "erased".to_owned(),
         Some(Stands::Waiting(waiting)) => {
             let reason = word::<WaitReason>(waiting.reason);
             format!("waiting ({reason}) until {}", instant_text(waiting.until_time.as_ref()))
@@ -75,8 +77,9 @@ pub(super) fn standing_text(standing: Option<&Standing>) -> String {
 /// Who a lead is, a fact a line.
 pub(super) fn lead_text(lead: &Lead) -> String {
     let key = lead.handover_key.as_ref();
-    let key = key.map_or(String::new(), |key| {
-        format!("{} / {} / {}", key.source_system, key.external_id, key.campaign_id)
+    let key = key.map_or(String::new(), |key| match key.external_id.as_str() {
+        "" => key.campaign_id.clone(),
+        id => format!("{} / {id} / {}", key.source_system, key.campaign_id),
     });
     let mut text = facts([
         ("lead", lead.lead_id.clone()),
@@ -130,7 +133,7 @@ fn attribute_text(value: Option<&crate::api::proto::attribute_value::Value>) -> 
 
 /// Everything about a lead that moves, a fact a line.
 pub(super) fn state_text(state: &LeadState) -> String {
-    facts([
+    let facts = [
         ("standing", standing_text(state.standing.as_ref())),
         ("tier", word::<Tier>(state.tier)),
         ("ready since", instant_text(state.ready_since_time.as_ref())),
@@ -139,7 +142,11 @@ pub(super) fn state_text(state: &LeadState) -> String {
         ("first due", instant_text(state.first_touch_due_time.as_ref())),
         ("first touch", instant_text(state.first_touched_time.as_ref())),
         ("given back", non_zero(state.released_count)),
-    ])
+    ];
+    toned_facts(facts, |name, value| match name {
+        "standing" => Tone::of_standing(value),
+        _ => Tone::Plain,
+    })
 }
 
 fn non_zero(number: i32) -> String {

@@ -4,42 +4,80 @@
 //! People get tables, programs get one JSON document with `--json`; both on standard output. What
 //! goes wrong is said on standard error, with an exit code that is not 0.
 
+mod arguments;
 mod campaign;
+mod color;
+mod config;
 mod connect;
 mod coverage;
 mod demo;
+mod erase;
 mod error;
+#[cfg(test)]
+mod examples;
+mod exit;
 mod explain;
 mod import;
 mod json;
 mod lead;
+mod manual;
 mod next;
 mod output;
 mod queue;
 mod rep;
 mod rules;
 mod serve;
+mod settings;
 mod suppress;
 mod token;
 mod touch;
 mod trace;
 mod words;
+mod work;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+pub use arguments::parse;
+
+use color::ColorWhen;
 use connect::ServerArgs;
+use error::Failure;
+use exit::EXIT_CODES_HELP;
 use output::Output;
 
 /// A backend for inside sales: reps pull the next-best lead, every touch is recorded, no lead is
 /// forgotten.
 #[derive(Debug, Parser)]
 #[command(name = "nextlead", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = format!("{EXIT_CODES_HELP}\n\n{EXAMPLES}"))]
 pub struct Cli {
-    /// Print one JSON document instead of tables: times as RFC 3339, durations in milliseconds
+    /// Print one JSON document instead of tables: times as RFC 3339, durations in milliseconds.
+    /// Errors come as one on standard error
     #[arg(long, global = true)]
     json: bool,
+
+    /// When to colour what is printed
+    #[arg(
+        long,
+        global = true,
+        env = "NEXTLEAD_COLOR",
+        value_enum,
+        value_name = "WHEN",
+        default_value = "auto",
+        hide_possible_values = true,
+        help = "When to colour what is printed: auto, always or never"
+    )]
+    color: ColorWhen,
+
+    /// The configuration file, whose values are the defaults of the flags; '' for none. Without it
+    /// the first of these that is there: ./nextlead.toml, $XDG_CONFIG_HOME/nextlead/nextlead.toml,
+    /// /etc/nextlead/nextlead.toml
+    #[arg(long, global = true, env = "NEXTLEAD_CONFIG", value_name = "FILE",
+          value_parser = clap::value_parser!(OsString))]
+    config: Option<OsString>,
 
     #[command(flatten)]
     server: ServerArgs,
@@ -48,11 +86,19 @@ pub struct Cli {
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  nextlead serve
+  nextlead import leads.csv --campaign spring --source-system crm
+  nextlead work --rep ann
+  nextlead coverage --campaign spring --json";
+
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::ServeArgs),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
+    Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
     Renew(touch::RenewArgs),
@@ -79,21 +125,33 @@ enum Command {
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
+    Erase(erase::EraseArgs),
+    /// Show the settings that hold, and check configuration files
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
-/// Reads the arguments. Ends the process with exit code 2 if they make no sense.
-pub fn parse() -> Cli {
-    Cli::parse()
+impl Command {
+    /// Whether it helps with a broken configuration file, or needs none.
+    fn mends_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Config(config::ConfigCommand::Check(_)) | Self::Completions(_) | Self::Man(_)
+        )
+    }
 }
 
 /// Runs one command, and says on standard error what went wrong, if anything did.
 pub async fn run(cli: Cli) -> ExitCode {
-    let server = cli.server.clone();
+    let (server, is_json) = (cli.server.clone(), cli.json);
     match dispatch(cli).await {
         Ok(code) => code,
         Err(problem) => {
-            eprint!("{}", error::render(&problem, &server.url()));
-            ExitCode::FAILURE
+            let failure = Failure::of(&problem, &server.url());
+            failure.print(is_json);
+            failure.exit.into()
         }
     }
 }
@@ -105,6 +163,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,
         Command::Renew(args) => touch::renew(args, server.open().await?, output).await,
@@ -123,6 +182,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+        Command::Erase(args) => erase::run(args, server, output).await,
+        Command::Config(command) => config::run(command, cli.config, output),
+        Command::Completions(args) => manual::completions(&args, output),
+        Command::Man(args) => manual::man(args, output),
     }
 }
 

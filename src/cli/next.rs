@@ -80,7 +80,7 @@ pub(super) fn served_text(rep: &str, served: &ServedLead) -> String {
     text
 }
 
-fn order_text(order: i32) -> &'static str {
+pub(super) fn order_text(order: i32) -> &'static str {
     match ServeOrder::try_from(order) {
         Ok(ServeOrder::Callback) => "a callback that was promised is due",
         Ok(ServeOrder::FirstTouch) => "its first touch is the next one due",
@@ -103,7 +103,7 @@ fn touch_line(rep: &str, served: &ServedLead) -> String {
 }
 
 /// A word as a shell takes it.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let is_plain = |one: char| one.is_ascii_alphanumeric() || "-_./+@:".contains(one);
     if !word.is_empty() && word.chars().all(is_plain) {
         return word.to_owned();
@@ -111,7 +111,7 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-fn story_text(story: &[Touch]) -> String {
+pub(super) fn story_text(story: &[Touch]) -> String {
     let rows = story.iter().map(|touch| {
         let by = match (word::<Direction>(touch.direction), word::<Channel>(touch.channel)) {
             (direction, channel) if direction == "inbound" => format!("{channel} from the lead"),

@@ -5,9 +5,11 @@
 
 use std::io::{self, Write as _};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table, presets};
+use indicatif::ProgressDrawTarget;
 use prost::Message;
 
+use super::color::Tone;
 use super::json;
 
 /// How a command shall print.
@@ -32,6 +34,16 @@ impl Output {
         print(&format!("{document:#}"))
     }
 
+    /// Prints one of many JSON documents, each on a line of its own.
+    pub(super) fn line(self, document: &serde_json::Value) -> anyhow::Result<()> {
+        print(&document.to_string())
+    }
+
+    /// Where progress is drawn: programs read errors from standard error, and nothing else.
+    pub(super) fn progress_target(self) -> ProgressDrawTarget {
+        if self.is_json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() }
+    }
+
     /// Prints a text for people.
     pub(super) fn text(self, text: &str) -> anyhow::Result<()> {
         print(text)
@@ -39,7 +51,7 @@ impl Output {
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
-    let mut out = io::stdout().lock();
+    let mut out = anstream::stdout().lock();
     let end = if text.ends_with('\n') { "" } else { "\n" };
     match write!(out, "{text}{end}").and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
@@ -53,11 +65,28 @@ pub(super) fn table<const N: usize>(
     right: &[usize],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> String {
+    toned_table(header, right, rows, |_, _| Tone::Plain)
+}
+
+/// A table whose cells have a tone, by column and text.
+pub(super) fn toned_table<const N: usize>(
+    header: [&str; N],
+    right: &[usize],
+    rows: impl IntoIterator<Item = [String; N]>,
+    tone: impl Fn(usize, &str) -> Tone,
+) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(header.map(str::to_uppercase));
+    // Where there are no colours, the stream drops them again.
+    table.enforce_styling();
+    table.style_text_only();
+    table.set_header(header.map(|name| cell(&name.to_uppercase(), Tone::Strong)));
     for row in rows {
-        table.add_row(row.map(|cell| printable(&cell)));
+        let mut column = 0..;
+        table.add_row(row.map(|text| {
+            let tone = column.next().map_or(Tone::Plain, |column| tone(column, &text));
+            cell(&printable(&text), tone)
+        }));
     }
     for &column in right {
         if let Some(column) = table.column_mut(column) {
@@ -67,11 +96,34 @@ pub(super) fn table<const N: usize>(
     trimmed(&table.to_string())
 }
 
+fn cell(text: &str, tone: Tone) -> Cell {
+    let cell = Cell::new(text);
+    match tone {
+        Tone::Plain => cell,
+        Tone::Good => cell.fg(Color::DarkGreen),
+        Tone::Waiting => cell.fg(Color::DarkYellow),
+        Tone::Bad => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
+        Tone::Faint => cell.add_attribute(Attribute::Dim),
+        Tone::Strong => cell.add_attribute(Attribute::Bold),
+    }
+}
+
 /// Facts with their names, one a line; those without a value are left out.
 pub(super) fn facts<'name>(facts: impl IntoIterator<Item = (&'name str, String)>) -> String {
+    toned_facts(facts, |_, _| Tone::Plain)
+}
+
+/// Facts whose values have a tone, by name and value.
+pub(super) fn toned_facts<'name>(
+    facts: impl IntoIterator<Item = (&'name str, String)>,
+    tone: impl Fn(&str, &str) -> Tone,
+) -> String {
     let facts: Vec<_> = facts.into_iter().filter(|(_, value)| !value.is_empty()).collect();
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    facts.iter().map(|(name, value)| format!("{name:width$}  {}\n", printable(value))).collect()
+    let line = |(name, value): &(&str, String)| {
+        format!("{name:width$}  {}\n", tone(name, value).paint(printable(value)))
+    };
+    facts.iter().map(line).collect()
 }
 
 /// What others wrote, without what would move a terminal's cursor or colour it.
@@ -131,7 +183,7 @@ mod tests {
     #[test]
     fn what_others_wrote_cannot_steer_the_terminal() {
         let text = table(["name"], &[], [["\u{1b}[31mAnn\r".to_owned()]]);
-        assert!(text.contains("[31mAnn") && !text.contains('\u{1b}') && !text.contains('\r'));
+        assert!(text.contains(" [31mAnn") && !text.contains('\r'), "{text:?}");
         assert!(!facts([("name", "a\u{7}b".to_owned())]).contains('\u{7}'));
     }
 

@@ -18,6 +18,8 @@ const PAGE_SIZE: i32 = 1_000;
 pub(super) enum QueueCommand {
     Set(SetArgs),
     /// List the queues
+    #[command(after_help = "Example:
+  nextlead queue list --json")]
     List,
 }
 
@@ -48,6 +50,8 @@ pub(super) struct SetArgs {
 
 /// Show the first ready leads of a queue, best first
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead peek inside-sales --limit 50")]
 pub(super) struct PeekArgs {
     /// The queue
     queue: String,

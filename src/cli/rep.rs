@@ -36,6 +36,8 @@ pub(super) struct SetArgs {
 
 /// List the reps
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead rep list --queue inside-sales")]
 pub(super) struct ListArgs {
     /// Only those who work this queue
     #[arg(long, value_name = "QUEUE")]

@@ -24,7 +24,10 @@ pub(super) enum RulesCommand {
 
 /// Check a rule document: all mistakes at once, each with its place. Changes nothing
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 without mistakes, 1 with any.")]
+#[command(after_help = "Exit codes: 0 without mistakes, 1 with any.
+
+Example:
+  nextlead rules check rules.toml")]
 pub(super) struct CheckArgs {
     /// The document, in TOML; - is standard input
     file: PathBuf,
@@ -52,6 +55,9 @@ pub(super) struct PublishArgs {
 
 /// List the versions of a queue's rules, newest first
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  nextlead rules versions inside-sales
+  nextlead rules versions inside-sales --text 3 > rules.toml")]
 pub(super) struct VersionsArgs {
     /// The queue
     queue: String,

@@ -32,8 +32,7 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let contact = args.number.map(Contact::Number).or(args.email.map(Contact::Email));
-    let request =
-        SuppressContactRequest { contact, source: args.source, request_id: String::new() };
+    let request = SuppressContactRequest { contact, source: args.source, ..Default::default() };
     let answer = node.intake().suppress_contact(request).await?.into_inner();
     output.answer(&answer, |answer| {
         let before =

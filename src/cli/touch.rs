@@ -7,12 +7,13 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use tonic::Code;
 
+use super::error::Noted;
 use super::lead::standing_text;
-use super::next::{nothing_text, served_text};
+use super::next::{nothing_text, quoted, served_text};
 use super::output::{Output, count};
 use super::words::{
     Instant, duration_of, proto_duration_text, read_duration_ms, read_instant, read_word,
-    timestamp_of,
+    timestamp_of, word,
 };
 use crate::api::client::Client;
 use crate::api::proto::lead_ref::Name;
@@ -90,6 +91,8 @@ pub(super) struct LeaseArgs {
 
 /// Keep a lead for longer, up to what its queue allows in all
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead renew --rep ann --lead 17 --token TOKEN --for 20m")]
 pub(super) struct RenewArgs {
     #[command(flatten)]
     lease: LeaseArgs,
@@ -100,6 +103,8 @@ pub(super) struct RenewArgs {
 
 /// Give a lead back without a touch: no attempt is counted, and it keeps its place in line
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead release --rep ann --lead 17 --token TOKEN --reason skipped")]
 pub(super) struct ReleaseArgs {
     #[command(flatten)]
     lease: LeaseArgs,
@@ -114,14 +119,17 @@ pub(super) async fn run(args: TouchArgs, node: Client, output: Output) -> anyhow
     let request = request_of(args, SystemClock::start(0).now())?;
     let touch_id = request.touch_id.clone();
     let again = again_text(&request);
-    let answer = node.reps().record_touch(request).await;
-    if let Err(status) = &answer
-        && !is_refusal(status.code())
-    {
-        eprintln!("note: whether it was recorded is unknown; sent again with {again}");
-        eprintln!("note: and all else alike, it is recorded once");
-    }
-    output.answer(&answer?.into_inner(), |answer| touch_text(&rep, &touch_id, answer))?;
+    let answer = node.reps().record_touch(request).await.map_err(|status| {
+        if is_refusal(status.code()) {
+            return anyhow::Error::from(status);
+        }
+        let note = format!(
+            "whether it was recorded is unknown; sent again with {again} and all else alike, it is \
+             recorded once"
+        );
+        Noted { note, source: status }.into()
+    })?;
+    output.answer(&answer.into_inner(), |answer| touch_text(&rep, &touch_id, answer))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -155,6 +163,27 @@ fn again_text(request: &RecordTouchRequest) -> String {
     text
 }
 
+/// The command that records a touch again. The notes, which are private, are not in it.
+pub(super) fn again_line(request: &RecordTouchRequest) -> String {
+    let lead = match request.lead.as_ref().and_then(|lead| lead.name.as_ref()) {
+        Some(Name::LeadId(lead)) => lead.as_str(),
+        _ => "",
+    };
+    let number = match request.number.as_str() {
+        "" => String::new(),
+        number => format!(" --number {}", quoted(number)),
+    };
+    let next = if request.then_next { " --next" } else { "" };
+    let notes = if request.notes.is_empty() { "" } else { " --notes-file FILE" };
+    format!(
+        "nextlead touch --rep {} --lead {lead} --token {}{number} --disposition {} {}{notes}{next}",
+        quoted(&request.rep_id),
+        request.lease_token,
+        word::<Disposition>(request.disposition),
+        again_text(request),
+    )
+}
+
 fn request_of(args: TouchArgs, now: i64) -> anyhow::Result<RecordTouchRequest> {
     let ended = args.ended_at.map_or(timestamp_of(now), |instant| instant.timestamp(now));
     Ok(RecordTouchRequest {
@@ -184,7 +213,7 @@ fn named(lead: String) -> Option<LeadRef> {
     Some(LeadRef { name: Some(Name::LeadId(lead)) })
 }
 
-fn random_id() -> anyhow::Result<String> {
+pub(super) fn random_id() -> anyhow::Result<String> {
     let mut bits = [0; 16];
     if getrandom::fill(&mut bits).is_err() {
         bail!("the system gives no random bits for a touch id; name one with --touch-id");

@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::color::Tone;
 use super::lead::{LeadArgs, standing_text};
-use super::output::{Output, table};
+use super::output::{Output, toned_table};
 use super::words::{instant_text, word};
 use crate::api::client::Client;
 use crate::api::proto::{LeadEvent, LeadEventKind, TraceLeadRequest, TraceLeadResponse};
@@ -42,8 +43,12 @@ pub(super) async fn run(args: TraceArgs, node: Client, output: Output) -> anyhow
     }
     output.answer(&all, |all| {
         let rows = all.events.iter().map(event_row);
+        let tone = |column, text: &str| match column {
+            4 => Tone::of_standing(text),
+            _ => Tone::Plain,
+        };
         let header = ["#", "when", "what", "who", "stands", "details"];
-        format!("Lead {}\n{}", all.lead_id, table(header, &[0], rows))
+        format!("Lead {}\n{}", all.lead_id, toned_table(header, &[0], rows, tone))
     })?;
     Ok(ExitCode::SUCCESS)
 }

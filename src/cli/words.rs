@@ -51,6 +51,11 @@ pub(super) fn enum_prefix(enum_name: &str) -> String {
     prefix + "_"
 }
 
+/// A value's name in Rust as a code: `InvalidArgument` is `invalid_argument`.
+pub(super) fn enum_code(name: &str) -> String {
+    enum_prefix(name).trim_end_matches('_').to_ascii_lowercase()
+}
+
 /// The code of a value; empty for an unspecified one, its number for one newer than this program.
 pub(super) fn word<W: Word>(number: i32) -> String {
     match W::of(number) {

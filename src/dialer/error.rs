@@ -55,6 +55,9 @@ pub enum DialerError {
     /// The lease is over, or was never given.
     #[error("the lease no longer stands")]
     LeaseLost,
+    /// The lead of this handover was erased: it is not to come back.
+    #[error("the lead of this handover was erased")]
+    Erased,
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),

@@ -83,6 +83,7 @@ impl Dialer {
     ) -> Vec<Obstacle> {
         let mut obstacles = Vec::new();
         match record.state.standing {
+            Standing::Erased => return vec![Obstacle::Erased],
             Standing::Closed { route, .. } => obstacles.push(Obstacle::Closed { route }),
             Standing::Leased => {
                 let until = record.lease.as_ref().map_or(now, |lease| lease.held_until);
@@ -151,7 +152,10 @@ fn next_servable_at(
             Obstacle::Waiting { until } | Obstacle::Leased { until } => at = at.max(*until),
             Obstacle::OutsideHours { .. } => {}
             Obstacle::Closed { .. } => at = at.max(record.state.standing.due_at()?),
-            Obstacle::UnknownZone | Obstacle::NoRepWithSkills { .. } | Obstacle::NoNumber => {
+            Obstacle::UnknownZone
+            | Obstacle::NoRepWithSkills { .. }
+            | Obstacle::NoNumber
+            | Obstacle::Erased => {
                 return None;
             }
         }

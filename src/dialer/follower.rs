@@ -84,7 +84,7 @@ impl Follower {
         let due_at = match state.standing {
             Standing::Ready => None,
             Standing::Waiting { until, .. } => Some(until),
-            Standing::Leased | Standing::Closed { .. } => {
+            Standing::Leased | Standing::Closed { .. } | Standing::Erased => {
                 return Update::Remove { queue: state.queue, lead: state.lead, version: state.seq };
             }
         };

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::domain::QueueKey;
+use crate::domain::{CampaignId, LeadId, QueueKey};
 use crate::store::{self, HandOver, HandedOver, Handover, RequestKey, SuppressionOf};
 
 use super::{Dialer, DialerError, FieldProblem, NewLead};
@@ -11,7 +11,8 @@ use super::{Dialer, DialerError, FieldProblem, NewLead};
 type Deadlines = HashMap<(QueueKey, i64), i64>;
 
 impl Dialer {
-    /// Takes one handover in. Sending it again updates and adds nothing.
+    /// Takes one handover in. Sending it again updates and adds nothing. One whose lead was erased is
+    /// turned away: [`DialerError::Erased`].
     pub async fn hand_over(
         &self,
         lead: NewLead,
@@ -23,7 +24,10 @@ impl Dialer {
         let change = HandOver { rows: vec![row], actor: actor.to_owned(), now, request };
         let dialer = self.clone();
         let answers = Self::apart(async move { dialer.parts.store.hand_over(change).await });
-        Ok(answers.await?.pop().expect("one answer a row"))
+        match answers.await?.pop().expect("one answer a row") {
+            HandedOver::Erased { .. } => Err(DialerError::Erased),
+            answer => Ok(answer),
+        }
     }
 
     /// Takes many handovers in, in one transaction, and answers each: what cannot be taken in is
@@ -53,6 +57,11 @@ impl Dialer {
         let mut answers = answers.await?.into_iter();
         let mut answer = || answers.next().expect("one answer a row");
         Ok(refused.into_iter().map(|problem| problem.map_or_else(|| Ok(answer()), Err)).collect())
+    }
+
+    /// The country whose numbers a campaign's leads have unless they say otherwise.
+    pub fn default_country(&self, campaign: &CampaignId) -> Option<String> {
+        self.roster().campaign(campaign).ok()?.campaign.settings.default_country.clone()
     }
 
     fn handover_of(
@@ -88,6 +97,18 @@ impl Dialer {
             &queue.settings.hours,
             &queue.settings.zone,
         )
+    }
+
+    /// Erases everything personal about a lead, whatever its standing. The books keep it.
+    pub async fn erase_lead(
+        &self,
+        lead: LeadId,
+        actor: &str,
+        request: Option<RequestKey>,
+    ) -> Result<store::Erased, DialerError> {
+        let change = store::Erase { lead, actor: actor.to_owned(), now: self.now(), request };
+        let dialer = self.clone();
+        Ok(Self::apart(async move { dialer.parts.store.erase(change).await }).await?)
     }
 
     /// Suppresses a number or an e-mail address at once, in every queue: each open lead that carries

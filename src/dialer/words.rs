@@ -314,6 +314,8 @@ pub enum Obstacle {
     },
     /// None of its numbers may be dialled.
     NoNumber,
+    /// It was erased: nothing else counts.
+    Erased,
 }
 
 /// Everything about why a lead is where it is.

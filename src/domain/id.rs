@@ -58,8 +58,8 @@ pub enum IdProblem {
     /// Longer than [`ID_LENGTH_MAX`].
     #[error("must have at most {ID_LENGTH_MAX} characters")]
     TooLong,
-    /// A control character, or a space at an end.
-    #[error("must have no control characters, and no space at its ends")]
+    /// A control character, one that shows nothing but turns the text around it, or a space at an end.
+    #[error("must have no control characters or invisible marks, and no space at its ends")]
     Unprintable,
     /// Lead ids are numbers that the server gave out.
     #[error("must be a lead's id as the server gave it: a whole number from 1")]
@@ -74,10 +74,21 @@ pub fn check_id(text: &str) -> Result<(), IdProblem> {
     if text.chars().count() > ID_LENGTH_MAX {
         return Err(IdProblem::TooLong);
     }
-    if text.chars().any(char::is_control) || text.trim() != text {
+    if text.chars().any(|one| one.is_control() || is_invisible_mark(one)) || text.trim() != text {
         return Err(IdProblem::Unprintable);
     }
     Ok(())
+}
+
+/// Whether a character shows nothing but changes how others show: it sets the direction of writing or
+/// breaks the line, so that one id could pass for another in a table or a log. The two joiners that
+/// some languages write with are let through.
+fn is_invisible_mark(one: char) -> bool {
+    matches!(
+        one,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{2069}' | '\u{feff}'
+    )
 }
 
 macro_rules! text_ids {
@@ -153,11 +164,16 @@ mod tests {
 
     #[test]
     fn a_client_id_is_printable_and_bounded() {
-        assert!(QueueId::new("inside-sales/größe").is_ok());
+        for text in ["inside-sales/größe", "می\u{200c}خواهم", "מכירות"] {
+            assert!(QueueId::new(text).is_ok(), "{text}");
+        }
         for (text, problem) in [
             ("", IdProblem::Empty),
             ("a\nb", IdProblem::Unprintable),
             (" a", IdProblem::Unprintable),
+            ("a\u{202e}b", IdProblem::Unprintable),
+            ("a\u{2066}", IdProblem::Unprintable),
+            ("\u{feff}a", IdProblem::Unprintable),
             (&"x".repeat(129), IdProblem::TooLong),
         ] {
             assert_eq!(QueueId::new(text), Err(problem), "{text:?}");

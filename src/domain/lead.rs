@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn neither_a_number_nor_facts_show_in_debug() {
-        let number = Number::parse("+12025550100").expect("a number");
+        let number = Number::from_e164("+12025550100").expect("a number");
         let facts = Facts { name: Some("Ann".into()), ..Facts::default() };
         assert_eq!(format!("{number:?} {facts:?}"), "Number(hidden) Facts(hidden)");
     }
@@ -239,7 +239,7 @@ mod tests {
     #[test]
     fn filling_adds_and_never_overwrites() {
         let number =
-            |text| LeadNumber { number: Number::parse(text).expect("a number"), stopped: None };
+            |text| LeadNumber { number: Number::from_e164(text).expect("a number"), stopped: None };
         let mut mine = Facts { name: Some("Ann".into()), ..Facts::default() };
         mine.numbers.push(number("+12025550100"));
         let mut theirs =

@@ -29,6 +29,8 @@ codes! {
         Noted = "noted",
         /// Closed for another reason than a touch.
         Closed = "closed",
+        /// Everything personal about it was erased.
+        Erased = "erased",
     }
 }
 

@@ -36,7 +36,7 @@ pub use lead::{
 pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
 pub use moves::Refusal;
-pub use number::Number;
+pub use number::{Number, NumberProblem, is_number_country};
 pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,

@@ -54,6 +54,8 @@ pub enum Command {
         /// What becomes of it.
         route: Route,
     },
+    /// Everything personal about it goes, wherever it stands. Nothing moves it afterwards.
+    Erase,
 }
 
 /// Why a command does not go with a standing.
@@ -71,6 +73,9 @@ pub enum Refusal {
     /// It is closed.
     #[error("the lead is closed")]
     Closed,
+    /// It was erased.
+    #[error("the lead was erased")]
+    Erased,
 }
 
 /// Moves a lead, or says why not. The one place where a standing changes.
@@ -110,6 +115,10 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             close(&mut next, why, route)?;
             EventKind::Closed
         }
+        Command::Erase => {
+            erase(&mut next)?;
+            EventKind::Erased
+        }
     };
     next.seq += 1;
     next.changed_at = at;
@@ -128,6 +137,7 @@ fn not_due(standing: &Standing) -> Refusal {
     match standing {
         Standing::Leased => Refusal::Leased,
         Standing::Closed { .. } => Refusal::Closed,
+        Standing::Erased => Refusal::Erased,
         Standing::Ready | Standing::Waiting { .. } => Refusal::NotDue,
     }
 }
@@ -195,9 +205,19 @@ fn close(next: &mut LeadState, why: CloseReason, route: Route) -> Result<(), Ref
         Standing::Closed { route: Route::Nurture { .. }, .. }
             if matches!(route, Route::Superseded | Route::Suppressed) => {}
         Standing::Closed { .. } => return Err(Refusal::Closed),
+        Standing::Erased => return Err(Refusal::Erased),
         Standing::Ready | Standing::Waiting { .. } => {}
     }
     next.standing = Standing::Closed { why, route };
+    next.tier = Tier::Ordinary;
+    Ok(())
+}
+
+fn erase(next: &mut LeadState) -> Result<(), Refusal> {
+    if next.standing == Standing::Erased {
+        return Err(Refusal::Erased);
+    }
+    next.standing = Standing::Erased;
     next.tier = Tier::Ordinary;
     Ok(())
 }
@@ -297,6 +317,27 @@ mod tests {
             120,
         );
         assert_eq!(step(&lost, Command::Wake, 600).unwrap_err(), Refusal::Closed);
+    }
+
+    #[test]
+    fn an_erasure_comes_from_everywhere_and_ends_everything() {
+        let ready = state();
+        let leased = moved(&ready, Command::Lease, 120);
+        let waiting = moved(&leased, retry_at(500), 160);
+        let close = Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost };
+        let closed = moved(&ready, close, 120);
+        for before in [ready, leased, waiting, closed] {
+            let erased = moved(&before, Command::Erase, 200);
+            assert_eq!((erased.standing, erased.tier), (Standing::Erased, Tier::Ordinary));
+            assert_eq!(
+                (erased.attempts, erased.first_touched_at),
+                (before.attempts, before.first_touched_at)
+            );
+            for command in [Command::Erase, Command::Wake, Command::Lease, close] {
+                assert_eq!(step(&erased, command, 900).unwrap_err(), Refusal::Erased);
+            }
+            assert_eq!(step(&erased, retry_at(900), 300).unwrap_err(), Refusal::NotLeased);
+        }
     }
 
     #[test]

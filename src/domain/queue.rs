@@ -65,6 +65,10 @@ pub struct CampaignSettings {
     pub ends_at: Option<i64>,
     /// The route of what is closed then.
     pub route_at_end: Route,
+    /// ISO 3166 code of the country in which a number in national form is read, for leads that name
+    /// none. `None`: such a number is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_country: Option<String>,
 }
 
 impl CampaignSettings {

@@ -38,6 +38,8 @@ pub enum Standing {
         /// What becomes of it.
         route: Route,
     },
+    /// Nothing personal is left of it; only the books know it still. For good.
+    Erased,
 }
 
 impl Standing {
@@ -48,12 +50,13 @@ impl Standing {
             Self::Waiting { .. } => "waiting",
             Self::Leased => "leased",
             Self::Closed { .. } => "closed",
+            Self::Erased => "erased",
         }
     }
 
     /// Whether anything is still to be done with the lead.
     pub fn is_open(&self) -> bool {
-        !matches!(self, Self::Closed { .. })
+        !matches!(self, Self::Closed { .. } | Self::Erased)
     }
 
     /// The instant at which time alone moves it: the end of a wait, or of a nurture with a date.

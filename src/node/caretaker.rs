@@ -1,12 +1,13 @@
 //! Looks after the parts of a node, and notes on its board what is up and what is down.
 //!
-//! The board's lines are `store`, `index`, `rules`, `sweep` and `disk`; who has another part that can
-//! be down notes it there itself.
+//! The board's lines are `store`, `index`, `rules`, `sweep` and `disk`; and `keys`, where tokens of an
+//! identity provider are taken.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::auth::JwtVerifier;
 use crate::clock::{Clock, Stopwatch};
 use crate::dialer::Dialer;
 use crate::health::Health;
@@ -53,6 +54,7 @@ pub(super) struct Caretaker {
     pub(super) store: Arc<dyn Store>,
     pub(super) store_metrics: StoreMetrics,
     pub(super) dialer: Dialer,
+    pub(super) jwt: Option<Arc<JwtVerifier>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) file: PathBuf,
     /// `None`: somebody sweeps by hand.
@@ -71,6 +73,13 @@ impl Caretaker {
         note("rules", rules.then_some("a queue could not be ranked by its newest rules"));
         note("sweep", sweep.then_some("no pass of the sweep went well for ten seconds"));
         note("disk", self.disk_problem());
+        if let Some(jwt) = &self.jwt {
+            let is_usable = jwt.health(self.clock.now()).is_usable;
+            note(
+                "keys",
+                (!is_usable).then_some("there are no usable keys of the identity provider"),
+            );
+        }
     }
 
     /// Looks again and again.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use prometheus_client::metrics::info::Info;
 
 use crate::api::CallMetrics;
+use crate::auth::JwtVerifier;
 use crate::clock::{Clock, Stopwatch};
 use crate::coverage::Coverage;
 use crate::dialer::Dialer;
@@ -32,6 +33,7 @@ pub(super) struct Parts {
     pub(super) store_metrics: StoreMetrics,
     pub(super) dialer: Dialer,
     pub(super) coverage: Coverage,
+    pub(super) jwt: Option<Arc<JwtVerifier>>,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -248,6 +250,7 @@ no_rep (no active rep of the queue has the skills)",
             ("waiting", sum(|book| book.waiting)),
             ("leased", sum(|book| book.leased)),
             ("merged", sum(|book| book.merged)),
+            ("erased", sum(|book| book.erased)),
         ] {
             set(&self.standings, &[("queue", queue), ("standing", standing)], count);
         }

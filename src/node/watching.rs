@@ -81,6 +81,7 @@ impl Watching {
             store: parts.store.clone(),
             store_metrics: parts.store_metrics.clone(),
             dialer: parts.dialer.clone(),
+            jwt: parts.jwt.clone(),
             clock: parts.clock.clone(),
             file: file.to_owned(),
             swept: is_by_timer.then_some(swept.clone()),

@@ -59,13 +59,13 @@ impl std::error::Error for Mistakes {}
 
 /// Collects the mistakes of one document while it is read.
 #[derive(Debug)]
-pub(super) struct Report<'d> {
+pub(crate) struct Report<'d> {
     document: &'d str,
     found: Vec<(Range<usize>, String)>,
 }
 
 impl<'d> Report<'d> {
-    pub(super) fn new(document: &'d str) -> Self {
+    pub(crate) fn new(document: &'d str) -> Self {
         Self { document, found: Vec::new() }
     }
 
@@ -75,17 +75,17 @@ impl<'d> Report<'d> {
     }
 
     /// Adds a mistake at a range of bytes; whatever the range, a place within the document is told.
-    pub(super) fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.found.push((span, message.into()));
     }
 
     /// The line of a byte, from 1.
-    pub(super) fn line_of(&self, at: usize) -> u32 {
+    pub(crate) fn line_of(&self, at: usize) -> u32 {
         count_lines(&self.document[..boundary(self.document, at)])
     }
 
     /// The mistakes, by place; `Ok` if there are none.
-    pub(super) fn finish(mut self) -> Result<(), Mistakes> {
+    pub(crate) fn finish(mut self) -> Result<(), Mistakes> {
         if self.found.is_empty() {
             return Ok(());
         }
@@ -130,7 +130,7 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 /// A hint at the name that was probably meant: `"; did you mean …?"`, or nothing.
-pub(super) fn hint<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> String {
+pub(crate) fn hint<'n>(wrong: &str, names: impl IntoIterator<Item = &'n str>) -> String {
     match nearest(wrong, names) {
         Some(name) => format!("; did you mean `{name}`?"),
         None => String::new(),

@@ -167,7 +167,7 @@ pub(super) fn int(entry: &Entry<'_>) -> Option<i64> {
 }
 
 /// "Expected this, found that".
-pub(super) fn expected(what: &str, found: &DeValue<'_>) -> String {
+pub(crate) fn expected(what: &str, found: &DeValue<'_>) -> String {
     let found = match found {
         DeValue::String(_) => "text",
         DeValue::Integer(_) => "a whole number",

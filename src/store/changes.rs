@@ -117,13 +117,21 @@ pub enum HandedOver {
         /// The lead.
         into: LeadId,
     },
+    /// Its lead was erased, so it was turned away: nothing of it is stored, and no book counts it.
+    Erased {
+        /// The lead.
+        lead: LeadId,
+    },
 }
 
 impl HandedOver {
     /// The lead that the handover opened or belongs to.
     pub fn lead(&self) -> LeadId {
         match self {
-            Self::Opened { lead, .. } | Self::Updated { lead } | Self::Unchanged { lead } => *lead,
+            Self::Opened { lead, .. }
+            | Self::Updated { lead }
+            | Self::Unchanged { lead }
+            | Self::Erased { lead } => *lead,
             Self::Merged { into } => *into,
         }
     }
@@ -341,6 +349,30 @@ pub struct Suppressed {
     pub was_known: bool,
     /// How many leads it closed.
     pub closed_count: usize,
+}
+
+/// Erases everything personal about a lead, for good. Its events, its dispositions and its place in the
+/// books stay; its suppressions and the keys of its handovers stay as keyed hashes.
+#[derive(Clone, Debug)]
+pub struct Erase {
+    /// The lead.
+    pub lead: LeadId,
+    /// Who erases.
+    pub actor: String,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// The answer to an [`Erase`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Erased {
+    /// It had been erased before.
+    pub was_erased: bool,
+    /// Other leads of any queue with one of its numbers or its e-mail address, as far as they were not
+    /// erased: perhaps the same person. At most 100.
+    pub others: Vec<LeadId>,
 }
 
 /// What a sweep did.

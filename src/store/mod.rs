@@ -23,9 +23,9 @@ use crate::domain::{
 };
 
 pub use changes::{
-    Candidate, EndedLease, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord,
-    LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress,
-    Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
+    Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver, Handover,
+    LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey,
+    Suppress, Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
@@ -76,7 +76,7 @@ pub trait Store: Send + Sync {
     async fn last_lead(&self) -> Result<LeadId, StoreError>;
     /// A lead.
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
-    /// The lead that a handover opened or was merged into.
+    /// The lead that a handover opened or was merged into, even if it was erased since.
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError>;
     /// The lease that a rep has, whether or not it still stands.
     async fn lease_of(&self, rep: RepKey) -> Result<Option<Lease>, StoreError>;
@@ -166,6 +166,10 @@ pub trait Store: Send + Sync {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
+    /// Erases everything personal about a lead, whatever its standing, and keeps the books. Nothing of
+    /// it is left in what the store keeps on disk as soon as no read that began before runs any more.
+    /// [`Denied::UnknownLead`] if there is no such lead.
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
     /// requests and passes. At most `limit` leads of each kind.

@@ -33,6 +33,8 @@ pub struct Book {
     pub closed: [i64; Route::CODES.len()],
     /// Merged into other leads.
     pub merged: i64,
+    /// Erased: counted, and nothing else is known of them.
+    pub erased: i64,
     /// Leads that had a first touch.
     pub touched: i64,
     /// Of those, within the promise.
@@ -48,7 +50,7 @@ pub struct Book {
 impl Book {
     /// Handed over less where they all are: 0, or something is lost.
     pub fn imbalance(&self) -> i64 {
-        let accounted = self.ready + self.waiting + self.leased + self.merged;
+        let accounted = self.ready + self.waiting + self.leased + self.merged + self.erased;
         self.handed_over - accounted - self.closed.iter().sum::<i64>()
     }
 }

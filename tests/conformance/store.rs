@@ -1,6 +1,7 @@
 //! What every [`Store`](nextlead::store::Store) promises. Add a check here, never to one of them.
 
 mod desk;
+mod erasures;
 mod handovers;
 mod leases;
 mod reports;
@@ -65,6 +66,13 @@ macro_rules! check_store {
                     a_nurture_does_not_outlive_its_campaign,
                     a_suppression_closes_every_open_carrier,
                     old_requests_and_passes_are_forgotten,
+                }
+                erasures {
+                    an_erased_lead_stays_in_the_books_wherever_it_stood,
+                    a_rep_loses_an_erased_lead_and_a_late_touch_tells_nothing,
+                    a_suppression_outlives_the_erasure_of_whoever_said_never,
+                    an_erased_handover_is_turned_away,
+                    an_erasure_is_done_once_and_names_who_else_it_may_be,
                 }
                 reports {
                     the_roster_reads_back_and_a_campaign_keeps_its_queue,

@@ -105,14 +105,14 @@ fn who_has_no_token_or_no_node_is_told_what_to_do() {
         1,
         &["error: no token: set NEXTLEAD_TOKEN", "--token-file"],
     );
-    assert_fails(&run("NEXTLEAD_TOKEN", "wrong"), 1, &["TOKEN_INVALID", "NEXTLEAD_TOKEN"]);
+    assert_fails(&run("NEXTLEAD_TOKEN", "wrong"), 4, &["TOKEN_INVALID", "NEXTLEAD_TOKEN"]);
     let token_file = folder.path().join(TOKEN_FILE);
     assert_eq!(run("NEXTLEAD_TOKEN_FILE", token_file.to_str().unwrap()).code, 0);
     assert_eq!(run("NEXTLEAD_TOKEN", &node.token()).code, 0);
 
     node.kill();
     let expected = format!("cannot reach a node at http://{}; is `nextlead serve`", node.address());
-    assert_fails(&node.run(&["audit"]), 1, &[&expected]);
+    assert_fails(&node.run(&["audit"]), 5, &[&expected]);
 }
 
 #[test]
@@ -135,12 +135,12 @@ fn what_is_set_up_is_shown_and_what_makes_no_sense_is_named() {
 
     let args = ["queue", "set", "x", "--zone", "UTC", "--hours", "mon-fri 9-18"];
     let bad = node.run(&args);
-    assert_fails(&bad, 1, &["error: queue.hours: ", "mon-fri 09:00-18:00", "(FIELD_INVALID)"]);
+    assert_fails(&bad, 4, &["error: queue.hours: ", "mon-fri 09:00-18:00", "(FIELD_INVALID)"]);
     assert_eq!(bad.err.matches("queue.hours").count(), 1, "said once: {}", bad.err);
     let args = ["queue", "set", "x", "--zone", "Mars", "--hours", "never"];
-    assert_fails(&node.run(&args), 1, &["queue.time_zone: ", "queue.hours: "]);
+    assert_fails(&node.run(&args), 4, &["queue.time_zone: ", "queue.hours: "]);
     let args = ["campaign", "set", "x", "--queue", "nowhere"];
-    assert_fails(&node.run(&args), 1, &["no queue \"nowhere\" (QUEUE_NOT_FOUND)"]);
+    assert_fails(&node.run(&args), 3, &["no queue \"nowhere\" (QUEUE_NOT_FOUND)"]);
     assert_fails(&node.run(&["queue", "set", "x"]), 2, &["--zone <ZONE>", "--hours <HOURS>"]);
     assert_fails(&node.run(&["sell"]), 2, &["unrecognized subcommand 'sell'"]);
 }
@@ -166,7 +166,7 @@ fn rules_are_checked_in_place_and_published_until_they_decide() {
     assert_eq!((bad.code, said["mistakes"].as_array().unwrap().len()), (1, 2));
 
     let refused = node.run(&["rules", "publish", "bad.toml", "--queue", "sales", "--reason", "x"]);
-    assert_fails(&refused, 1, &["cannot publish bad.toml", "(RULES_INVALID)", "line 2", "line 9"]);
+    assert_fails(&refused, 4, &["cannot publish bad.toml", "(RULES_INVALID)", "line 2", "line 9"]);
     let publish = ["rules", "publish", "rules.toml", "--reason", "demos first", "--wait"];
     let version = &node.json(&publish)["rule_version"];
     assert_eq!((&version["version"], &version["state"]), (&json!(1), &json!("in_force")));
@@ -344,15 +344,15 @@ fn what_a_rep_gets_wrong_is_refused_with_the_choices() {
     let bad = node.run(&[&touch[..], &[&token, "--disposition", "bored"]].concat());
     assert_fails(&bad, 2, &["'bored'", "no_answer, busy, voicemail"]);
     let bad = node.run(&[&touch[..], &["zz", "--disposition", "busy"]].concat());
-    assert_fails(&bad, 1, &["error: lease_token: must be a lease token"]);
-    assert_fails(&node.run(&["next", "--rep", "eve"]), 1, &["no rep \"eve\" (REP_NOT_FOUND)"]);
-    assert_fails(&node.run(&["trace", "99"]), 1, &["no such lead (LEAD_NOT_FOUND)"]);
+    assert_fails(&bad, 4, &["error: lease_token: must be a lease token"]);
+    assert_fails(&node.run(&["next", "--rep", "eve"]), 3, &["no rep \"eve\" (REP_NOT_FOUND)"]);
+    assert_fails(&node.run(&["trace", "99"]), 3, &["no such lead (LEAD_NOT_FOUND)"]);
 
     let lease = ["--rep", "ann", "--lead", "1", "--token", &token];
     assert_says(&node.ok(&[&["renew"], &lease[..]].concat()), &["The lease lasts 10m", "in all"]);
     assert_eq!(node.ok(&[&["release"], &lease[..]].concat()), "Lead 1 is back in line.\n");
     let lost = node.run(&[&["renew"], &lease[..]].concat());
-    assert_fails(&lost, 1, &["no longer stands (LEASE_LOST)"]);
+    assert_fails(&lost, 4, &["no longer stands (LEASE_LOST)"]);
     let suppress = ["suppress", "--number", "+49301234501", "--source", "letter"];
     assert_eq!(node.ok(&suppress), "Suppressed. 1 open lead was closed.\n");
     let late = node.ok(&[&touch[..], &[&token, "--disposition", "busy"]].concat());

@@ -141,6 +141,7 @@ async fn a_suppressed_number_closes_every_lead_that_carries_it() {
         contact: Some(proto::suppress_contact_request::Contact::Number(number)),
         source: "letter".into(),
         request_id: "s-1".into(),
+        ..Default::default()
     };
     let first = node.intake.suppress_contact(request.clone()).await.unwrap().into_inner();
     let again = node.intake.suppress_contact(request).await.unwrap().into_inner();

@@ -1,17 +1,22 @@
 //! What nextlead does, through its door: one module a capability.
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
+mod access;
 mod cli;
 mod collector;
+mod command_line;
 mod crash;
 mod demo;
+mod erase;
 mod exposition;
 mod import;
 mod intake;
+mod jwt;
 mod metrics;
 mod oracle;
 mod privacy;
 mod process;
+mod pty;
 mod pull;
 mod safety;
 mod softphone;
@@ -20,3 +25,4 @@ mod support;
 mod touch;
 mod traces;
 mod watch;
+mod work;

@@ -98,7 +98,7 @@ async fn work(client: &Client) -> Vec<String> {
         Contact::Email(format!("{MARK}@never.example")),
     ] {
         let (contact, source) = (Some(contact), marked("letter"));
-        let request = proto::SuppressContactRequest { contact, source, request_id: String::new() };
+        let request = proto::SuppressContactRequest { contact, source, ..Default::default() };
         client.intake().suppress_contact(request).await.unwrap();
     }
     tokens

@@ -18,11 +18,16 @@ pub(crate) const TOKEN_FILE: &str = "nextlead.db.admin-token";
 pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
     let mut command = Command::new(binary);
     command.current_dir(folder).stdin(Stdio::null());
+    for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+        command.env_remove(name);
+    }
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("NEXTLEAD_") {
             command.env_remove(name);
         }
     }
+    // Nor by their configuration file, nor the machine's.
+    command.env("NEXTLEAD_CONFIG", "");
     command
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use nextlead::api::proto;
 use nextlead::clock::ManualClock;
 use nextlead::node::{Node, Options, Sweeping};
+use proto::admin_service_client::AdminServiceClient;
 use proto::coverage_service_client::CoverageServiceClient;
 use proto::intake_service_client::IntakeServiceClient;
 use proto::queue_service_client::QueueServiceClient;
@@ -37,7 +38,7 @@ impl tonic::service::Interceptor for Sign {
     }
 }
 
-type Signed = InterceptedService<Channel, Sign>;
+pub(crate) type Signed = InterceptedService<Channel, Sign>;
 
 /// A node and its clients.
 pub(crate) struct TestNode {
@@ -49,6 +50,9 @@ pub(crate) struct TestNode {
     pub(crate) queues: QueueServiceClient<Signed>,
     pub(crate) rules: RulesServiceClient<Signed>,
     pub(crate) coverage: CoverageServiceClient<Signed>,
+    pub(crate) admin: AdminServiceClient<Signed>,
+    /// The connection, for calls without the token.
+    pub(crate) channel: Channel,
     touch_count: u64,
 }
 
@@ -84,6 +88,8 @@ impl TestNode {
             queues: QueueServiceClient::new(signed()),
             rules: RulesServiceClient::new(signed()),
             coverage: CoverageServiceClient::new(signed()),
+            admin: AdminServiceClient::new(signed()),
+            channel: channel.clone(),
             clock,
             node,
             folder,
@@ -93,10 +99,16 @@ impl TestNode {
 
     /// Stops the node and starts another one on its file.
     pub(crate) async fn restart(self) -> Self {
-        let Self { clock, node, folder, reps, intake, queues, rules, coverage, touch_count } = self;
-        drop((reps, intake, queues, rules, coverage));
+        let Self { clock, node, folder, touch_count, reps, intake, queues, rules, .. } = self;
+        let (coverage, admin, channel) = (self.coverage, self.admin, self.channel);
+        drop((reps, intake, queues, rules, coverage, admin, channel));
         node.stop().await.unwrap();
         Self { touch_count, ..Self::start_bare(folder, clock).await }
+    }
+
+    /// The node's connection, with another token.
+    pub(crate) fn signed_by(&self, token: &str) -> Signed {
+        InterceptedService::new(self.channel.clone(), Sign(token.to_owned()))
     }
 
     /// Moves the clock, and sweeps until nothing is left to do.
@@ -226,6 +238,7 @@ impl TestNode {
             Standing::Waiting(_) => "waiting",
             Standing::Leased(_) => "leased",
             Standing::Closed(_) => "closed",
+            Standing::Erased(_) => "erased",
         }
     }
 

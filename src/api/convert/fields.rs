@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::dialer::FieldProblem;
 use crate::domain::{
     ID_LENGTH_MAX, IdProblem, LeaseToken, Number, RequestId, TEXT_LENGTH_MAX, check_id,
+    is_number_country,
 };
 use crate::store::RequestKey;
 
@@ -108,13 +109,57 @@ impl Fields {
         value
     }
 
-    /// A phone number.
-    pub(super) fn number(&mut self, field: &str, text: &str) -> Option<Number> {
-        let number = Number::parse(text);
-        if number.is_none() {
-            self.problem(field, "must be a number in E.164: + and 7 to 15 digits");
+    /// A phone number: in national form it is one of that country.
+    pub(super) fn number(
+        &mut self,
+        field: &str,
+        text: &str,
+        country: Option<&str>,
+    ) -> Option<Number> {
+        match Number::parse(text, country) {
+            Ok(number) => Some(number),
+            Err(problem) => {
+                self.problem(field, problem.to_string());
+                None
+            }
         }
-        number
+    }
+
+    /// A phone number that we may know already: one in E.164 is taken though its country has no such
+    /// numbers, as what was called, or said never, has to be told.
+    pub(super) fn known_number(
+        &mut self,
+        field: &str,
+        text: &str,
+        country: Option<&str>,
+    ) -> Option<Number> {
+        match Number::parse(text, country) {
+            Ok(number) => Some(number),
+            Err(_) if Number::from_e164(text).is_some() => Number::from_e164(text),
+            Err(_) => self.number(field, text, country),
+        }
+    }
+
+    /// A country's ISO 3166 code; `None` also if it was not given.
+    pub(super) fn country(&mut self, field: &str, code: &str) -> Option<String> {
+        if code.is_empty() {
+            return None;
+        }
+        if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+            self.problem(field, "must be a country's ISO 3166 code of two letters: DE");
+            return None;
+        }
+        Some(code.to_ascii_uppercase())
+    }
+
+    /// A country by whose plan numbers are read; `None` also if it was not given.
+    pub(super) fn number_country(&mut self, field: &str, code: &str) -> Option<String> {
+        let country = self.country(field, code)?;
+        if !is_number_country(&country) {
+            self.problem(field, "must be a country with phone numbers of its own: DE, GB");
+            return None;
+        }
+        Some(country)
     }
 
     /// An e-mail address. Only what no address lacks is asked for: the rest is the mail server's.
@@ -261,7 +306,7 @@ mod tests {
     fn all_problems_are_told_at_once_with_their_fields() {
         let mut fields = Fields::default();
         assert_eq!(fields.id("queue_id", "", QueueId::new), None);
-        assert_eq!(fields.number("number", "555 0100"), None);
+        assert_eq!(fields.number("number", "555 0100", None), None);
         assert_eq!(fields.text("name", "a\u{7}"), None);
         let Problems(problems) = fields.finish(None::<()>).unwrap_err();
         let names: Vec<_> = problems.iter().map(|one| one.field.as_str()).collect();

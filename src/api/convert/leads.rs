@@ -65,10 +65,12 @@ fn handover_key(
     })
 }
 
-/// Reads a handover. What the server sets is not looked at.
+/// Reads a handover. What the server sets is not looked at. A number in national form is one of the
+/// lead's country, or else of its campaign's default country, which is asked for only then.
 pub(in crate::api) fn new_lead(
     fields: &mut Fields,
     lead: Option<&proto::Lead>,
+    default_country: impl FnOnce(&CampaignId) -> Option<String>,
     now: i64,
 ) -> Option<NewLead> {
     let Some(lead) = lead else {
@@ -80,11 +82,16 @@ pub(in crate::api) fn new_lead(
     let handed_over_at = fields
         .instant(field, lead.handed_over_time.as_ref())
         .and_then(|at| fields.past(field, at, now, SKEW_MS_MAX));
-    let facts = facts(fields, lead);
+    let of_campaign = || key.as_ref().and_then(|key| default_country(&key.campaign));
+    let facts = facts(fields, lead, of_campaign);
     Some(NewLead { key: key?, handed_over_at, facts })
 }
 
-fn facts(fields: &mut Fields, lead: &proto::Lead) -> Facts {
+fn facts(
+    fields: &mut Fields,
+    lead: &proto::Lead,
+    default_country: impl FnOnce() -> Option<String>,
+) -> Facts {
     let source = match lead.source.trim() {
         "" => Some("unknown".to_owned()),
         source => fields.word("lead.source", source),
@@ -96,19 +103,25 @@ fn facts(fields: &mut Fields, lead: &proto::Lead) -> Facts {
         fields.problem("lead.engagements", "must not be negative");
     }
     let email = &lead.email;
+    let country = fields.country("lead.country", &lead.country);
+    let is_national = lead.numbers.iter().any(|one| !one.number.trim_start().starts_with('+'));
+    let number_country = match &country {
+        None if is_national => default_country(),
+        country => country.clone(),
+    };
     Facts {
         is_merged: false,
         name: fields.text("lead.name", &lead.name),
         company: fields.text("lead.company", &lead.company),
         email: if email.is_empty() { None } else { fields.email("lead.email", email) },
-        numbers: numbers(fields, &lead.numbers),
+        numbers: numbers(fields, &lead.numbers, number_country.as_deref()),
         zone: zone(fields, &lead.time_zone),
         source: source.unwrap_or_default(),
         channel: fields.text("lead.channel", &lead.channel),
         trigger: fields.text("lead.trigger", &lead.trigger),
         stage: fields.text("lead.stage", &lead.stage),
         score: lead.score,
-        country: country(fields, &lead.country),
+        country,
         region: fields.text("lead.region", &lead.region),
         language: language(fields, &lead.language),
         skills: fields.skills("lead.skills", &lead.skills).into_iter().flatten().collect(),
@@ -117,14 +130,18 @@ fn facts(fields: &mut Fields, lead: &proto::Lead) -> Facts {
     }
 }
 
-fn numbers(fields: &mut Fields, numbers: &[proto::LeadNumber]) -> Vec<LeadNumber> {
+fn numbers(
+    fields: &mut Fields,
+    numbers: &[proto::LeadNumber],
+    country: Option<&str>,
+) -> Vec<LeadNumber> {
     if !(1..=NUMBER_COUNT_MAX).contains(&numbers.len()) {
         fields.problem("lead.numbers", format!("must be 1 to {NUMBER_COUNT_MAX} phone numbers"));
         return Vec::new();
     }
     let mut read: Vec<LeadNumber> = Vec::with_capacity(numbers.len());
     for (nth, entry) in numbers.iter().enumerate() {
-        let number = fields.number(&format!("lead.numbers[{nth}].number"), &entry.number);
+        let number = fields.number(&format!("lead.numbers[{nth}].number"), &entry.number, country);
         let is_known = |number: &Number| read.iter().any(|one| one.number == *number);
         if let Some(number) = number.filter(|number| !is_known(number)) {
             read.push(LeadNumber { number, stopped: None });
@@ -142,17 +159,6 @@ fn zone(fields: &mut Fields, zone: &str) -> Option<String> {
         return None;
     }
     Some(zone.to_owned())
-}
-
-fn country(fields: &mut Fields, country: &str) -> Option<String> {
-    if country.is_empty() {
-        return None;
-    }
-    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_alphabetic()) {
-        fields.problem("lead.country", "must be a country's ISO 3166 code of two letters: DE");
-        return None;
-    }
-    Some(country.to_ascii_uppercase())
 }
 
 fn language(fields: &mut Fields, language: &str) -> Option<String> {
@@ -228,6 +234,8 @@ pub(in crate::api) fn handed_over(result: HandedOver) -> proto::HandoverResult {
         HandedOver::Updated { .. } => of(Outcome::Updated),
         HandedOver::Unchanged { .. } => of(Outcome::Unchanged),
         HandedOver::Merged { .. } => of(Outcome::Merged),
+        // Never answered so: it is turned away.
+        HandedOver::Erased { .. } => of(Outcome::Unspecified),
     }
 }
 
@@ -259,7 +267,11 @@ pub(in crate::api) fn suppression(
 ) -> Option<(SuppressionOf, String)> {
     use proto::suppress_contact_request::Contact;
     let what = match message.contact.as_ref() {
-        Some(Contact::Number(number)) => fields.number("number", number).map(SuppressionOf::Number),
+        Some(Contact::Number(number)) => {
+            let country = fields.number_country("country", &message.country);
+            let number = fields.known_number("number", number, country.as_deref());
+            number.map(SuppressionOf::Number)
+        }
         Some(Contact::Email(email)) if email.trim().is_empty() => {
             fields.problem("email", "must be an e-mail address");
             None
@@ -300,7 +312,7 @@ mod tests {
 
     fn read(message: &proto::Lead) -> Result<NewLead, Vec<String>> {
         let mut fields = Fields::default();
-        let lead = new_lead(&mut fields, Some(message), NOW);
+        let lead = new_lead(&mut fields, Some(message), |_| Some("GB".into()), NOW);
         fields.finish(lead).map_err(|Problems(all)| all.into_iter().map(|one| one.field).collect())
     }
 
@@ -347,6 +359,20 @@ mod tests {
         check(nine, "lead.numbers");
         let future = prost_types::Timestamp { seconds: NOW / 1_000 + 6, nanos: 0 };
         check(|lead| lead.handed_over_time = Some(future), "lead.handed_over_time");
+    }
+
+    #[test]
+    fn a_national_number_is_one_of_the_lead_s_country_or_else_of_its_campaign_s() {
+        let of = |country: &str, number: &str| {
+            let mut message = message();
+            message.country = country.into();
+            message.numbers = vec![proto::LeadNumber { number: number.into(), stopped_by: 0 }];
+            read(&message).map(|lead| lead.facts.numbers[0].number.as_str().to_owned())
+        };
+        assert_eq!(of("de", "030 123456"), Ok("+4930123456".into()));
+        assert_eq!(of("", "020 7946 0958"), Ok("+442079460958".into()));
+        assert_eq!(of("DE", "+44 20 7946 0958"), Ok("+442079460958".into()));
+        assert_eq!(of("DE", "12"), Err(vec!["lead.numbers[0].number".to_owned()]));
     }
 
     #[test]

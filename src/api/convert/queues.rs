@@ -95,7 +95,10 @@ pub(in crate::api) fn campaign_settings(
             None
         }
     };
-    let settings = CampaignSettings { skills: skills?, ends_at, route_at_end: route_at_end? };
+    let country = &campaign.default_country;
+    let default_country = fields.number_country("campaign.default_country", country);
+    let route_at_end = route_at_end?;
+    let settings = CampaignSettings { skills: skills?, ends_at, route_at_end, default_country };
     Some((id?, queue?, settings))
 }
 
@@ -107,6 +110,7 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
         skills: view.settings.skills.into_iter().collect(),
         end_time: view.settings.ends_at.map(time),
         end_route: proto::Route::from(view.settings.route_at_end).into(),
+        default_country: view.settings.default_country.unwrap_or_default(),
     }
 }
 
@@ -211,6 +215,7 @@ fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
             ..of(Kind::NoRepWithSkills, None)
         },
         Obstacle::NoNumber => of(Kind::NoNumber, None),
+        Obstacle::Erased => of(Kind::Erased, None),
     }
 }
 

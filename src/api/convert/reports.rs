@@ -33,6 +33,7 @@ fn book(view: BookView) -> proto::Book {
         leased_count: book.leased,
         closed: closed.collect(),
         merged_count: book.merged,
+        erased_count: book.erased,
         imbalance: book.imbalance(),
         touched_count: book.touched,
         touched_in_time_count: book.touched_in_time,

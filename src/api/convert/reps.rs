@@ -102,7 +102,7 @@ pub(in crate::api) fn new_touch(
     let disposition = fields.code::<proto::Disposition>("disposition", message.disposition);
     let number = match message.number.as_str() {
         "" => None,
-        text => fields.number("number", text),
+        text => fields.known_number("number", text, None),
     };
     let is_dialled = channel == Some(Channel::Call) && direction == Some(Direction::Outbound);
     if is_dialled && message.number.is_empty() {

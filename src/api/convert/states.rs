@@ -85,6 +85,7 @@ pub(super) fn standing(standing: Standing) -> proto::Standing {
             reason: proto::WaitReason::from(why).into(),
         }),
         Standing::Leased => Theirs::Leased(proto::LeasedStanding {}),
+        Standing::Erased => Theirs::Erased(proto::ErasedStanding {}),
         Standing::Closed { why, route } => Theirs::Closed(proto::ClosedStanding {
             reason: proto::CloseReason::from(why).into(),
             disposition: match why {
@@ -146,6 +147,7 @@ mod tests {
         let of = |ours| standing(ours).standing.unwrap();
         assert!(matches!(of(Standing::Ready), Theirs::Ready(_)));
         assert!(matches!(of(Standing::Leased), Theirs::Leased(_)));
+        assert!(matches!(of(Standing::Erased), Theirs::Erased(_)));
         let Theirs::Waiting(waiting) =
             of(Standing::Waiting { until: 1_500, why: WaitReason::Callback })
         else {

@@ -151,7 +151,7 @@ fn lead(row: Row, index: usize, plan: &NumberPlan) -> anyhow::Result<DemoLead> {
 }
 
 fn made_up(number: &str) -> anyhow::Result<Number> {
-    Number::parse(number).context("could not make up a number")
+    Number::from_e164(number).context("could not make up a number")
 }
 
 /// What was known about a lead before anybody called: the only columns that leave this file.

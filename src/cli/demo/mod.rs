@@ -44,6 +44,8 @@ const RULES: &str = include_str!("rules.toml");
 
 /// Work 41,159 real sales calls through a node with 50 simulated reps
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:
+  nextlead demo")]
 pub(super) struct DemoArgs {
     /// Only these months, `2010-11`, say; for tests
     #[arg(long = "month", value_name = "YYYY-MM", hide = true)]
@@ -56,17 +58,15 @@ pub(super) async fn run(args: DemoArgs, output: Output) -> anyhow::Result<ExitCo
     let months = chosen(leads::load_months()?, &args.months)?;
     let rules = RuleSet::compile(RULES).context("the demo's rules have mistakes")?;
     let call_count: usize = months.iter().map(Month::call_count_max).sum();
-    let progress = Progress::start(2 * call_count);
+    let progress = Progress::start(2 * call_count, output);
     let fifo = work_in_process(&months, rules.policy(), &progress).await?;
     let mut outcome = work_on_server(&months, fifo, &progress).await?;
     progress.finish();
     outcome.wall = watch.elapsed();
     report::print(&outcome, output)?;
     let problems = outcome.problems();
-    for problem in &problems {
-        eprintln!("the demo failed: {problem}");
-    }
-    Ok(if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    ensure!(problems.is_empty(), "the demo failed: {}", problems.join("; "));
+    Ok(ExitCode::SUCCESS)
 }
 
 fn chosen(months: Vec<Month>, names: &[String]) -> anyhow::Result<Vec<Month>> {

@@ -2,39 +2,45 @@
 
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::cli::output::Output;
 
 const TEMPLATE: &str = "{msg:36} {wide_bar} {human_pos}/{human_len} calls {elapsed}";
 
 /// The progress of a run.
-pub(super) struct Progress(ProgressBar);
+pub(super) struct Progress {
+    bar: ProgressBar,
+    /// Whether people read it where there is no terminal.
+    is_told: bool,
+}
 
 impl Progress {
     /// Nothing of `call_count` calls is made yet.
-    pub(super) fn start(call_count: usize) -> Self {
+    pub(super) fn start(call_count: usize, output: Output) -> Self {
         let length = u64::try_from(call_count).ok();
-        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+        let bar = ProgressBar::with_draw_target(length, output.progress_target());
         bar.set_style(ProgressStyle::with_template(TEMPLATE).expect("the template is constant"));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self(bar)
+        Self { bar, is_told: !output.is_json }
     }
 
     /// A month begins.
     pub(super) fn begin(&self, month: &str, order: &str) {
         let what = format!("{month} {order}");
-        if self.0.is_hidden() {
+        if self.is_told && self.bar.is_hidden() {
             eprintln!("{what}");
         }
-        self.0.set_message(what);
+        self.bar.set_message(what);
     }
 
     /// Calls were made.
     pub(super) fn made(&self, call_count: usize) {
-        self.0.inc(u64::try_from(call_count).unwrap_or(u64::MAX));
+        self.bar.inc(u64::try_from(call_count).unwrap_or(u64::MAX));
     }
 
     /// The demo is done.
     pub(super) fn finish(&self) {
-        self.0.finish_and_clear();
+        self.bar.finish_and_clear();
     }
 }

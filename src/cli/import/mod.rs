@@ -21,7 +21,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, ensure};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
@@ -124,7 +124,7 @@ pub(super) async fn run(
     let clock = SystemClock::start(0);
     let began_at = clock.now();
     let source = source::open(&args.file, args.format, args.delimiter)?;
-    let progress = Progress::new(source.length, Arc::clone(&source.read_bytes));
+    let progress = Progress::new(source.length, Arc::clone(&source.read_bytes), output);
     let rows = Rows::new(source, args.plan())
         .with_context(|| format!("cannot import {}", args.file.display()))?;
     let rejects_path = args.rejects_path();
@@ -221,8 +221,8 @@ struct Progress {
 }
 
 impl Progress {
-    fn new(length: Option<u64>, read_bytes: Arc<AtomicU64>) -> Self {
-        let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    fn new(length: Option<u64>, read_bytes: Arc<AtomicU64>, output: Output) -> Self {
+        let bar = ProgressBar::with_draw_target(length, output.progress_target());
         let template = match length {
             Some(_) => "{bar:30} {percent:>3} %  {msg}  {eta} left",
             None => "{spinner} {msg}",

@@ -107,6 +107,13 @@ impl IntakeService for Intake {
     ) -> Answer<proto::SuppressContactResponse> {
         Err(Status::unimplemented("not in this test"))
     }
+
+    async fn erase_lead(
+        &self,
+        _: Request<proto::EraseLeadRequest>,
+    ) -> Answer<proto::EraseLeadResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
 }
 
 async fn serve(intake: Intake) -> SocketAddr {

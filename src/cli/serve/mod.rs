@@ -1,25 +1,34 @@
 //! `serve` runs a node until it is told to stop.
 
+mod jwt;
 mod telemetry;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
 
+use super::Cli;
 use super::output::Output;
+use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
 
 use self::telemetry::TelemetryArgs;
 
+use jwt::JwtArgs;
+
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
 #[command(
     after_help = "On its first start a node makes an admin token and keeps it beside its store, \
-in FILE.admin-token; the other commands find it there when they run in the same directory."
+in FILE.admin-token; the other commands find it there when they run in the same directory.
+
+Examples:
+  nextlead serve
+  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400"
 )]
 pub(super) struct ServeArgs {
     /// The store
@@ -29,12 +38,16 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
     #[command(flatten)]
+    jwt: JwtArgs,
+    #[command(flatten)]
     telemetry: TelemetryArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, telemetry } = args;
+    let ServeArgs { store: StoreFile(store), listen, jwt, telemetry } = args;
+    let jwt = jwt.settings()?;
     let telling = crate::telemetry::start(&telemetry.options()?)?;
+    warn_of_misspelt_variables();
     let metrics_listener = telemetry.listener().await?;
     let listener = TcpListener::bind(listen)
         .await
@@ -48,6 +61,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         "starting"
     );
     let options = Options {
+        jwt,
         metrics_listener,
         trace_metrics: telling.trace_metrics(),
         ..Options::new(store, listener)
@@ -73,6 +87,13 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
     }
     node.run_until(stopped()).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn warn_of_misspelt_variables() {
+    let names = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    for warning in misspelt_variables(&Cli::command(), names) {
+        tracing::warn!("{warning}");
+    }
 }
 
 /// Ends when the process is told to stop, by Ctrl-C or by a service manager.

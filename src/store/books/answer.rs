@@ -17,6 +17,8 @@ pub(crate) enum StoredAnswer {
     HandedOver(Vec<StoredHandover>),
     /// Something was suppressed.
     Suppressed { was_known: bool, closed_count: usize },
+    /// A lead was erased; others have its number or address.
+    Erased { was_erased: bool, others: Vec<LeadId> },
     /// A version of rules was accepted.
     Published { version: i64 },
     /// A token was made.
@@ -36,6 +38,7 @@ pub(crate) enum StoredHandover {
     Updated(LeadId),
     Unchanged(LeadId),
     Merged(LeadId),
+    Erased(LeadId),
 }
 
 impl StoredAnswer {
@@ -54,6 +57,7 @@ impl From<&HandedOver> for StoredHandover {
             HandedOver::Updated { lead } => Self::Updated(lead),
             HandedOver::Unchanged { lead } => Self::Unchanged(lead),
             HandedOver::Merged { into } => Self::Merged(into),
+            HandedOver::Erased { lead } => Self::Erased(lead),
         }
     }
 }
@@ -67,6 +71,7 @@ impl From<StoredHandover> for HandedOver {
             StoredHandover::Updated(lead) => Self::Updated { lead },
             StoredHandover::Unchanged(lead) => Self::Unchanged { lead },
             StoredHandover::Merged(into) => Self::Merged { into },
+            StoredHandover::Erased(lead) => Self::Erased { lead },
         }
     }
 }

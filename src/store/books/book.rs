@@ -22,6 +22,7 @@ pub(crate) struct BookDelta {
     pub(crate) leased: i64,
     pub(crate) closed: [i64; Route::CODES.len()],
     pub(crate) merged: i64,
+    pub(crate) erased: i64,
     pub(crate) touched: i64,
     pub(crate) touched_in_time: i64,
     pub(crate) first_touch_ms_sum: i64,
@@ -54,6 +55,7 @@ impl BookDelta {
             Standing::Waiting { .. } => self.waiting += by,
             Standing::Leased => self.leased += by,
             Standing::Closed { route, .. } => self.closed[route_index(route)] += by,
+            Standing::Erased => self.erased += by,
         }
         let Some(touched_at) = state.first_touched_at else { return };
         self.touched += by;

@@ -91,7 +91,7 @@ fn offer(slate: &mut Slate, lead: LeadId, now: i64) -> Result<(), Turned> {
             let told = slate.step(lead, Command::Wake, now, |event| event.by(NEXTLEAD));
             told.expect("a nurture whose date has come wakes");
         }
-        Standing::Closed { .. } => return Err(Turned::Closed),
+        Standing::Closed { .. } | Standing::Erased => return Err(Turned::Closed),
     }
     if slate.is_suppressed(&slate.known(lead).lead.facts) {
         close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);

@@ -41,6 +41,9 @@ fn take_in(slate: &mut Slate, row: &Handover, actor: &str, now: i64) -> HandedOv
         external_id: row.key.external_id.clone(),
         campaign: row.campaign,
     };
+    if let Some(lead) = slate.refused.get(&once) {
+        return HandedOver::Erased { lead: *lead };
+    }
     if slate.handovers.contains_key(&once) {
         return take_in_again(slate, &once, row, actor, now);
     }

@@ -7,10 +7,12 @@
 
 mod answer;
 mod book;
+mod erase;
 mod grant;
 mod handover;
 mod lease;
 mod matching;
+mod seal;
 mod slate;
 mod suppress;
 mod sweep;
@@ -18,18 +20,20 @@ mod text;
 mod touch;
 
 use super::changes::{
-    EndedLease, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release, Renew, RequestKey,
-    Suppress, Suppressed, Swept, TouchRecorded,
+    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
+    Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
 };
 use super::error::Denied;
 use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
+pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
+pub(super) use seal::Seal;
 pub(super) use slate::{
-    HandoverOnce, HandoverRow, LeadRow, NewTouch, RequestRow, Slate, SuppressionRow, TouchRow,
-    Tracked,
+    HandoverOnce, HandoverRow, LeadRow, NewTouch, RequestRow, SealedSuppression, Slate,
+    SuppressionRow, TouchRow, Tracked,
 };
 pub(super) use sweep::Found;
 pub(super) use text::{hex, route_from_text, route_to_text, standing_from_text, standing_to_text};
@@ -49,6 +53,7 @@ pub(super) enum Change {
     Release(Release),
     Touch(Box<RecordTouch>),
     Suppress(Suppress),
+    Erase(Erase),
     Sweep { now: i64, limit: usize },
 }
 
@@ -61,6 +66,7 @@ impl Change {
             Self::Renew(change) => change.request.as_ref(),
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
+            Self::Erase(change) => change.request.as_ref(),
             Self::Touch(_) | Self::Sweep { .. } => None,
         }
     }
@@ -75,6 +81,7 @@ pub(super) enum Answer {
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
     Suppress(Suppressed),
+    Erase(Erased),
     Sweep(Swept),
 }
 
@@ -89,6 +96,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
+        Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }
 }

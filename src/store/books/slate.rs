@@ -6,6 +6,8 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashSet};
 
 use super::book::{BookDelta, BookKey};
+use super::erase::Erasable;
+use super::seal::Seal;
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
 use crate::domain::moves::{self, Command};
@@ -108,9 +110,19 @@ pub(crate) struct HandoverRow {
 pub(crate) struct SuppressionRow {
     pub(crate) kind: &'static str,
     pub(crate) value: String,
+    /// The value is a hash, as whoever said never was erased.
+    pub(crate) is_hashed: bool,
     pub(crate) source: String,
     pub(crate) actor: String,
     pub(crate) at: i64,
+}
+
+/// A suppression that becomes a hash.
+#[derive(Clone, Debug)]
+pub(crate) struct SealedSuppression {
+    pub(crate) kind: &'static str,
+    pub(crate) value: String,
+    pub(crate) hash: String,
 }
 
 /// What a batch has loaded, and what it changes.
@@ -132,6 +144,12 @@ pub(crate) struct Slate {
     pub(crate) by_email: HashMap<(QueueKey, String), Vec<LeadId>>,
     /// Numbers that joined leases which stand.
     pub(crate) joined: Vec<(Number, LeadId)>,
+    /// What erased things are recognised by; `None`: nothing was ever erased.
+    pub(crate) seal: Option<Arc<Seal>>,
+    /// Handovers of this batch whose lead was erased.
+    pub(crate) refused: HashMap<HandoverOnce, LeadId>,
+    /// What is known of leads that are to be erased.
+    pub(crate) erasable: HashMap<LeadId, Erasable>,
     /// What a sweep found.
     pub(crate) found: Found,
     /// The last lead id that was given out.
@@ -143,6 +161,9 @@ pub(crate) struct Slate {
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
     pub(crate) new_suppressions: Vec<SuppressionRow>,
+    pub(crate) sealed_suppressions: Vec<SealedSuppression>,
+    pub(crate) erased_leads: Vec<LeadId>,
+    pub(crate) erased_handovers: Vec<HandoverOnce>,
     pub(crate) book_deltas: BTreeMap<BookKey, BookDelta>,
     /// Requests and passes that are over by then are forgotten, at most so many.
     pub(crate) forget: Option<(i64, usize)>,
@@ -266,8 +287,13 @@ impl Slate {
 
     /// Replaces a lead's facts.
     pub(crate) fn set_facts(&mut self, lead: LeadId, facts: Facts) {
-        let row = self.change(lead);
-        row.lead = Arc::new(Lead { facts, ..(*row.lead).clone() });
+        let changed = Lead { facts, ..(*self.known(lead).lead).clone() };
+        self.set_lead(lead, Arc::new(changed));
+    }
+
+    /// Replaces what a lead is.
+    pub(crate) fn set_lead(&mut self, id: LeadId, lead: Arc<Lead>) {
+        self.change(id).lead = lead;
     }
 
     /// Notes that nothing wakes a nurture any more.

@@ -16,6 +16,8 @@ pub(super) struct Wish<'a> {
     pub(super) source: &'a str,
     pub(super) actor: &'a str,
     pub(super) now: i64,
+    /// Whose wish it is was erased: it is kept as a hash.
+    pub(super) is_sealed: bool,
 }
 
 /// Decides a suppression.
@@ -28,7 +30,12 @@ pub(super) fn suppress(slate: &mut Slate, suppress: &Suppress) -> Result<Suppres
             _ => Err(Denied::RequestReused),
         };
     }
-    let wish = Wish { source: &suppress.source, actor: &suppress.actor, now: suppress.now };
+    let wish = Wish {
+        source: &suppress.source,
+        actor: &suppress.actor,
+        now: suppress.now,
+        is_sealed: false,
+    };
     let mut numbers = BTreeSet::new();
     let mut email = None;
     let was_known = match &suppress.what {
@@ -75,7 +82,9 @@ pub(super) fn suppress_person(
 fn add_number(slate: &mut Slate, number: &Number, wish: &Wish<'_>) -> bool {
     let is_new = slate.suppressed_numbers.insert(number.clone());
     if is_new {
-        slate.new_suppressions.push(row("number", number.as_str(), wish));
+        let seal = slate.seal.as_ref().filter(|_| wish.is_sealed);
+        let value = seal.map_or_else(|| number.as_str().to_owned(), |seal| seal.number(number));
+        slate.new_suppressions.push(row("number", value, wish));
     }
     is_new
 }
@@ -83,15 +92,18 @@ fn add_number(slate: &mut Slate, number: &Number, wish: &Wish<'_>) -> bool {
 fn add_email(slate: &mut Slate, email: &str, wish: &Wish<'_>) -> bool {
     let is_new = slate.suppressed_emails.insert(email.to_owned());
     if is_new {
-        slate.new_suppressions.push(row("email", email, wish));
+        let seal = slate.seal.as_ref().filter(|_| wish.is_sealed);
+        let value = seal.map_or_else(|| email.to_owned(), |seal| seal.email(email));
+        slate.new_suppressions.push(row("email", value, wish));
     }
     is_new
 }
 
-fn row(kind: &'static str, value: &str, wish: &Wish<'_>) -> SuppressionRow {
+fn row(kind: &'static str, value: String, wish: &Wish<'_>) -> SuppressionRow {
     SuppressionRow {
         kind,
-        value: value.to_owned(),
+        value,
+        is_hashed: wish.is_sealed,
         source: wish.source.to_owned(),
         actor: wish.actor.to_owned(),
         at: wish.now,

@@ -42,7 +42,7 @@ pub(super) fn sweep(slate: &mut Slate, now: i64) -> Swept {
     let ended: BTreeSet<LeadId> = found.ended.iter().chain(&found.expired).copied().collect();
     for lead in ended {
         let row = slate.known(lead);
-        let is_free = !matches!(row.state.standing, Standing::Leased | Standing::Closed { .. });
+        let is_free = row.state.standing.is_open() && row.state.standing != Standing::Leased;
         if let Some(route) = row.ended_route(now).filter(|_| is_free) {
             close(slate, lead, CloseReason::CampaignEnded, route, now);
             swept.ended_count += 1;

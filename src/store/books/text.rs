@@ -6,7 +6,7 @@ use crate::domain::{CloseReason, Disposition, Route, Standing, WaitReason};
 /// A standing in words.
 pub(crate) fn standing_to_text(standing: &Standing) -> String {
     match standing {
-        Standing::Ready | Standing::Leased => standing.code().to_owned(),
+        Standing::Ready | Standing::Leased | Standing::Erased => standing.code().to_owned(),
         Standing::Waiting { until, why } => format!("waiting {} {until}", why.code()),
         Standing::Closed { why, route } => {
             format!("closed {} {}", why.code(), route_to_text(route))
@@ -19,6 +19,7 @@ pub(crate) fn standing_from_text(text: &str) -> Option<Standing> {
     match text {
         "ready" => return Some(Standing::Ready),
         "leased" => return Some(Standing::Leased),
+        "erased" => return Some(Standing::Erased),
         _ => {}
     }
     let (word, rest) = text.split_once(' ')?;

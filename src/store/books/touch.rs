@@ -5,7 +5,7 @@ use super::suppress::{Wish, suppress_person};
 use super::text::hex;
 use super::{NewTouch, Slate, TouchRow};
 use crate::domain::moves::Command;
-use crate::domain::{Direction, Disposition, LeadId, LeaseToken};
+use crate::domain::{Direction, Disposition, LeadId, LeaseToken, Standing, Touch};
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
 use crate::store::error::Denied;
 
@@ -15,12 +15,14 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     let name = (change.caller.clone(), touch.id.as_str().to_owned());
     let body_hash = hex(&change.body_hash);
     if let Some(row) = slate.touches.get(&name) {
-        if row.body_hash != body_hash {
+        // What an erased lead's touches said is gone, so any body is theirs.
+        if row.body_hash != body_hash && !row.body_hash.is_empty() {
             return Err(Denied::RequestReused);
         }
         return Ok(replay(slate, row.clone(), change.now));
     }
     let row = slate.row(touch.lead).ok_or(Denied::UnknownLead(touch.lead))?;
+    let is_erased = row.state.standing == Standing::Erased;
     let holds = touch.lease.is_some_and(|token| {
         row.lease.as_ref().is_some_and(|lease| {
             lease.token == token && touch.rep == Some(lease.rep) && lease.holds_at(change.now)
@@ -37,7 +39,8 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     }
     let mut suppressed_count = 0;
     if touch.disposition == Disposition::DoNotCall {
-        let wish = Wish { source: "touch", actor: &change.actor, now: change.now };
+        let wish =
+            Wish { source: "touch", actor: &change.actor, now: change.now, is_sealed: is_erased };
         suppressed_count = suppress_person(slate, touch.lead, touch.number.as_ref(), &wish);
     }
     slate.book_of(touch.lead).touches += 1;
@@ -46,11 +49,12 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
     let late = touch.lease.is_some() && !holds;
     let next_lease = next.as_ref().and_then(leased);
+    let body_hash = if is_erased { String::new() } else { body_hash };
     let row = TouchRow { lead: touch.lead, body_hash, late, suppressed_count, next: next_lease };
     slate.touches.insert(name, row.clone());
     slate.new_touches.push(NewTouch {
         caller: change.caller.clone(),
-        touch: touch.clone(),
+        touch: if is_erased { anonymous(touch) } else { touch.clone() },
         recorded_at: change.now,
         row,
     });
@@ -63,6 +67,11 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         is_replay: false,
         is_next_lost: false,
     })
+}
+
+/// A touch that came after its lead was erased: a fact that counts, and nothing that tells of whom.
+fn anonymous(touch: &Touch) -> Touch {
+    Touch { number: None, notes: String::new(), ..touch.clone() }
 }
 
 fn replay(slate: &Slate, row: TouchRow, now: i64) -> TouchRecorded {

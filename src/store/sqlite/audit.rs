@@ -107,6 +107,7 @@ fn compare(row: &StandingRow, links: Vec<Link>) -> Result<(), String> {
         Standing::Waiting { .. } => (1, None),
         Standing::Leased => (2, None),
         Standing::Closed { route, .. } => (3, Some(route_index(route))),
+        Standing::Erased => (4, None),
     };
     if numbers != (*state, *route) {
         return Err("its standing in numbers is not its standing in words".to_owned());
@@ -161,6 +162,7 @@ fn difference(one: &Book, other: &Book) -> i64 {
             book.waiting,
             book.leased,
             book.merged,
+            book.erased,
             book.touched,
             book.touched_in_time,
             book.first_touch_ms_sum,

@@ -3,6 +3,7 @@
 //! written without a pause is never wholly carried over and would grow for ever.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use sqlx::SqliteConnection;
 use tokio::task::JoinHandle;
@@ -13,15 +14,24 @@ use super::open::end;
 const STEP_BYTES: u64 = 8 << 20;
 /// From which size on the writer waits until the log begins anew, in bytes.
 const WAIT_BYTES: u64 = 128 << 20;
+/// How long after somebody stood in the way of emptying the log it is tried again.
+const SCRUB_PAUSE: Duration = Duration::from_secs(5);
 
 pub(super) struct Checkpointer {
     wal: PathBuf,
     /// Where the connection is: here, or with the checkpoint that runs.
     idle: Option<SqliteConnection>,
-    running: Option<JoinHandle<SqliteConnection>>,
+    running: Option<Running>,
     carried_bytes: u64,
     wait_bytes: u64,
+    /// Something was erased, and the log still tells what it was.
+    is_scrub_due: bool,
+    /// Runs after a try that failed, so that the writer is not kept out over and over.
+    pause: Option<JoinHandle<()>>,
 }
+
+/// A checkpoint beside the writer: its connection, and whether it failed to empty the log.
+type Running = JoinHandle<(SqliteConnection, bool)>;
 
 impl Checkpointer {
     pub(super) fn new(connection: SqliteConnection, wal: PathBuf) -> Self {
@@ -31,11 +41,19 @@ impl Checkpointer {
             running: None,
             carried_bytes: 0,
             wait_bytes: WAIT_BYTES,
+            is_scrub_due: false,
+            pause: None,
         }
     }
 
     fn log_bytes(&self) -> u64 {
         std::fs::metadata(&self.wal).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Called after the commit of an erasure: the log is emptied beside the writer as soon as nobody
+    /// reads in it any more. Each later commit, a sweep's at the latest, tries again.
+    pub(super) fn erased(&mut self) {
+        self.is_scrub_due = true;
     }
 
     /// Called after commits: starts a checkpoint if one is due. Waits only if the log is very long.
@@ -52,6 +70,9 @@ impl Checkpointer {
         if bytes < self.carried_bytes {
             self.carried_bytes = 0;
         }
+        if self.is_scrub_due {
+            self.scrub();
+        }
         if bytes - self.carried_bytes < STEP_BYTES {
             return;
         }
@@ -59,13 +80,31 @@ impl Checkpointer {
         self.carried_bytes = bytes;
         self.running = Some(tokio::spawn(async move {
             checkpoint(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)").await;
-            connection
+            (connection, false)
+        }));
+    }
+
+    /// Carries the log over beside the writer, then cuts it. The second step keeps the writer out, but
+    /// has next to nothing left to carry.
+    fn scrub(&mut self) {
+        let is_paused = self.pause.as_ref().is_some_and(|pause| !pause.is_finished());
+        let Some(mut connection) = self.idle.take_if(|_| !is_paused) else { return };
+        // Whatever is erased while this runs needs another round.
+        self.is_scrub_due = false;
+        self.running = Some(tokio::spawn(async move {
+            checkpoint(&mut connection, "PRAGMA wal_checkpoint(PASSIVE)").await;
+            let is_empty = checkpoint(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+            (connection, !is_empty)
         }));
     }
 
     async fn rejoin(&mut self) {
-        if let Some(running) = self.running.take() {
-            self.idle = running.await.ok();
+        let Some(running) = self.running.take() else { return };
+        let Ok((connection, has_failed)) = running.await else { return };
+        self.idle = Some(connection);
+        if has_failed {
+            self.is_scrub_due = true;
+            self.pause = Some(tokio::spawn(tokio::time::sleep(SCRUB_PAUSE)));
         }
     }
 
@@ -90,8 +129,14 @@ impl Checkpointer {
     }
 }
 
-async fn checkpoint(connection: &mut SqliteConnection, statement: &'static str) {
-    if let Err(error) = sqlx::query(statement).execute(connection).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "could not run a checkpoint");
+/// Runs a checkpoint; says whether nobody stood in its way.
+async fn checkpoint(connection: &mut SqliteConnection, statement: &'static str) -> bool {
+    // The first column says whether somebody did.
+    match sqlx::query_scalar::<_, i64>(statement).fetch_one(connection).await {
+        Ok(is_busy) => is_busy == 0,
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not run a checkpoint");
+            false
+        }
     }
 }

@@ -1,17 +1,19 @@
 //! Loads what a batch of changes needs, with few statements over many rows.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use foldhash::HashMap;
 use sqlx::SqliteConnection;
 
 use super::super::books::{
     Change, EMAIL_MATCH_COUNT_MAX, Found, HandoverOnce, HandoverRow, RequestRow, SHARED_COUNT_MAX,
-    Slate, StoredAnswer, TouchRow,
+    Seal, Slate, StoredAnswer, TouchRow,
 };
 use super::super::changes::{Grant, RequestKey, SuppressionOf};
 use super::super::error::StoreError;
 use super::rows::{corrupt, packed, packed_leads, token};
-use super::sql;
+use super::{erasure, sql};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
 
 /// What a batch asks for by key.
@@ -26,6 +28,7 @@ struct Needs {
     numbers: BTreeSet<Number>,
     emails: BTreeSet<String>,
     sweep: Option<(i64, usize)>,
+    erased: Vec<LeadId>,
     has_handovers: bool,
 }
 
@@ -73,6 +76,10 @@ impl Needs {
                         needs.emails.insert(email.clone());
                     }
                 },
+                Change::Erase(erase) => {
+                    needs.leads.insert(erase.lead);
+                    needs.erased.push(erase.lead);
+                }
                 Change::Sweep { now, limit } => needs.sweep = Some((*now, *limit)),
             }
         }
@@ -89,8 +96,9 @@ pub(super) fn json<T: serde::Serialize>(rows: &T) -> String {
 pub(super) async fn load(
     connection: &mut SqliteConnection,
     changes: &[&Change],
+    seal: Option<Arc<Seal>>,
 ) -> Result<Slate, StoreError> {
-    let mut slate = Slate::default();
+    let mut slate = Slate { seal, ..Slate::default() };
     let mut needs = Needs::of(changes);
     load_requests(connection, &mut slate, &mut needs).await?;
     load_touches(connection, &mut slate, &mut needs).await?;
@@ -105,6 +113,11 @@ pub(super) async fn load(
         !needs.persons.is_empty() || !needs.numbers.is_empty() || !needs.emails.is_empty();
     if is_never && !needs.has_handovers {
         load_carriers(connection, &mut slate, &mut needs).await?;
+    }
+    if !needs.erased.is_empty() {
+        erasure::load_erasable(connection, &mut slate, &needs.erased).await?;
+        let erasable = slate.erasable.values();
+        needs.numbers.extend(erasable.flat_map(|one| one.dialled.iter().cloned()));
     }
     load_numbers(connection, &mut slate, needs).await?;
     Ok(slate)
@@ -214,6 +227,7 @@ async fn load_handovers(
     type Row = (String, String, CampaignKey, QueueKey, String, LeadId, i64, String, i64);
     let query = sqlx::query_scalar(sql::LOAD_HANDOVERS).bind(json(&keys));
     let rows: Vec<Row> = packed(connection, "handover", query).await?;
+    erasure::load_refused(connection, slate, &keys).await?;
     for (source_system, external_id, campaign, queue, source, lead, is_merged, hash, at) in rows {
         needs.leads.insert(lead);
         let handover = HandoverRow {
@@ -301,14 +315,34 @@ async fn load_numbers(
     if numbers.is_empty() && emails.is_empty() {
         return Ok(());
     }
-    let query = sqlx::query_scalar(sql::LOAD_NUMBERS).bind(json(&numbers)).bind(json(&emails));
-    type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>);
-    let (held, suppressed_numbers, suppressed_emails): Rows =
+    let sealed_numbers = sealed(slate, &numbers, Seal::number);
+    let sealed_emails = sealed(slate, &emails, |seal, email| seal.email(email));
+    let query = sqlx::query_scalar(sql::LOAD_NUMBERS)
+        .bind(json(&numbers))
+        .bind(json(&emails))
+        .bind(json(&sealed_numbers.keys().collect::<Vec<_>>()))
+        .bind(json(&sealed_emails.keys().collect::<Vec<_>>()));
+    type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>, Vec<String>, Vec<String>);
+    let (held, suppressed_numbers, suppressed_emails, number_hashes, email_hashes): Rows =
         packed(connection, "held_number", query).await?;
     for (number, lead) in held {
         slate.hold(number, lead);
     }
     slate.suppressed_numbers.extend(suppressed_numbers);
     slate.suppressed_emails.extend(suppressed_emails);
+    let of_erased = number_hashes.iter().filter_map(|hash| sealed_numbers.get(hash));
+    slate.suppressed_numbers.extend(of_erased.map(|number| (*number).clone()));
+    let of_erased = email_hashes.iter().filter_map(|hash| sealed_emails.get(hash));
+    slate.suppressed_emails.extend(of_erased.map(|email| (*email).clone()));
     Ok(())
+}
+
+/// Values by their hashes; none as long as nothing was ever erased.
+fn sealed<'a, T>(
+    slate: &Slate,
+    values: &'a BTreeSet<T>,
+    hash: impl Fn(&Seal, &T) -> String,
+) -> HashMap<String, &'a T> {
+    let seal = slate.seal.iter();
+    seal.flat_map(|seal| values.iter().map(|value| (hash(seal, value), value))).collect()
 }

@@ -6,6 +6,7 @@
 mod access;
 mod audit;
 mod checkpoint;
+mod erasure;
 mod load;
 mod open;
 mod read;
@@ -15,6 +16,8 @@ mod rows;
 mod sql;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod upgrade;
 mod write;
 mod write_books;
 mod writer;
@@ -31,8 +34,9 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
 use super::books::{Answer, Change};
 use super::changes::{
-    EndedLease, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
-    RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
+    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept,
+    TouchRecorded,
 };
 use super::error::StoreError;
 use super::measures::StoreMetrics;
@@ -84,6 +88,7 @@ impl SqliteStore {
         let metrics = StoreMetrics::default();
         let writer = Writer {
             connection: opened.writer,
+            seal: opened.seal,
             inbox: jobs,
             follower: follower.clone(),
             metrics: metrics.clone(),
@@ -358,6 +363,10 @@ impl Store for SqliteStore {
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
         let answer = self.change(Change::Suppress(suppress)).await?;
         answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
+        answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
     }
 
     async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {

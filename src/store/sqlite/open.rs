@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
@@ -11,7 +12,9 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection};
 
+use super::super::books::Seal;
 use super::super::error::StoreError;
+use super::erasure;
 
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -28,6 +31,8 @@ const STATEMENT_COUNT_MAX: usize = 128;
 pub(super) struct Opened {
     pub(super) writer: SqliteConnection,
     pub(super) checkpointer: SqliteConnection,
+    /// What erased things are recognised by, if anything was ever erased.
+    pub(super) seal: Option<Arc<Seal>>,
     pub(super) readers: SqlitePool,
     /// Locked as long as it is open.
     pub(super) lock: File,
@@ -43,6 +48,7 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
     check_version(&mut writer).await?;
     let migrations = sqlx::migrate!("migrations/sqlite");
     migrations.run(&mut writer).await.map_err(unavailable)?;
+    let seal = erasure::seal(&mut writer).await?;
     let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
     let checkpointer = checkpointer.connect().await.map_err(failure)?;
     let readers = SqlitePoolOptions::new()
@@ -50,7 +56,7 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
         .connect_with(options(path, READER_CACHE).pragma("query_only", "ON"))
         .await
         .map_err(failure)?;
-    Ok(Opened { writer, checkpointer, readers, lock, wal: beside(path, "-wal") })
+    Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal") })
 }
 
 fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
@@ -61,6 +67,9 @@ fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
         .foreign_keys(true)
         .busy_timeout(BUSY_TIMEOUT)
         .statement_cache_capacity(STATEMENT_COUNT_MAX)
+        // What is deleted or written over is made unreadable in the same step, or an erasure would
+        // leave the person in the file's free space.
+        .pragma("secure_delete", "ON")
         .pragma("cache_size", cache)
         .pragma("temp_store", "MEMORY")
         // Checkpoints run on a connection of their own, away from the commits.

@@ -9,9 +9,8 @@ use super::super::changes::{LeadRecord, Pass, RequestKey};
 use super::super::error::{Denied, StoreError};
 use super::load::{json, limit_of};
 use super::open::failure;
-use super::roster;
 use super::rows::{LeaseColumns, corrupt, disposition, packed_leads, token};
-use super::sql;
+use super::{erasure, roster, sql};
 use crate::domain::{
     Channel, Direction, Event, EventKind, HandoverKey, LeadId, Lease, LeaseToken, Number, QueueKey,
     RecordedTouch, RepKey, RuleVersion, Standing, Touch, TouchId,
@@ -51,6 +50,14 @@ pub(super) async fn lead_by_key(
     let query = sqlx::query_scalar(sql::LEAD_BY_KEY)
         .bind(&key.source_system)
         .bind(&key.external_id)
+        .bind(key.campaign.as_str());
+    let lead: Option<i64> = query.fetch_optional(&mut *connection).await.map_err(failure)?;
+    if let Some(lead) = lead {
+        return Ok(Some(LeadId(lead)));
+    }
+    let Some(seal) = erasure::seal(connection).await? else { return Ok(None) };
+    let query = sqlx::query_scalar(sql::LEAD_BY_SEALED_KEY)
+        .bind(seal.handover(&key.source_system, &key.external_id))
         .bind(key.campaign.as_str());
     let lead: Option<i64> = query.fetch_optional(connection).await.map_err(failure)?;
     Ok(lead.map(LeadId))
@@ -122,7 +129,7 @@ fn touch(row: &sqlx::sqlite::SqliteRow) -> Result<RecordedTouch, StoreError> {
     let bad = |column: &'static str, value: &str| corrupt("touch", column, value);
     let (id, channel, direction) = (text(0)?, text(4)?, text(5)?);
     let dialled = match maybe(6)? {
-        Some(text) => Some(Number::parse(&text).ok_or_else(|| bad("number", "(hidden)"))?),
+        Some(text) => Some(Number::from_e164(&text).ok_or_else(|| bad("number", "(hidden)"))?),
         None => None,
     };
     let touch = Touch {

@@ -59,6 +59,7 @@ pub(super) fn book(row: &sqlx::sqlite::SqliteRow) -> Result<Book, sqlx::Error> {
         touched_in_time: row.try_get(15)?,
         first_touch_ms_sum: row.try_get(16)?,
         touches: row.try_get(17)?,
+        erased: row.try_get(18)?,
         overdue: 0,
     })
 }

@@ -33,24 +33,33 @@ statements! {
     DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
     DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
     DROP_LEASES = "sqlite/drop_leases";
+    DROP_PASSES = "sqlite/drop_passes";
+    ERASE_HANDOVERS = "sqlite/erase_handovers";
+    ERASE_LEADS = "sqlite/erase_leads";
+    ERASE_TOUCHES = "sqlite/erase_touches";
     FORGET_PASSES = "sqlite/forget_passes";
     FORGET_REQUESTS = "sqlite/forget_requests";
     LOAD_CARRIERS = "sqlite/load_carriers";
     LOAD_DUE = "sqlite/load_due";
+    LOAD_ERASABLE = "sqlite/load_erasable";
     LOAD_HANDOVERS = "sqlite/load_handovers";
     LOAD_MATCHES = "sqlite/load_matches";
     LOAD_NUMBERS = "sqlite/load_numbers";
+    LOAD_OTHERS = "sqlite/load_others";
+    LOAD_REFUSED = "sqlite/load_refused";
     LOAD_REQUESTS = "sqlite/load_requests";
     LOAD_TOUCHES = "sqlite/load_touches";
     MOVE_BOOKS = "sqlite/move_books";
     NOTE_TOKEN_USES = "sqlite/note_token_uses";
     PUT_PASSES = "sqlite/put_passes";
+    SEAL_SUPPRESSIONS = "sqlite/seal_suppressions";
     UNPARK_CAMPAIGN = "sqlite/unpark_campaign";
 }
 
 // Over single rows, in SQL that every database speaks.
 statements! {
     ADD_REQUEST = "add_request";
+    ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
     BOOKS = "books";
@@ -58,6 +67,7 @@ statements! {
     LAST_INSTANT = "last_instant";
     LAST_LEAD = "last_lead";
     LEAD_BY_KEY = "lead_by_key";
+    LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";
     OVERDUE = "overdue";
@@ -72,6 +82,7 @@ statements! {
     REQUEST = "request";
     REVOKE_TOKEN = "revoke_token";
     RULE_VERSIONS = "rule_versions";
+    SECRET = "secret";
     TOUCHES = "touches";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
@@ -117,6 +128,14 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),
     ("lead_by_key", LEAD_BY_KEY),
+    ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_erasable", LOAD_ERASABLE),
+    ("load_others", LOAD_OTHERS),
+    ("load_refused", LOAD_REFUSED),
+    ("erase_leads", ERASE_LEADS),
+    ("erase_touches", ERASE_TOUCHES),
+    ("erase_handovers", ERASE_HANDOVERS),
+    ("seal_suppressions", SEAL_SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),

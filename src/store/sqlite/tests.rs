@@ -16,15 +16,15 @@ use crate::domain::{
     QueueId, QueueSettings, Route, WeeklyHours,
 };
 
-const START: i64 = 1_700_000_000_000;
+pub(super) const START: i64 = 1_700_000_000_000;
 
-fn folder() -> (tempfile::TempDir, PathBuf) {
+pub(super) fn folder() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("nextlead.db");
     (folder, path)
 }
 
-async fn campaign(store: &SqliteStore) -> Campaign {
+pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
     let settings = QueueSettings {
         zone: "UTC".into(),
         hours: WeeklyHours::always(),
@@ -33,14 +33,18 @@ async fn campaign(store: &SqliteStore) -> Campaign {
         grace_ms: 1,
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
-    let settings =
-        CampaignSettings { skills: Default::default(), ends_at: None, route_at_end: Route::Lost };
+    let settings = CampaignSettings {
+        skills: Default::default(),
+        ends_at: None,
+        route_at_end: Route::Lost,
+        default_country: None,
+    };
     let id = CampaignId::new("march").unwrap();
     store.put_campaign(&id, queue.key, &settings).await.unwrap()
 }
 
-fn handover(campaign: &Campaign, index: u64) -> Handover {
-    let number = Number::parse(&format!("+1202{index:07}")).unwrap();
+pub(super) fn handover(campaign: &Campaign, index: u64) -> Handover {
+    let number = Number::from_e164(&format!("+1202{index:07}")).unwrap();
     let facts = Facts {
         numbers: vec![LeadNumber { number, stopped: None }],
         source: "web".into(),
@@ -60,7 +64,11 @@ fn handover(campaign: &Campaign, index: u64) -> Handover {
     }
 }
 
-async fn hand_over(store: &SqliteStore, campaign: &Campaign, indexes: std::ops::Range<u64>) {
+pub(super) async fn hand_over(
+    store: &SqliteStore,
+    campaign: &Campaign,
+    indexes: std::ops::Range<u64>,
+) {
     let rows = indexes.map(|index| handover(campaign, index)).collect();
     let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
     store.hand_over(change).await.unwrap();

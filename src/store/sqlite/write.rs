@@ -16,7 +16,7 @@ use super::super::error::StoreError;
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::rows::{corrupt, tier_number};
-use super::{sql, write_books};
+use super::{erasure, sql, write_books};
 use crate::domain::{
     CampaignKey, LeadId, Lease, LeaseToken, Number, QueueKey, RepKey, Standing, TouchId,
 };
@@ -36,6 +36,7 @@ pub(super) async fn write(
     write_leases(connection, slate, &changed).await?;
     write_touches(connection, slate).await?;
     write_memory(connection, slate).await?;
+    erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
 }
 
@@ -182,6 +183,7 @@ fn state_numbers(standing: &Standing) -> (i64, Option<usize>) {
         Standing::Waiting { .. } => (1, None),
         Standing::Leased => (2, None),
         Standing::Closed { route, .. } => (3, Some(route_index(route))),
+        Standing::Erased => (4, None),
     }
 }
 
@@ -428,7 +430,10 @@ async fn write_memory(connection: &mut SqliteConnection, slate: &Slate) -> Resul
     let suppressions: Vec<_> = slate
         .new_suppressions
         .iter()
-        .map(|row| (row.kind, &row.value, &row.source, &row.actor, row.at))
+        .map(|row| {
+            let is_hashed = i64::from(row.is_hashed);
+            (row.kind, &row.value, is_hashed, &row.source, &row.actor, row.at)
+        })
         .collect();
     each(connection, "suppression", sql::ADD_SUPPRESSIONS, &suppressions).await?;
     let Some((now, limit)) = slate.forget else { return Ok(()) };

@@ -46,6 +46,7 @@ struct BookColumns<'a>(
     i64,
     i64,
     i64,
+    i64,
 );
 
 impl<'a> BookColumns<'a> {
@@ -71,6 +72,7 @@ impl<'a> BookColumns<'a> {
             delta.first_touch_ms_sum,
             delta.touches,
             delta.last_ms,
+            delta.erased,
         )
     }
 }

@@ -12,11 +12,12 @@ use tokio::sync::{mpsc, oneshot};
 use tracing::{Instrument as _, Span};
 
 use super::super::CommitSink;
-use super::super::books::{Answer, Change, decide};
+use super::super::books::{Answer, Change, Seal, decide};
 use super::super::changes::LeadRecord;
 use super::super::error::StoreError;
 use super::super::measures::{Moved, StoreMetrics, WriterState};
 use super::checkpoint::Checkpointer;
+use super::erasure;
 use super::load::load;
 use super::open::{end, failure};
 use super::roster::{self, RosterAnswer, RosterChange};
@@ -58,6 +59,8 @@ pub(super) type Follower = Arc<std::sync::OnceLock<Arc<dyn CommitSink>>>;
 
 pub(super) struct Writer {
     pub(super) connection: SqliteConnection,
+    /// What erased things are recognised by; `None` until the first erasure is committed.
+    pub(super) seal: Option<Arc<Seal>>,
     pub(super) inbox: mpsc::Receiver<Job>,
     pub(super) follower: Follower,
     pub(super) checkpointer: Checkpointer,
@@ -78,12 +81,15 @@ struct Lost;
 
 type Replies = Vec<Result<Reply, StoreError>>;
 
-/// What was done within an open transaction.
+/// What a transaction holds before it is committed.
+#[derive(Default)]
 struct Filled {
     replies: Replies,
     records: Vec<LeadRecord>,
     /// What there is to commit; `None`: nothing.
     moved: Option<Moved>,
+    has_erased: bool,
+    seal: Option<Arc<Seal>>,
 }
 
 /// What became of a transaction.
@@ -173,13 +179,14 @@ impl Writer {
         if let Err(error) = self.execute("BEGIN IMMEDIATE").await {
             return Ok(Outcome::Failed(failure(error)));
         }
-        let Filled { replies, records, moved } = match self.fill(work).await {
+        let filled = match self.fill(work).await {
             Ok(filled) => filled,
             Err(error) => {
                 self.roll_back().await?;
                 return Ok(Outcome::Failed(error));
             }
         };
+        let Filled { replies, records, moved, has_erased, seal } = filled;
         let Some(moved) = moved else {
             self.roll_back().await?;
             return Ok(Outcome::Done(replies, records));
@@ -189,6 +196,10 @@ impl Writer {
             Ok(()) => {
                 self.metrics.commit.observe(watch.elapsed());
                 self.metrics.committed(&moved, work.len());
+                self.seal = seal;
+                if has_erased {
+                    self.checkpointer.erased();
+                }
                 Ok(Outcome::Done(replies, records))
             }
             // A full disk refuses the commit's last page, so it is certain that it is not stored.
@@ -211,7 +222,8 @@ impl Writer {
                 answer => Ok(Reply::Roster(answer?)),
             };
             let moved = answer.is_ok().then(Moved::default);
-            return Ok(Filled { replies: vec![answer], records: Vec::new(), moved });
+            let seal = self.seal.clone();
+            return Ok(Filled { replies: vec![answer], moved, seal, ..Filled::default() });
         }
         let changes: Vec<&Change> = work
             .iter()
@@ -220,7 +232,8 @@ impl Writer {
                 Work::Roster(_) => unreachable!("a roster change is a batch of its own"),
             })
             .collect();
-        let mut slate = load(&mut self.connection, &changes).await?;
+        let seal = erasure::seal_for(&mut self.connection, self.seal.as_ref(), &changes).await?;
+        let mut slate = load(&mut self.connection, &changes, seal.clone()).await?;
         let replies = changes
             .iter()
             .map(|change| decide(&mut slate, change).map(Reply::Change).map_err(Into::into))
@@ -230,7 +243,8 @@ impl Writer {
         if moved.is_some() {
             write(&mut self.connection, &slate).await?;
         }
-        Ok(Filled { replies, records: slate.changed_records(), moved })
+        let has_erased = !slate.erased_leads.is_empty();
+        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal })
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -272,7 +286,7 @@ fn lose(jobs: impl IntoIterator<Item = Job>) -> Lost {
 }
 
 /// Which changes may share a commit. Handovers and calls do not look at the same rows by key, so
-/// each kind has its own; sweeps, suppressions and the roster are rare and go alone.
+/// each kind has its own; sweeps, suppressions, erasures and the roster are rare and go alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Call,
@@ -283,7 +297,8 @@ enum Kind {
 fn kind(work: &Work) -> Kind {
     match work {
         Work::Change(Change::HandOver(_)) => Kind::Handover,
-        Work::Change(Change::Suppress(_) | Change::Sweep { .. }) | Work::Roster(_) => Kind::Alone,
+        Work::Change(Change::Suppress(_) | Change::Erase(_) | Change::Sweep { .. })
+        | Work::Roster(_) => Kind::Alone,
         Work::Change(_) => Kind::Call,
     }
 }

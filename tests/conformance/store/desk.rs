@@ -35,11 +35,16 @@ pub(super) struct Desk {
 }
 
 pub(super) fn campaign_settings(ends_at: Option<i64>) -> CampaignSettings {
-    CampaignSettings { skills: Default::default(), ends_at, route_at_end: Route::Lost }
+    CampaignSettings {
+        skills: Default::default(),
+        ends_at,
+        route_at_end: Route::Lost,
+        default_country: None,
+    }
 }
 
 pub(super) fn number(index: u64) -> Number {
-    Number::parse(&format!("+1202{index:07}")).expect("a number")
+    Number::from_e164(&format!("+1202{index:07}")).expect("a number")
 }
 
 impl Desk {

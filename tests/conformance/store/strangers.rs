@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, Number, RepKey};
-use nextlead::store::{Denied, Grant, Handover, LeaseOutcome, Store, StoreError};
+use nextlead::store::{Denied, Erase, Grant, Handover, LeaseOutcome, Store, StoreError};
 
 use super::desk::{Desk, MINUTE_MS, START, number};
 
@@ -160,6 +160,14 @@ pub(super) async fn the_books_add_up_after_a_random_walk(desk: &Desk) {
             let grant = desk.grant(dice.roll(32), &leads, now);
             let own = Dice(dice.0 ^ desk.next());
             running.push(tokio::spawn(cycle(desk.store.clone(), shared.clone(), grant, own)));
+        }
+        if round % 4 == 3 {
+            let lead = LeadId(dice.roll(200) as i64);
+            let erase = Erase { lead, actor: "crm".into(), now, request: None };
+            match desk.store.erase(erase).await {
+                Ok(_) | Err(StoreError::Denied(Denied::UnknownLead(_))) => {}
+                Err(error) => panic!("an erasure failed: {error}"),
+            }
         }
         for one in running {
             one.await.expect("a cycle");

@@ -363,6 +363,7 @@ pub(super) async fn suppressor(mut line: Line) -> History {
             contact: Some(Contact::Number(number.clone())),
             source: "letter".into(),
             request_id: format!("suppress-{nth}"),
+            ..Default::default()
         };
         let mut span = line.begun();
         let call = |client: Client| {

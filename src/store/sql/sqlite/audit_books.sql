@@ -9,7 +9,8 @@ SELECT h.queue_key, h.campaign_key, h.source, count(*),
     count(s.first_touched_ms),
     count(*) FILTER (WHERE s.has_promise = 1 AND s.first_touched_ms <= s.touch_by_ms),
     coalesce(sum(s.first_touched_ms - h.handed_over_at_ms), 0),
-    coalesce(sum(t.touch_count), 0)
+    coalesce(sum(t.touch_count), 0),
+    count(*) FILTER (WHERE s.state = 4)
 FROM handover h
 LEFT JOIN standing s ON s.lead_id = h.lead_id AND h.is_merged = 0
 LEFT JOIN (SELECT lead_id, count(*) AS touch_count FROM touch GROUP BY lead_id) t

@@ -7,4 +7,4 @@ FROM (
     SELECT lead_id FROM lead WHERE email_folded IN (SELECT value FROM json_each($2))
 )
 JOIN standing USING (lead_id)
-WHERE state <> 3 OR route = 2
+WHERE state < 3 OR route = 2

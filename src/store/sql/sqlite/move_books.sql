@@ -8,7 +8,8 @@ UPDATE book SET
     merged = merged + (new.value ->> 13), touched = touched + (new.value ->> 14),
     touched_in_time = touched_in_time + (new.value ->> 15),
     first_touch_ms_sum = first_touch_ms_sum + (new.value ->> 16),
-    touches = touches + (new.value ->> 17), last_ms = max(last_ms, new.value ->> 18)
+    touches = touches + (new.value ->> 17), last_ms = max(last_ms, new.value ->> 18),
+    erased = erased + (new.value ->> 19)
 FROM jsonb_each($1) AS new
 WHERE book.queue_key = new.value ->> 0 AND book.campaign_key = new.value ->> 1
     AND book.source = new.value ->> 2
