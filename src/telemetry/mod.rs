@@ -16,6 +16,7 @@ use std::str::FromStr;
 use anyhow::Context as _;
 use tracing::{Level, Metadata};
 use tracing_subscriber::filter::{FilterExt as _, FilterFn, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer, Registry};
@@ -79,9 +80,17 @@ impl Guard {
 /// Fails if the filter makes no sense, or traces cannot be set up; whether anybody listens at the
 /// endpoint is not asked. A second start in one process keeps the first.
 pub fn start(options: &Options) -> anyhow::Result<Guard> {
+    start_to(options, std::io::stderr)
+}
+
+/// Begins to tell, with log lines to whatever `writer` gives: so a test can read them.
+pub fn start_to<W>(options: &Options, writer: W) -> anyhow::Result<Guard>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let filter = options.filter.as_deref().unwrap_or(FILTER_DEFAULT);
     let filter = EnvFilter::try_new(filter).context("could not read the log filter")?;
-    let lines = lines(options.format).with_filter(filter.and(filter_fn(may_be_told)));
+    let lines = lines(options.format, writer).with_filter(filter.and(filter_fn(may_be_told)));
     let traces = options.traces.as_ref().map(traces::Traces::start).transpose()?;
     let spans = traces.as_ref().map(|traces| {
         tracing_opentelemetry::layer()
@@ -100,8 +109,11 @@ pub fn start(options: &Options) -> anyhow::Result<Guard> {
     Ok(Guard { traces })
 }
 
-fn lines(format: LogFormat) -> Box<dyn Layer<Registry> + Send + Sync> {
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     match format {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         // In a file or a journal, colours are only noise.
@@ -147,8 +159,6 @@ fn tell_of_panic(panic: &PanicHookInfo<'_>) {
 mod tests {
     use std::io;
     use std::sync::{Arc, Mutex};
-
-    use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
 
