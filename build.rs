@@ -16,7 +16,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// Messages with something personal or secret in them: their `Debug` is written by hand, and hides it.
-const HIDDEN: [&str; 10] = [
+const HIDDEN: [&str; 11] = [
     ".nextlead.v1.Lead",
     ".nextlead.v1.LeadNumber",
     ".nextlead.v1.AttributeValue",
@@ -27,6 +27,7 @@ const HIDDEN: [&str; 10] = [
     ".nextlead.v1.SuppressContactRequest",
     ".nextlead.v1.ServedLead",
     ".nextlead.v1.CreateTokenResponse",
+    ".nextlead.v1.BackupResponse",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

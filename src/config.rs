@@ -3,6 +3,7 @@
 //! `serve` and the commands that look for a running node read these from the same place, so that a
 //! node started with no options is found by a command given no options.
 
+use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -46,6 +47,39 @@ impl FromStr for StoreFile {
     }
 }
 
+/// A number of bytes, as people write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ByteCount(pub u64);
+
+const BYTE_UNITS: [(&str, u32); 4] = [("TiB", 40), ("GiB", 30), ("MiB", 20), ("KiB", 10)];
+
+impl FromStr for ByteCount {
+    type Err = String;
+
+    /// Reads a whole number with a unit: `256MiB`, `1 GiB`; without one it is bytes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let text = text.trim();
+        let unit = BYTE_UNITS.iter().find(|(unit, _)| text.ends_with(unit));
+        let (number, bits) = match unit {
+            Some((unit, bits)) => (text.trim_end_matches(unit).trim_end(), *bits),
+            None => (text, 0),
+        };
+        let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << bits));
+        let problem = || "a size is a whole number of KiB, MiB, GiB or TiB: 256MiB".to_owned();
+        bytes.map(Self).ok_or_else(problem)
+    }
+}
+
+impl fmt::Display for ByteCount {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let even = |(_, bits): &&(&str, u32)| self.0 != 0 && self.0.trailing_zeros() >= *bits;
+        match BYTE_UNITS.iter().find(even) {
+            Some((unit, bits)) => write!(out, "{}{unit}", self.0 >> bits),
+            None => write!(out, "{}", self.0),
+        }
+    }
+}
+
 /// The file that holds the admin token of the node with this store: beside it, with
 /// `.admin-token` added to its name.
 pub fn admin_token_file(store: &Path) -> PathBuf {
@@ -70,6 +104,23 @@ mod tests {
         }
         for text in ["", "sqlite://", "postgres://host/db", "sqlite://n.db?mode=ro"] {
             assert_eq!(text.parse::<StoreFile>(), Err(StoreProblem), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_and_reads_back() {
+        for (text, bytes, again) in [
+            ("256MiB", 256 << 20, "256MiB"),
+            ("1 GiB", 1 << 30, "1GiB"),
+            ("1536KiB", 1536 << 10, "1536KiB"),
+            ("0", 0, "0"),
+            ("1000", 1_000, "1000"),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteCount(bytes)), "{text}");
+            assert_eq!(ByteCount(bytes).to_string(), again);
+        }
+        for text in ["", "MiB", "1.5GiB", "-1", "1MB", "99999999TiB"] {
+            assert!(text.parse::<ByteCount>().is_err(), "{text}");
         }
     }
 

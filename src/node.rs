@@ -22,7 +22,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{SqliteStore, Store, StoreError, StoreMetrics};
+use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError, StoreMetrics};
 use crate::telemetry::TraceMetrics;
 
 use caretaker::Swept;
@@ -58,6 +58,8 @@ pub struct Options {
     pub metrics_listener: Option<TcpListener>,
     /// What is counted of traces, if somebody collects them.
     pub trace_metrics: Option<TraceMetrics>,
+    /// What is kept free on the store's disk for what cannot wait.
+    pub disk_reserve_bytes: u64,
     /// The identity provider whose tokens are taken beside the node's own; `None`: none.
     pub jwt: Option<JwtSettings>,
 }
@@ -72,6 +74,7 @@ impl Options {
             sweeping: Sweeping::ByTimer,
             metrics_listener: None,
             trace_metrics: None,
+            disk_reserve_bytes: DISK_RESERVE_BYTES,
             jwt: None,
         }
     }
@@ -92,6 +95,7 @@ pub struct Node {
     access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
+    pulse: watch::Receiver<u64>,
     serving: JoinHandle<anyhow::Result<()>>,
     sweeping: JoinHandle<Result<(), DialerError>>,
 }
@@ -107,7 +111,7 @@ impl Node {
         }
         let (file, sweeping) = (&options.store, options.sweeping);
         let mut watching = Watching::begin(file, options.metrics_listener, sweeping)?;
-        let (store, store_metrics) = open_store(file).await?;
+        let (store, store_metrics) = open_store(file, options.disk_reserve_bytes).await?;
         let clock: Arc<dyn Clock> = match options.clock {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start(store.last_instant().await?)),
@@ -145,13 +149,14 @@ impl Node {
                 Ok(api::serve(options.listener, services, stopped(stopping)).await?)
             }
         });
+        let (beat, pulse) = watch::channel(0);
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, access) = (dialer.clone(), access.clone());
             let stopping = stop.subscribe();
             async move {
                 let _ending = ending;
-                sweep(dialer, access, sweeping, swept, stopping).await
+                sweep(dialer, access, sweeping, swept, beat, stopping).await
             }
         });
         tracing::info!(%address, metrics_address = ?watching.address, "serving on {address}");
@@ -165,6 +170,7 @@ impl Node {
             access,
             store,
             stop,
+            pulse,
             serving,
             sweeping,
         })
@@ -179,6 +185,12 @@ impl Node {
     /// The node's use cases, for whoever sweeps by hand.
     pub fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Changes after each sweep, whether it found the store well or not: a node whose pulse stands
+    /// still hangs.
+    pub fn pulse(&self) -> watch::Receiver<u64> {
+        self.pulse.clone()
     }
 
     /// Who gets in, for whoever sweeps by hand.
@@ -215,8 +227,11 @@ impl Node {
     }
 }
 
-async fn open_store(file: &Path) -> anyhow::Result<(Arc<dyn Store>, StoreMetrics)> {
-    let store = SqliteStore::open(file).await;
+async fn open_store(
+    file: &Path,
+    reserve_bytes: u64,
+) -> anyhow::Result<(Arc<dyn Store>, StoreMetrics)> {
+    let store = SqliteStore::open_with(file, reserve_bytes).await;
     let store = store.with_context(|| format!("could not open the store {}", file.display()))?;
     let metrics = store.metrics();
     Ok((Arc::new(store), metrics))
@@ -266,6 +281,7 @@ async fn sweep(
     access: Arc<Access>,
     sweeping: Sweeping,
     swept: Swept,
+    beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
     if sweeping == Sweeping::ByHand {
@@ -283,7 +299,9 @@ async fn sweep(
         if let Err(error) = access.sweep(dialer.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
-        match dialer.sweep(SWEEP_LIMIT).await {
+        let pass = dialer.sweep(SWEEP_LIMIT).await;
+        beat.send_modify(|count| *count += 1);
+        match pass {
             Ok(is_unfinished) => {
                 swept.note();
                 if is_unfinished {

@@ -46,6 +46,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
+    ("sqlite/0004_restore.sql", "674c8bdb4311c9320809d85491a3e3e27899754b5b9b2e01083730b8bafce9ae"),
 ];
 
 fn sources(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {

@@ -5,14 +5,14 @@ use tonic::{Request, Response, Status};
 use crate::domain::TokenId;
 use crate::store::TokenPage;
 
-use super::Services;
 use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::admin_service_server::AdminService;
 use super::proto::{
-    CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse,
+    BackupRequest, CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse,
     RevokeTokenRequest, RevokeTokenResponse,
 };
+use super::{Services, backup};
 
 /// What an admin calls.
 pub(super) struct AdminApi(pub(super) Services);
@@ -41,6 +41,15 @@ impl AdminService for AdminApi {
         let id = fields.finish(id)?;
         let token = self.0.access.revoke_token(&caller, id, self.0.dialer.now()).await?;
         Ok(Response::new(RevokeTokenResponse { token: Some(convert::token(token)) }))
+    }
+
+    type BackupStream = backup::Parts;
+
+    async fn backup(
+        &self,
+        _: Request<BackupRequest>,
+    ) -> Result<Response<Self::BackupStream>, Status> {
+        Ok(Response::new(backup::send(self.0.dialer.back_up().await?)))
     }
 
     async fn list_tokens(

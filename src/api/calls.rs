@@ -32,8 +32,6 @@ use super::measures::{CallMetrics, Method};
 /// From when on a call is told of as slow.
 const SLOW: Duration = Duration::from_secs(1);
 const GRPC_STATUS: &str = "grpc-status";
-/// The reason of the one refusal for want of something that an operator must mend.
-const STORE_FULL: &str = "STORE_FULL";
 const TRACEPARENT: &str = "traceparent";
 
 /// A service whose calls are counted, traced and told of.
@@ -187,8 +185,7 @@ impl Call {
     fn tell(&self, code: Code, headers: Option<&http::HeaderMap>, took: Duration) {
         let is_slow = took >= SLOW && !self.method.may_take_long;
         let may_be_ours = may_be_ours(code);
-        let is_spent = code == Code::ResourceExhausted;
-        if !may_be_ours && !is_spent && !is_slow && !tracing::enabled!(tracing::Level::DEBUG) {
+        if !may_be_ours && !is_slow && !tracing::enabled!(tracing::Level::DEBUG) {
             return;
         }
         let method = self.method.name;
@@ -197,8 +194,7 @@ impl Call {
         let reason = status.and_then(|status| status.get_details_error_info());
         let reason = reason.map(|info| info.reason).unwrap_or_default();
         // A request that is no protocol buffer is answered with the same code, but without a reason.
-        let is_ours =
-            (may_be_ours && (self.has_panicked || !reason.is_empty())) || reason == STORE_FULL;
+        let is_ours = may_be_ours && (self.has_panicked || !reason.is_empty());
         let name = code_name(code);
         if is_ours {
             tracing::error!(reason, took_ms, "{method} failed: {name}");

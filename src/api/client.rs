@@ -7,6 +7,7 @@ use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
+use tonic_health::pb::health_client::HealthClient;
 
 use super::proto::admin_service_client::AdminServiceClient;
 use super::proto::coverage_service_client::CoverageServiceClient;
@@ -71,6 +72,26 @@ pub async fn connect(server: &str, token: &str) -> Result<Client, ConnectError> 
     let mut header: MetadataValue<Ascii> =
         format!("Bearer {}", token.trim()).parse().map_err(|_| ConnectError::Token)?;
     header.set_sensitive(true);
+    Ok(Client { channel: channel_to(server).await?, bearer: Bearer(header) })
+}
+
+/// A connection for what needs no token.
+#[derive(Clone)]
+pub struct OpenClient(Channel);
+
+/// Connects to a node without a token: there is little that it says then.
+pub async fn connect_openly(server: &str) -> Result<OpenClient, ConnectError> {
+    Ok(OpenClient(channel_to(server).await?))
+}
+
+impl OpenClient {
+    /// How the node is.
+    pub fn health(&self) -> HealthClient<Channel> {
+        HealthClient::new(self.0.clone())
+    }
+}
+
+async fn channel_to(server: &str) -> Result<Channel, ConnectError> {
     let endpoint = Endpoint::from_shared(server.to_owned())
         .map_err(|source| ConnectError::Address { server: server.to_owned(), source })?
         .connect_timeout(CONNECT_WITHIN)
@@ -78,8 +99,7 @@ pub async fn connect(server: &str, token: &str) -> Result<Client, ConnectError> 
         .http2_keep_alive_interval(KEEPALIVE_EVERY)
         .keep_alive_timeout(KEEPALIVE_WITHIN);
     let unreachable = |source| ConnectError::Unreachable { server: server.to_owned(), source };
-    let channel = endpoint.connect().await.map_err(unreachable)?;
-    Ok(Client { channel, bearer: Bearer(header) })
+    endpoint.connect().await.map_err(unreachable)
 }
 
 impl Client {

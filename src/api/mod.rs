@@ -5,6 +5,7 @@
 //! alone. Around all of it stands `calls`, which counts, traces, and catches what panics.
 
 mod admin;
+mod backup;
 mod caller;
 mod calls;
 pub mod client;

@@ -36,7 +36,8 @@ hide!(
     ReleaseLeaseRequest,
     SuppressContactRequest,
     ServedLead,
-    CreateTokenResponse
+    CreateTokenResponse,
+    BackupResponse
 );
 
 #[cfg(test)]

@@ -80,7 +80,10 @@ impl From<DialerError> for Status {
             Code::ResourceExhausted => details.set_retry_info(Some(Duration::from_secs(30))),
             _ => &mut details,
         };
-        if matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted) {
+        // The store has said that its disk is full, once; a log a call would only fill it further.
+        let is_told = matches!(error, DialerError::Store(StoreError::Full | StoreError::Low));
+        if matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted) && !is_told
+        {
             // The line about the call's end shows it.
             tracing::Span::current().record("cause", chain(&error));
         }
@@ -116,9 +119,12 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
             StoreError::Full => (Code::ResourceExhausted, "STORE_FULL"),
+            StoreError::Low => (Code::ResourceExhausted, "STORE_LOW"),
+            StoreError::NoRoom { .. } => (Code::ResourceExhausted, "STORE_NO_ROOM"),
             StoreError::Unknown => (Code::Unavailable, "COMMIT_UNKNOWN"),
             StoreError::Stopped => (Code::Unavailable, "STORE_STOPPED"),
             StoreError::InUse { .. } => (Code::Unavailable, "STORE_IN_USE"),
+            StoreError::Newer { .. } => (Code::Unavailable, "STORE_NEWER"),
             StoreError::Corrupt { .. } => (Code::Internal, "STORE_CORRUPT"),
         },
     }
@@ -129,6 +135,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
+        Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
@@ -158,9 +165,13 @@ fn message(error: &DialerError) -> String {
             [one] => format!("{}: {}", one.field, one.problem),
             [one, more @ ..] => format!("{}: {}; {} more", one.field, one.problem, more.len()),
         },
-        DialerError::Store(StoreError::Full | StoreError::Unknown | StoreError::Stopped) => {
-            error.source().map_or_else(|| error.to_string(), ToString::to_string)
-        }
+        DialerError::Store(
+            StoreError::Full
+            | StoreError::Low
+            | StoreError::NoRoom { .. }
+            | StoreError::Unknown
+            | StoreError::Stopped,
+        ) => error.source().map_or_else(|| error.to_string(), ToString::to_string),
         other => other.to_string(),
     }
 }
@@ -224,6 +235,7 @@ mod tests {
                 "LEAD_NOT_FOUND",
             ),
             (store(StoreError::Full), Code::ResourceExhausted, "STORE_FULL"),
+            (store(StoreError::Low), Code::ResourceExhausted, "STORE_LOW"),
             (store(StoreError::Unknown), Code::Unavailable, "COMMIT_UNKNOWN"),
             (store(StoreError::Stopped), Code::Unavailable, "STORE_STOPPED"),
         ] {

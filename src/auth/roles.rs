@@ -32,6 +32,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.AdminService/CreateToken", &[Admin]),
     ("/nextlead.v1.AdminService/RevokeToken", &[Admin]),
     ("/nextlead.v1.AdminService/ListTokens", &[Admin]),
+    ("/nextlead.v1.AdminService/Backup", &[Admin]),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", &EVERY_ROLE),
 ];
 

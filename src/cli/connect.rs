@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use crate::api::client::{Client, ConnectError, connect};
+use crate::api::client::{Client, ConnectError, OpenClient, connect, connect_openly};
 use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
 
 /// The environment variable that carries the token itself.
@@ -45,6 +45,16 @@ impl ServerArgs {
         let connected = connect(&url, &token).await;
         connected.map_err(|problem| match problem {
             // What the network said ("tcp connect error") helps nobody who forgot to start a node.
+            ConnectError::Unreachable { .. } => Unreachable { url }.into(),
+            other => other.into(),
+        })
+    }
+
+    /// Connects for what needs no token.
+    pub(super) async fn open_without_token(&self) -> anyhow::Result<OpenClient> {
+        let url = self.url();
+        let connected = connect_openly(&url).await;
+        connected.map_err(|problem| match problem {
             ConnectError::Unreachable { .. } => Unreachable { url }.into(),
             other => other.into(),
         })

@@ -5,6 +5,7 @@
 //! goes wrong is said on standard error, with an exit code that is not 0.
 
 mod arguments;
+mod backup;
 mod campaign;
 mod color;
 mod config;
@@ -17,6 +18,7 @@ mod error;
 mod examples;
 mod exit;
 mod explain;
+mod health;
 mod import;
 mod json;
 mod lead;
@@ -25,6 +27,7 @@ mod next;
 mod output;
 mod queue;
 mod rep;
+mod restore;
 mod rules;
 mod serve;
 mod settings;
@@ -125,6 +128,9 @@ enum Command {
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
     Suppress(suppress::SuppressArgs),
+    Health(health::HealthArgs),
+    Backup(backup::BackupArgs),
+    Restore(restore::RestoreArgs),
     Erase(erase::EraseArgs),
     /// Show the settings that hold, and check configuration files
     #[command(subcommand)]
@@ -182,6 +188,11 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
+        Command::Health(args) => {
+            health::run(args, server.open_without_token().await?, output).await
+        }
+        Command::Backup(args) => backup::run(args, server.open().await?, output).await,
+        Command::Restore(args) => restore::run(args, output).await,
         Command::Erase(args) => erase::run(args, server, output).await,
         Command::Config(command) => config::run(command, cli.config, output),
         Command::Completions(args) => manual::completions(&args, output),

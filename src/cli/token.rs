@@ -59,6 +59,8 @@ pub(super) struct CreateArgs {
 
 /// List the tokens, newest first: who carries them, until when, and when they were last used
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead token list --live")]
 pub(super) struct ListArgs {
     /// Only those that open something now: neither expired nor revoked
     #[arg(long)]
@@ -67,6 +69,8 @@ pub(super) struct ListArgs {
 
 /// Revoke a token, at once: who is connected by it is cut off
 #[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead token revoke 7")]
 pub(super) struct RevokeArgs {
     /// The token's id, as it is listed; not its text
     id: String,

@@ -5,6 +5,7 @@
 //! changes something runs apart from the request that asked for it: a client that hangs up leaves
 //! nothing half done.
 
+mod backup;
 mod error;
 mod explain;
 mod follower;

@@ -7,7 +7,7 @@ use futures_util::future::try_join;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
 use crate::rules::RuleSet;
-use crate::store::{LeadRecord, NewRules};
+use crate::store::{LeadRecord, NewRules, StoreError};
 
 use super::rulebook::Versioned;
 use super::{CheckedRules, Dialer, DialerError, PublishRules, RuleVersionView};
@@ -45,7 +45,13 @@ impl Dialer {
         let rules = Arc::new(RuleSet::compile(&stored.text).map_err(DialerError::RulesInvalid)?);
         if stored.in_force_at.is_none() {
             let now = self.now();
-            self.parts.store.put_rules_in_force(stored.queue, stored.version, now).await?;
+            let noted =
+                self.parts.store.put_rules_in_force(stored.queue, stored.version, now).await;
+            match noted {
+                // A node starts on a full disk, too, to be read; they are noted at the next start.
+                Err(StoreError::Full) => tracing::warn!("no room to note that rules are in force"),
+                noted => noted?,
+            }
         }
         tracing::info!(queue.id = %queue, version = stored.version, "rules of queue {queue}");
         Ok(Versioned::new(stored.version, rules))
@@ -61,7 +67,7 @@ impl Dialer {
         queue: QueueKey,
         staged: Option<&Versioned>,
     ) -> Result<usize, DialerError> {
-        let middle = LeadId(self.parts.store.last_lead().await?.0 / 2);
+        let middle = self.parts.store.middle_lead().await?;
         let older = self.fill_span(queue, LeadId(0), middle, staged);
         let younger = self.fill_span(queue, middle, LeadId(i64::MAX), staged);
         let (older, younger) = try_join(older, younger).await?;

@@ -14,6 +14,9 @@ pub enum Denied {
     /// There is no such lead.
     #[error("there is no lead {0}")]
     UnknownLead(LeadId),
+    /// One backup at a time.
+    #[error("another backup is being taken or read")]
+    BackupRunning,
     /// There is no such rep.
     #[error("there is no rep {:?}", .0.as_str())]
     UnknownRep(RepId),
@@ -34,6 +37,20 @@ pub enum StoreError {
     /// The disk is full; nothing changed, and reads go on.
     #[error("the store's disk is full")]
     Full,
+    /// Little is left of the disk: what can wait is refused, what cannot still goes through.
+    #[error("the store's disk is nearly full: leads are taken in again when there is room")]
+    Low,
+    /// There is no room for a copy of the store.
+    #[error(
+        "no room for a backup beside the store: it takes {} MiB and the reserve, {} MiB are free",
+        needed_bytes >> 20, free_bytes >> 20
+    )]
+    NoRoom {
+        /// How long the copy would be.
+        needed_bytes: u64,
+        /// What is free.
+        free_bytes: u64,
+    },
     /// The commit's outcome is unknown: asking again with the same request id tells.
     #[error("it is unknown whether the change was stored; ask again with the same request id")]
     Unknown,
@@ -45,6 +62,15 @@ pub enum StoreError {
     InUse {
         /// The file.
         path: String,
+    },
+    /// A later release made the tables.
+    #[error(
+        "the store was made by a later release of nextlead (migration {migration}): run that one, \
+         or restore a backup that this one made"
+    )]
+    Newer {
+        /// The first migration that is not known here.
+        migration: i64,
     },
     /// A row makes no sense.
     #[error("the store holds something that makes no sense: {table}.{column} = {value}")]

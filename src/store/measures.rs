@@ -112,7 +112,7 @@ impl StoreMetrics {
     /// Notes that a transaction was taken back, or that nobody knows what became of it.
     pub(super) fn failed(&self, error: &StoreError) {
         let place = match error {
-            StoreError::Denied(_) => return,
+            StoreError::Denied(_) | StoreError::Low => return,
             StoreError::Full => {
                 self.set_state(WriterState::Full);
                 0
@@ -121,6 +121,8 @@ impl StoreMetrics {
             StoreError::Unavailable(_)
             | StoreError::Stopped
             | StoreError::InUse { .. }
+            | StoreError::NoRoom { .. }
+            | StoreError::Newer { .. }
             | StoreError::Corrupt { .. } => 1,
         };
         self.failures.add(place, 1);

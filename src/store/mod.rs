@@ -5,6 +5,7 @@
 //! follower ([`CommitSink`]) is told in the order of the commits, before the answers. Every
 //! implementation passes `tests/conformance/store.rs`.
 
+mod backup;
 mod books;
 mod changes;
 mod error;
@@ -22,6 +23,7 @@ use crate::domain::{
     QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion, TokenId,
 };
 
+pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
     Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver, Handover,
     LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey,
@@ -30,7 +32,7 @@ pub use changes::{
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
 pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
-pub use sqlite::SqliteStore;
+pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
 
 /// Everything about who works what; small, and kept in memory by the dialer.
@@ -72,8 +74,8 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<RuleVersion>, StoreError>;
     /// The last instant that the ledger knows; 0 for an empty one.
     async fn last_instant(&self) -> Result<i64, StoreError>;
-    /// The last lead that was opened; 0 if there is none.
-    async fn last_lead(&self) -> Result<LeadId, StoreError>;
+    /// An id with about half of the leads on each side, for whoever reads them all in two halves.
+    async fn middle_lead(&self) -> Result<LeadId, StoreError>;
     /// A lead.
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
     /// The lead that a handover opened or was merged into, even if it was erased since.
@@ -119,6 +121,13 @@ pub trait Store: Send + Sync {
     /// The part of an audit that is cheap enough to do now and then: recounts every book from
     /// handovers, standings and touches, and leaves the ledger alone.
     async fn recount(&self) -> Result<AuditReport, StoreError>;
+
+    /// Copies everything as it stands at one instant that lies after the call; changes go on
+    /// meanwhile. Holds every change that was answered before the call.
+    ///
+    /// [`Denied::BackupRunning`] while another copy is there, [`StoreError::NoRoom`] if this one
+    /// would take what room is left.
+    async fn back_up(&self) -> Result<Backup, StoreError>;
 
     // ---- Changes.
 

@@ -113,7 +113,11 @@ fn lines<W>(format: LogFormat, writer: W) -> Box<dyn Layer<Registry> + Send + Sy
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(writer)
+        // To say that standard error cannot be written to it would write there, and panic: a log on a
+        // full disk must not end the node.
+        .log_internal_errors(false);
     match format {
         LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).boxed(),
         // In a file or a journal, colours are only noise.

@@ -59,6 +59,7 @@ macro_rules! check_store {
                     never_again_counts_when_it_comes_late,
                     a_touch_brings_the_next_lead,
                     an_unknown_lead_cannot_be_touched,
+                    who_may_see_one_queue_touches_no_lead_of_another,
                 }
                 sweeps {
                     a_sweep_frees_wakes_and_closes,
@@ -81,6 +82,7 @@ macro_rules! check_store {
                     the_uncontacted_come_in_the_order_of_their_promises,
                     open_leads_come_in_pages,
                     the_follower_is_told_of_each_lead_once_a_commit,
+                    a_copy_is_whole_alone_and_goes_with_its_handle,
                     a_closed_store_says_so,
                 }
                 tokens {

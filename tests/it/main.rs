@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may stop at what it does not expect")]
 
 mod access;
+mod backup;
 mod cli;
 mod collector;
 mod command_line;
@@ -19,10 +20,13 @@ mod process;
 mod pty;
 mod pull;
 mod safety;
+mod service;
+mod small_disk;
 mod softphone;
 mod stop;
 mod support;
 mod touch;
 mod traces;
+mod upgrade;
 mod watch;
 mod work;

@@ -6,6 +6,7 @@
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -13,6 +14,12 @@ use serde_json::Value;
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
 /// The admin token of a node with the default store.
 pub(crate) const TOKEN_FILE: &str = "nextlead.db.admin-token";
+
+/// What a test measures by.
+#[expect(clippy::disallowed_methods, reason = "a test measures")]
+pub(crate) fn clock() -> Instant {
+    Instant::now()
+}
 
 /// A binary in a folder, untouched by the variables of whoever runs the tests.
 pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
@@ -35,6 +42,7 @@ pub(crate) fn command(binary: &Path, folder: &Path) -> Command {
 pub(crate) struct Process {
     child: Child,
     folder: PathBuf,
+    log: PathBuf,
     /// What it said about itself when it was ready.
     pub(crate) said: Value,
 }
@@ -57,21 +65,21 @@ impl Process {
     }
 
     fn start_as(binary: &Path, folder: &Path, options: &[&str]) -> Self {
-        let log = folder.join("serve.log");
+        let mut command = command(binary, folder);
+        command.args(["serve", "--json"]).args(options);
+        Self::begin(command, folder, folder.join("serve.log"))
+    }
+
+    /// Starts the node of a command, over the store in `folder`.
+    pub(crate) fn begin(mut command: Command, folder: &Path, log: PathBuf) -> Self {
         let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
-        let mut child = command(binary, folder)
-            .args(["serve", "--json"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(log_file)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log_file).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
         // Made before the answer is looked at, so that a failure here leaves no process behind.
-        let mut node = Self { child, folder: folder.to_owned(), said: Value::Null };
+        let mut node = Self { child, folder: folder.to_owned(), log, said: Value::Null };
         let Some(Ok(said)) = documents.next() else {
-            panic!("the node did not start:\n{}", std::fs::read_to_string(log).unwrap())
+            panic!("the node did not start:\n{}", node.logged())
         };
         node.said = said;
         node
@@ -95,10 +103,37 @@ impl Process {
     }
 
     /// Tells it to stop, as a service manager does; true if it ended well.
-    pub(crate) fn terminate(mut self) -> bool {
+    pub(crate) fn terminate(self) -> bool {
+        self.signal("-TERM");
+        self.wait() == Some(0)
+    }
+
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: &str) {
         let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-        self.child.wait().unwrap().success()
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended; its exit code, unless a signal killed it.
+    pub(crate) fn wait(mut self) -> Option<i32> {
+        self.child.wait().unwrap().code()
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Waits until it has logged this.
+    pub(crate) fn await_log(&self, text: &str) {
+        while !self.logged().contains(text) {
+            std::thread::yield_now();
+        }
+    }
+
+    /// All that it has logged.
+    pub(crate) fn logged(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
     }
 
     /// A command that calls this node, run in its folder.

@@ -1,4 +1,5 @@
-//! How far the demo is: a bar on a terminal, a line a month elsewhere; both on standard error.
+//! How far the demo is: a bar on a terminal, a line a month elsewhere, and a JSON
+//! document a line for programs; all on standard error.
 
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ const TEMPLATE: &str = "{msg:36} {wide_bar} {human_pos}/{human_len} calls {elaps
 /// The progress of a run.
 pub(super) struct Progress {
     bar: ProgressBar,
-    /// Whether people read it where there is no terminal.
-    is_told: bool,
+    /// Whether a program reads it.
+    is_json: bool,
 }
 
 impl Progress {
@@ -22,13 +23,15 @@ impl Progress {
         let bar = ProgressBar::with_draw_target(length, output.progress_target());
         bar.set_style(ProgressStyle::with_template(TEMPLATE).expect("the template is constant"));
         bar.enable_steady_tick(Duration::from_millis(200));
-        Self { bar, is_told: !output.is_json }
+        Self { bar, is_json: output.is_json }
     }
 
     /// A month begins.
     pub(super) fn begin(&self, month: &str, order: &str) {
         let what = format!("{month} {order}");
-        if self.is_told && self.bar.is_hidden() {
+        if self.is_json {
+            eprintln!("{}", serde_json::json!({"progress": what}));
+        } else if self.bar.is_hidden() {
             eprintln!("{what}");
         }
         self.bar.set_message(what);

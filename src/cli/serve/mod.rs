@@ -1,24 +1,30 @@
 //! `serve` runs a node until it is told to stop.
 
+mod disk;
 mod jwt;
+mod notify;
+mod signals;
 mod telemetry;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
+use self::telemetry::TelemetryArgs;
 use super::Cli;
 use super::output::Output;
 use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
-
-use self::telemetry::TelemetryArgs;
-
+use disk::DiskArgs;
 use jwt::JwtArgs;
+use notify::ServiceManager;
+
+pub(super) use signals::Signals;
 
 /// Run a node: open its store, serve gRPC, stop on an interrupt or a termination signal
 #[derive(Debug, Args)]
@@ -38,13 +44,15 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
     #[command(flatten)]
+    disk: DiskArgs,
+    #[command(flatten)]
     jwt: JwtArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, jwt, telemetry } = args;
+    let ServeArgs { store: StoreFile(store), listen, disk, jwt, telemetry } = args;
     let jwt = jwt.settings()?;
     let telling = crate::telemetry::start(&telemetry.options()?)?;
     warn_of_misspelt_variables();
@@ -61,6 +69,7 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         "starting"
     );
     let options = Options {
+        disk_reserve_bytes: disk.disk_reserve.0,
         jwt,
         metrics_listener,
         trace_metrics: telling.trace_metrics(),
@@ -85,8 +94,34 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
             output.text(&format!("metrics and health on http://{address}\n"))?;
         }
     }
-    node.run_until(stopped()).await?;
+    run_until_told(node).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the node until a signal asks it to stop. A second one ends it at once, which loses nothing
+/// that was acknowledged.
+async fn run_until_told(node: Node) -> anyhow::Result<()> {
+    let mut signals = Signals::catch().context("could not catch signals")?;
+    let manager = ServiceManager::of_environment();
+    manager.ready();
+    let living = tokio::spawn(ServiceManager::of_environment().keep_alive(node.pulse()));
+    let (tell, told) = oneshot::channel::<()>();
+    let running = node.run_until(async {
+        let _ = told.await;
+    });
+    tokio::pin!(running);
+    tokio::select! {
+        ended = &mut running => return ended,
+        () = signals.next() => {}
+    }
+    tracing::info!("stopping; a second signal ends the node at once");
+    manager.stopping();
+    living.abort();
+    let _ = tell.send(());
+    tokio::select! {
+        ended = running => ended,
+        () = signals.next() => bail!("told to stop a second time, ended at once"),
+    }
 }
 
 fn warn_of_misspelt_variables() {
@@ -94,21 +129,4 @@ fn warn_of_misspelt_variables() {
     for warning in misspelt_variables(&Cli::command(), names) {
         tracing::warn!("{warning}");
     }
-}
-
-/// Ends when the process is told to stop, by Ctrl-C or by a service manager.
-async fn stopped() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-
-        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
-            tokio::select! {
-                _ = tokio::signal::ctrl_c() => {}
-                _ = terminate.recv() => {}
-            }
-            return;
-        }
-    }
-    let _ = tokio::signal::ctrl_c().await;
 }

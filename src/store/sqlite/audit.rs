@@ -50,12 +50,15 @@ async fn fold_ledger(
     connection: &mut SqliteConnection,
     audit: &mut AuditReport,
 ) -> Result<(), StoreError> {
-    let last = sqlx::query_scalar::<_, i64>(sql::AUDIT_LAST_LEAD);
-    let last = last.fetch_one(&mut *connection).await.map_err(failure)?;
-    for after in (0..last).step_by(PAGE_LEAD_COUNT as usize) {
-        fold_page(connection, audit, after, after + PAGE_LEAD_COUNT).await?;
+    let mut after = 0;
+    loop {
+        // After a restore the ids go on far above, and there is nothing to read in between.
+        let next = sqlx::query_scalar(sql::AUDIT_NEXT_LEAD).bind(after);
+        let next: Option<i64> = next.fetch_one(&mut *connection).await.map_err(failure)?;
+        let Some(first) = next else { return Ok(()) };
+        after = first - 1 + PAGE_LEAD_COUNT;
+        fold_page(connection, audit, first - 1, after).await?;
     }
-    Ok(())
 }
 
 /// A row of `audit_standings.sql`: lead, seq, words, state, route, whether it has a lease.

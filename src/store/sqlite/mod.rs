@@ -5,14 +5,17 @@
 
 mod access;
 mod audit;
+mod backup;
 mod checkpoint;
 mod erasure;
 mod load;
 mod open;
 mod read;
 mod report;
+mod restore;
 mod roster;
 mod rows;
+mod space;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -32,6 +35,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::sqlite::SqlitePool;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 
+use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::books::{Answer, Change};
 use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
@@ -50,8 +54,10 @@ use crate::domain::{
 };
 use crate::metrics::Present;
 use access::{AccessAnswer, AccessChange};
+use backup::Copier;
 use checkpoint::Checkpointer;
 use roster::{RosterAnswer, RosterChange};
+use space::Space;
 use writer::{Follower, INBOX_COUNT_MAX, Job, Reply, Work, Writer};
 
 /// How many reports read at a time: pulls need a connection, too.
@@ -59,6 +65,9 @@ const REPORT_COUNT_MAX: usize = 2;
 const _: () = assert!(REPORT_COUNT_MAX < open::READER_COUNT as usize);
 /// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
+
+/// How much of the disk is kept for what cannot wait, unless another reserve is named.
+pub const DISK_RESERVE_BYTES: u64 = 256 << 20;
 
 /// The truth in one SQLite file.
 pub struct SqliteStore {
@@ -69,6 +78,7 @@ pub struct SqliteStore {
     readers: SqlitePool,
     reports: Semaphore,
     metrics: StoreMetrics,
+    copier: Copier,
 }
 
 impl SqliteStore {
@@ -77,11 +87,31 @@ impl SqliteStore {
     ///
     /// Fails with [`StoreError::InUse`] if another store has it open, in this process or another.
     pub async fn open(path: &Path) -> Result<Self, StoreError> {
-        Self::start(open::open(path).await?)
+        Self::open_with(path, DISK_RESERVE_BYTES).await
+    }
+
+    /// Opens the file with another reserve of its disk: while less than `disk_reserve_bytes` are free,
+    /// leads are not taken in ([`StoreError::Low`]).
+    pub async fn open_with(path: &Path, disk_reserve_bytes: u64) -> Result<Self, StoreError> {
+        let opened = open::open(path).await?;
+        Self::start(opened, path, disk_reserve_bytes)
+    }
+
+    /// Puts a backup in a store's place, while no node has either of them open.
+    ///
+    /// The backup is checked first: every page, every reference, and the books. Lease tokens are
+    /// changed, and new leads get ids above all that were ever given out. A store that is replaced is
+    /// kept beside, with `.replaced` added to its name. Whatever fails, the old store stays.
+    pub async fn restore(order: &Restore) -> Result<Restored, RestoreError> {
+        restore::restore(order).await
     }
 
     /// Starts the writer over an open file.
-    fn start(opened: open::Opened) -> Result<Self, StoreError> {
+    fn start(opened: open::Opened, path: &Path, reserve_bytes: u64) -> Result<Self, StoreError> {
+        let mut space = Space::of(path, reserve_bytes);
+        if !space.is_low() {
+            space::lay_ballast(path);
+        }
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
         let follower: Follower = Arc::new(OnceLock::new());
@@ -93,6 +123,7 @@ impl SqliteStore {
             follower: follower.clone(),
             metrics: metrics.clone(),
             checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
+            space,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -119,6 +150,7 @@ impl SqliteStore {
             readers: opened.readers,
             reports: Semaphore::new(REPORT_COUNT_MAX),
             metrics,
+            copier: Copier::of(path, reserve_bytes),
         })
     }
 
@@ -209,8 +241,8 @@ impl Store for SqliteStore {
         read::last_instant(&mut *self.reader().await?).await
     }
 
-    async fn last_lead(&self) -> Result<LeadId, StoreError> {
-        read::last_lead(&mut *self.reader().await?).await
+    async fn middle_lead(&self) -> Result<LeadId, StoreError> {
+        read::middle_lead(&mut *self.reader().await?).await
     }
 
     async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
@@ -280,6 +312,13 @@ impl Store for SqliteStore {
     async fn recount(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::recount(&mut *self.reader().await?).await
+    }
+
+    async fn back_up(&self) -> Result<Backup, StoreError> {
+        if self.readers.is_closed() {
+            return Err(StoreError::Stopped);
+        }
+        self.copier.back_up().await
     }
 
     async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError> {

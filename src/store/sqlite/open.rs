@@ -1,11 +1,12 @@
 //! Opening the file: who may read it, one process at a time, settings, migrations.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -14,7 +15,7 @@ use sqlx::{ConnectOptions, Connection};
 
 use super::super::books::Seal;
 use super::super::error::StoreError;
-use super::erasure;
+use super::{backup, erasure, restore, space};
 
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -22,7 +23,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How many connections read.
 pub(super) const READER_COUNT: u32 = 4;
 /// In KiB, negative as SQLite wants it: the writer's pages, and each reader's.
-const WRITER_CACHE: &str = "-131072";
+pub(super) const WRITER_CACHE: &str = "-131072";
 const READER_CACHE: &str = "-16384";
 /// How many statements a connection keeps prepared: all that we have.
 const STATEMENT_COUNT_MAX: usize = 128;
@@ -43,11 +44,24 @@ pub(super) struct Opened {
 /// Opens the file, making it if it is missing, and brings it up to date.
 pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
     let lock = lock(path)?;
+    restore::finish(path).map_err(unavailable)?;
+    restore::tidy_up(path);
+    let _ = fs::remove_file(backup::staging(path));
     own_file(path).map_err(unavailable)?;
+    match open_owned(path, &lock).await {
+        Err(StoreError::Full | StoreError::Unavailable(_)) if space::throw_ballast(path) => {
+            tracing::warn!("the store's disk is full: opened it in the room of its ballast");
+            open_owned(path, &lock).await
+        }
+        opened => opened,
+    }
+}
+
+async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
+    let lock = lock.try_clone().map_err(unavailable)?;
     let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
     check_version(&mut writer).await?;
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    migrations.run(&mut writer).await.map_err(unavailable)?;
+    migrate(&mut writer).await?;
     let seal = erasure::seal(&mut writer).await?;
     let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
     let checkpointer = checkpointer.connect().await.map_err(failure)?;
@@ -59,7 +73,31 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
     Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal") })
 }
 
-fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
+/// Brings the tables up to date, one transaction a migration.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    let migrations = sqlx::migrate!("migrations/sqlite");
+    // A new store has no such table.
+    let applied = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations");
+    let from: i64 = applied.fetch_one(&mut *connection).await.unwrap_or(0);
+    let to = migrations.iter().map(|one| one.version).max().unwrap_or(0);
+    if from > 0 && from < to {
+        tracing::warn!(
+            from,
+            to,
+            "bringing the store up to date; an earlier release cannot open it any more"
+        );
+    }
+    match migrations.run(connection).await {
+        Ok(()) => Ok(()),
+        Err(MigrateError::VersionMissing(migration)) => Err(StoreError::Newer { migration }),
+        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
+            Err(failure(error))
+        }
+        Err(error) => Err(unavailable(error)),
+    }
+}
+
+pub(super) fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .journal_mode(SqliteJournalMode::Wal)
@@ -87,6 +125,14 @@ fn own_file(path: &Path) -> io::Result<()> {
     options.open(path).map(drop)
 }
 
+/// Makes a file that nobody but the node's own user may read; it must not be there.
+pub(super) fn new_private_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    private(&mut options);
+    options.open(path)
+}
+
 #[cfg(unix)]
 fn private(options: &mut OpenOptions) {
     use std::os::unix::fs::OpenOptionsExt;
@@ -98,7 +144,7 @@ fn private(_: &mut OpenOptions) {}
 
 /// Takes the file for this process. The lock is a file of its own, as SQLite's own locks on the
 /// database would keep our readers out, too; the system drops it with the process.
-fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
@@ -112,7 +158,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn beside(path: &Path, ending: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()

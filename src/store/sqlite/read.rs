@@ -67,8 +67,8 @@ pub(super) async fn last_instant(connection: &mut SqliteConnection) -> Result<i6
     sqlx::query_scalar(sql::LAST_INSTANT).fetch_one(connection).await.map_err(failure)
 }
 
-pub(super) async fn last_lead(connection: &mut SqliteConnection) -> Result<LeadId, StoreError> {
-    let lead = sqlx::query_scalar(sql::LAST_LEAD).fetch_one(connection).await;
+pub(super) async fn middle_lead(connection: &mut SqliteConnection) -> Result<LeadId, StoreError> {
+    let lead = sqlx::query_scalar(sql::MIDDLE_LEAD).fetch_one(connection).await;
     lead.map(LeadId).map_err(failure)
 }
 

@@ -23,13 +23,14 @@ statements! {
     ADD_TOUCHES = "sqlite/add_touches";
     AUDIT_BOOKS = "sqlite/audit_books";
     AUDIT_EVENTS = "sqlite/audit_events";
-    AUDIT_LAST_LEAD = "sqlite/audit_last_lead";
+    AUDIT_NEXT_LEAD = "sqlite/audit_next_lead";
     AUDIT_STANDINGS = "sqlite/audit_standings";
     AUDIT_STRAYS = "sqlite/audit_strays";
     CHANGE_FACTS = "sqlite/change_facts";
     CHANGE_HANDOVERS = "sqlite/change_handovers";
     CHANGE_LEASES = "sqlite/change_leases";
     CHANGE_STANDINGS = "sqlite/change_standings";
+    CHANGE_LEASE_TOKENS = "sqlite/change_lease_tokens";
     DROP_HELD_NUMBERS = "sqlite/drop_held_numbers";
     DROP_LEAD_NUMBERS = "sqlite/drop_lead_numbers";
     DROP_LEASES = "sqlite/drop_leases";
@@ -59,18 +60,19 @@ statements! {
 // Over single rows, in SQL that every database speaks.
 statements! {
     ADD_REQUEST = "add_request";
+    ADD_RESTORE = "add_restore";
     ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
-    LAST_LEAD = "last_lead";
     LEAD_BY_KEY = "lead_by_key";
     LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
     LEASE_OF = "lease_of";
     LEDGER = "ledger";
     OVERDUE = "overdue";
+    MIDDLE_LEAD = "middle_lead";
     PASSES = "passes";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
@@ -81,6 +83,7 @@ statements! {
     REPS = "reps";
     REQUEST = "request";
     REVOKE_TOKEN = "revoke_token";
+    REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
     TOUCHES = "touches";

@@ -21,6 +21,7 @@ use super::erasure;
 use super::load::load;
 use super::open::{end, failure};
 use super::roster::{self, RosterAnswer, RosterChange};
+use super::space::Space;
 use super::write::write;
 use crate::clock::Stopwatch;
 use crate::metrics::Present;
@@ -65,6 +66,7 @@ pub(super) struct Writer {
     pub(super) follower: Follower,
     pub(super) checkpointer: Checkpointer,
     pub(super) metrics: StoreMetrics,
+    pub(super) space: Space,
 }
 
 /// Says that the writer stopped when it does, by a panic too.
@@ -106,6 +108,12 @@ impl Writer {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
         while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
             for batch in batches(jobs.drain(..)) {
+                // Looked at with every sweep, too, so that it is said though nobody hands leads over.
+                let is_low = self.space.is_low();
+                if is_low && batch.iter().all(can_wait) {
+                    batch.into_iter().for_each(|job| answer_one(job, Err(StoreError::Low)));
+                    continue;
+                }
                 if self.work(batch).await.is_err() {
                     tracing::error!("a commit's outcome is unknown: the store stops");
                     return;
@@ -301,6 +309,12 @@ fn kind(work: &Work) -> Kind {
         | Work::Roster(_) => Kind::Alone,
         Work::Change(_) => Kind::Call,
     }
+}
+
+/// What a disk that is nearly full has no room for: leads come again, as whoever hands them over is
+/// told so. A wish never to be called, a touch or a lease given back does not.
+fn can_wait(job: &Job) -> bool {
+    kind(&job.work) == Kind::Handover
 }
 
 /// Sorts what was in the inbox into commits; within one, the order stays.

@@ -1,5 +1,6 @@
 //! What can be read: the roster, rules, books, pages, and what the follower is told.
 
+use std::io::Read as _;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -127,7 +128,8 @@ pub(super) async fn open_leads_come_in_pages(desk: &Desk) {
     let queue = desk.queue.key;
     let first = desk.store.open_leads(queue, LeadId(0), 2).await.expect("a page");
     let second = desk.store.open_leads(queue, first[1].lead.id, 9).await.expect("a page");
-    assert_eq!(desk.store.last_lead().await.expect("a lead"), leads[4]);
+    let middle = desk.store.middle_lead().await.expect("a lead");
+    assert!((leads[0]..leads[4]).contains(&middle), "{middle} of {leads:?}");
     let ids: Vec<LeadId> = first.iter().chain(&second).map(|record| record.lead.id).collect();
     assert_eq!(ids, [leads[0], leads[2], leads[3], leads[4]]);
     assert_eq!(first[1].lease, Some(lease));
@@ -172,4 +174,20 @@ pub(super) async fn a_closed_store_says_so(desk: &Desk) {
     desk.store.close().await;
     assert!(matches!(desk.store.lease(grant).await, Err(StoreError::Stopped)));
     assert!(matches!(desk.store.lead(lead).await, Err(StoreError::Stopped)));
+}
+
+pub(super) async fn a_copy_is_whole_alone_and_goes_with_its_handle(desk: &Desk) {
+    desk.leads(3).await;
+    let mut backup = desk.store.back_up().await.expect("a copy");
+    assert_eq!(backup.last_instant, START);
+    let mut copy = Vec::new();
+    backup.file.read_to_end(&mut copy).expect("it can be read");
+    assert_eq!(copy.len() as u64, backup.bytes);
+    assert!(backup.bytes > 0);
+    let second = desk.store.back_up().await;
+    assert!(matches!(second, Err(StoreError::Denied(Denied::BackupRunning))));
+    // Changes go on while it is there.
+    desk.lead().await;
+    drop(backup);
+    desk.store.back_up().await.expect("the next one");
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nextlead::domain::{
     Direction, Disposition, Facts, LeadId, LeadNumber, Policy, Route, Standing, Tier, WaitReason,
 };
-use nextlead::store::{BookFilter, Denied, LeaseOutcome, StoreError};
+use nextlead::store::{BookFilter, Denied, LeaseOutcome, RecordTouch, StoreError};
 
 use super::desk::{Desk, MINUTE_MS, PROMISE_MS, START, granted, held, number};
 
@@ -231,4 +231,27 @@ pub(super) async fn an_unknown_lead_cannot_be_touched(desk: &Desk) {
     let change = desk.call(unknown, Disposition::NoAnswer, START).await;
     let error = desk.store.record_touch(change).await.expect_err("nobody");
     assert!(matches!(error, StoreError::Denied(Denied::UnknownLead(lead)) if lead == unknown));
+}
+
+pub(super) async fn who_may_see_one_queue_touches_no_lead_of_another(desk: &Desk) {
+    let facts = Facts { numbers: desk.somebody().facts.numbers, ..Facts::default() };
+    let theirs = desk.one(desk.of(&desk.elsewhere, facts)).await.lead();
+    let own = Some(desk.queue.key);
+    let bounded = |change| RecordTouch { only_in: own, ..change };
+    let unleased = bounded(desk.call(theirs, Disposition::DoNotCall, START).await);
+    let made_up = desk.grant(0, &[], START).token;
+    let mut under_lease = bounded(desk.call(theirs, Disposition::DoNotCall, START).await);
+    under_lease.touch.lease = Some(made_up);
+    for change in [unleased, under_lease] {
+        let error = desk.store.record_touch(change).await.expect_err("it is not there");
+        assert!(matches!(error, StoreError::Denied(Denied::UnknownLead(lead)) if lead == theirs));
+    }
+    assert_eq!(desk.story(theirs).await, ["opened"]);
+
+    // A lease that holds is a right to the lead, wherever it is.
+    let lease = desk.lease(0, theirs, START).await;
+    let change = bounded(desk.call_under(&lease, Disposition::NoAnswer, START).await);
+    assert!(!desk.record_touch(change).await.late);
+    let lead = desk.lead().await;
+    desk.record_touch(bounded(desk.call(lead, Disposition::NoAnswer, START).await)).await;
 }

@@ -9,6 +9,9 @@ use tempfile::TempDir;
 
 use crate::process::{Process, Ran};
 
+/// The exit code of a command that the node refuses.
+const REFUSED: i32 = 4;
+
 /// The files of a folder in which a text stands.
 fn files_with(folder: &Path, text: impl AsRef<[u8]>) -> Vec<PathBuf> {
     let text = text.as_ref();
@@ -46,8 +49,8 @@ fn a_token_s_text_is_in_no_file_but_the_one_it_was_put_into() {
 
     // It is used well and badly, listed, and revoked; the node is killed and starts again.
     assert_eq!(run_as(&node, &text, &["campaign", "list"]).code, 0);
-    assert_eq!(run_as(&node, &text, &["audit"]).code, 1);
-    assert_eq!(run_as(&node, &format!("{text}0"), &["audit"]).code, 1);
+    assert_eq!(run_as(&node, &text, &["audit"]).code, REFUSED);
+    assert_eq!(run_as(&node, &format!("{text}0"), &["audit"]).code, REFUSED);
     let listed = node.json(&["token", "list"]);
     let id = listed["tokens"][0]["token_id"].as_str().unwrap().to_owned();
     assert!(!listed.to_string().contains(&text));
@@ -65,7 +68,7 @@ fn a_token_s_text_is_in_no_file_but_the_one_it_was_put_into() {
     assert_eq!(run_as(&node, &text, &["campaign", "list"]).code, 0, "it survived");
     node.ok(&["token", "revoke", &id]);
     let ran = run_as(&node, &text, &["campaign", "list"]);
-    assert!(ran.code == 1 && ran.err.contains("TOKEN_INVALID"), "{ran:?}");
+    assert!(ran.code == REFUSED && ran.err.contains("TOKEN_INVALID"), "{ran:?}");
     assert_eq!(files_with(folder.path(), digits), own);
     let log = folder.path().join("serve.log");
     assert_eq!(files_with(folder.path(), "revoked token"), [log]);
@@ -83,7 +86,7 @@ fn a_secret_goes_to_standard_output_alone_and_what_is_said_of_it_elsewhere() {
     let text = ran.out.trim();
     assert!(text.starts_with("nl_") && text.len() == 67, "{ran:?}");
     assert!(ran.err.contains("rep ann, Ann") && !ran.err.contains(text), "{ran:?}");
-    assert_eq!(run_as(&node, text, &["queue", "list"]).code, 1, "a rep sets up nothing");
+    assert_eq!(run_as(&node, text, &["queue", "list"]).code, REFUSED, "a rep sets up nothing");
 
     let json = node.json(&["token", "create", "boss", "--role", "manager", "--until", "+30d"]);
     assert!(json["token_text"].as_str().unwrap().starts_with("nl_"));
@@ -96,7 +99,7 @@ fn a_secret_goes_to_standard_output_alone_and_what_is_said_of_it_elsewhere() {
     let ran = node.run(&["token", "create", "x", "--role", "intake", "--out", "taken"]);
     assert_eq!((ran.code, fs::read_to_string(&taken).unwrap().as_str()), (1, "mine"));
     let ran = node.run(&["token", "create", "x", "--role", "rep", "--out", "new"]);
-    assert!(ran.code == 1 && ran.err.contains("rep_id"), "{ran:?}");
+    assert!(ran.code == REFUSED && ran.err.contains("rep_id"), "{ran:?}");
     assert!(!folder.path().join("new").exists(), "no file without its secret");
     let count = node.json(&["token", "list"])["tokens"].as_array().unwrap().len();
     assert_eq!(count, 2);

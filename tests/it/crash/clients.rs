@@ -13,11 +13,14 @@ use proto::next_lead_response::Answer;
 use proto::record_touch_response::Next;
 use proto::suppress_contact_request::Contact;
 use tokio::sync::watch;
-use tonic::{Response, Status};
+use tonic::{Code, Response, Status};
 
 use super::families::{FAMILY_COUNT_MAX, FAMILY_SIZE, family_of, member, number};
 use super::history::{HandoverSent, History, Hold, Order, Span, SuppressionSent, TouchSent};
 use crate::support::{by_id, reason, time};
+
+/// How long a client waits that is told to come again.
+const PUT_OFF_BY: Duration = Duration::from_millis(20);
 
 /// The node that runs, or that ran last.
 #[derive(Clone, Debug)]
@@ -91,6 +94,11 @@ impl Line {
             let client = self.connected().await;
             match call(client).await {
                 Ok(answer) => return Outcome::Answered(answer.into_inner()),
+                // The disk has no room: later, then, and the same again.
+                Err(status) if status.code() == Code::ResourceExhausted => {
+                    self.history.put_off.push(reason(&status));
+                    tokio::time::sleep(PUT_OFF_BY).await;
+                }
                 Err(status) if !reason(&status).is_empty() => {
                     return Outcome::Refused(reason(&status));
                 }
@@ -301,7 +309,7 @@ pub(super) async fn intake(client_nth: u64, mut line: Line) -> History {
     line.history
 }
 
-fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> HandoverSent {
+pub(super) fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> HandoverSent {
     HandoverSent {
         external_id: lead.handover_key.unwrap().external_id,
         numbers: lead.numbers.into_iter().map(|one| one.number).collect(),

@@ -74,6 +74,8 @@ pub(super) struct History {
     pub(super) suppressions: Vec<SuppressionSent>,
     /// What the node said no to without a reason.
     pub(super) refusals: Vec<String>,
+    /// Why calls were put off, each time: they were sent again.
+    pub(super) put_off: Vec<String>,
 }
 
 impl History {
@@ -83,5 +85,6 @@ impl History {
         self.handovers.extend(other.handovers);
         self.suppressions.extend(other.suppressions);
         self.refusals.extend(other.refusals);
+        self.put_off.extend(other.put_off);
     }
 }

@@ -26,5 +26,8 @@ SELECT json_array(
      WHERE leads <> '[]'),
     (SELECT json_group_array(json_array(queue_key, email, json(leads))) FROM emails
      WHERE leads <> '[]'),
-    (SELECT coalesce(max(lead_id), 0) FROM lead)
+    max(
+        (SELECT coalesce(max(lead_id), 0) FROM lead),
+        (SELECT coalesce(max(lead_floor), 0) FROM restore)
+    )
 )

@@ -1,6 +1,10 @@
 //! What only a file can show: that it lasts, that it is ours alone, and that the audit finds what
 //! was changed behind the store's back.
 
+mod backup;
+mod full;
+mod upgrade;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,7 +227,7 @@ async fn a_full_disk_refuses_changes_and_answers_reads() {
     let (_folder, path) = folder();
     let mut opened = super::open::open(&path).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 120").execute(&mut opened.writer).await.unwrap();
-    let store = SqliteStore::start(opened).unwrap();
+    let store = SqliteStore::start(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..3).await;
     let rows = (3..5_000).map(|index| handover(&campaign, index)).collect();
@@ -248,7 +252,7 @@ async fn a_commit_that_fails_is_unknown_and_stops_the_store() {
     let mut handle = opened.writer.lock_handle().await.unwrap();
     handle.set_commit_hook(move || !hook.load(Ordering::SeqCst));
     drop(handle);
-    let store = SqliteStore::start(opened).unwrap();
+    let store = SqliteStore::start(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..1).await;
     is_broken.store(true, Ordering::SeqCst);

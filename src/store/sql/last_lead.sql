@@ -1,1 +1,0 @@
-SELECT coalesce(max(lead_id), 0) FROM lead

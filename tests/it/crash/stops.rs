@@ -1,0 +1,52 @@
+//! Stopped in order under load, over and over, as a service manager does it: what runs finishes or
+//! is not acknowledged, the node ends well and in time, and nothing that was acknowledged is lost.
+//!
+//! `NEXTLEAD_STOPS` says how often.
+
+use std::time::Duration;
+
+use super::check::violations;
+use super::{Ending, KILL_WITHIN, Nodes, from_environment, run, summary};
+use crate::process::clock;
+
+/// How long a node may take to end: five seconds for calls that stay open, and its last checkpoint.
+const STOP_WITHIN: Duration = Duration::from_secs(15);
+
+#[tokio::test]
+async fn nothing_that_was_acknowledged_is_lost_however_often_the_node_is_stopped() {
+    let stop_count = from_environment("NEXTLEAD_STOPS", 5);
+    let seed = from_environment("NEXTLEAD_CRASH_SEED", 2);
+    let within = KILL_WITHIN * (u32::try_from(stop_count).unwrap() + 3);
+    let run = tokio::time::timeout(within, run(stop_count, seed, Ending::Stop));
+    let (history, truth) = run.await.expect("the run hangs");
+
+    let found = violations(&history, &truth);
+    eprintln!("{}", summary("stops", stop_count, seed, &history, &truth, found.len()));
+    assert_eq!(found, Vec::<String>::new());
+    assert!(history.holds.len() > 50, "{} serves are no load", history.holds.len());
+}
+
+#[tokio::test]
+async fn a_second_signal_ends_a_node_at_once_though_a_call_stays_open() {
+    let mut nodes = tokio::task::spawn_blocking(Nodes::begin).await.unwrap();
+    let running = nodes.starts.borrow().clone();
+    let url = format!("http://{}", running.address);
+    let client = nextlead::api::client::connect(&url, &running.token).await.unwrap();
+    // An import that its client never ends keeps a node from stopping for five seconds.
+    let (_batches, stream) = tokio::sync::mpsc::channel(1);
+    let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+    let _answers = client.intake().import_leads(stream).await.unwrap();
+    let node = nodes.node.take().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let begun = clock();
+        node.signal("-TERM");
+        node.await_log("a second signal ends the node at once");
+        node.signal("-TERM");
+        (node.wait(), begun.elapsed())
+    });
+    let (code, took) = ended.await.unwrap();
+    assert_eq!(code, Some(1));
+    assert!(took < Duration::from_secs(4), "{took:?}");
+    nodes.start().await;
+    assert!(nodes.stop().await < STOP_WITHIN);
+}
