@@ -76,6 +76,8 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         ..Options::new(store, listener)
     };
     let node = Node::start(options).await?;
+    // Caught before anybody is told that the node is up: they may tell it to stop at once.
+    let signals = Signals::catch().context("could not catch signals")?;
     if output.is_json {
         output.document(&serde_json::json!({
             "address": node.address.to_string(),
@@ -94,14 +96,13 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
             output.text(&format!("metrics and health on http://{address}\n"))?;
         }
     }
-    run_until_told(node).await?;
+    run_until_told(node, signals).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the node until a signal asks it to stop. A second one ends it at once, which loses nothing
 /// that was acknowledged.
-async fn run_until_told(node: Node) -> anyhow::Result<()> {
-    let mut signals = Signals::catch().context("could not catch signals")?;
+async fn run_until_told(node: Node, mut signals: Signals) -> anyhow::Result<()> {
     let manager = ServiceManager::of_environment();
     manager.ready();
     let living = tokio::spawn(ServiceManager::of_environment().keep_alive(node.pulse()));
