@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Tells the time.
 pub trait Clock: Send + Sync + 'static {
@@ -38,6 +38,23 @@ impl Clock for SystemClock {
     fn now(&self) -> i64 {
         let elapsed_ms = self.started.elapsed().as_millis();
         self.started_at.saturating_add(i64::try_from(elapsed_ms).unwrap_or(i64::MAX))
+    }
+}
+
+/// Measures how long something takes: for telemetry and deadlines, never for what is decided.
+#[derive(Clone, Copy, Debug)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts to measure.
+    #[expect(clippy::disallowed_methods, reason = "measures, and decides nothing")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// How long ago it was started.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 

@@ -18,6 +18,7 @@
 //!   |queue| |   store   |        keeps things: an index in memory, the truth in SQLite
 //!   +-----+ +-----------+
 //!   domain    rules    clock     knows things: pure
+//!   metrics   health             counts things, and says what is down: every part keeps its own
 //! ```
 //!
 //! One call: `NextLead` → `api` reads the message → `dialer` reads the clock once, asks the `queue`
@@ -50,6 +51,8 @@ pub mod config;
 pub mod coverage;
 pub mod dialer;
 pub mod domain;
+pub mod health;
+pub mod metrics;
 pub mod node;
 pub mod queue;
 pub mod rules;

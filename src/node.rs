@@ -1,7 +1,13 @@
-//! One running node: opens the store, wires the parts, serves, sweeps, and stops in order.
+//! One running node: opens the store, wires the parts, serves, sweeps, looks after them, and stops in
+//! order.
+
+mod caretaker;
+mod exhibit;
+mod process;
+mod watching;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +23,12 @@ use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
-use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError};
+use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError, StoreMetrics};
+use crate::telemetry::TraceMetrics;
+
+use caretaker::Swept;
+use exhibit::Parts;
+use watching::Watching;
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
@@ -47,6 +58,11 @@ pub struct Options {
     pub tls: Transport,
     /// What clients may use up.
     pub limits: Limits,
+    /// Where to show metrics and health over plain HTTP; `None`: nowhere. Open from the first moment,
+    /// so that a long start can be watched.
+    pub metrics_listener: Option<TcpListener>,
+    /// What is counted of traces, if somebody collects them.
+    pub trace_metrics: Option<TraceMetrics>,
     /// What is kept free on the store's disk for what cannot wait.
     pub disk_reserve_bytes: u64,
     /// The identity provider whose tokens are taken beside the node's own; `None`: none.
@@ -63,6 +79,8 @@ impl Options {
             sweeping: Sweeping::ByTimer,
             tls: Transport::Loopback,
             limits: Limits::default(),
+            metrics_listener: None,
+            trace_metrics: None,
             disk_reserve_bytes: DISK_RESERVE_BYTES,
             jwt: None,
         }
@@ -79,7 +97,10 @@ pub struct Node {
     pub is_token_new: bool,
     /// What its front counts.
     pub tally: Arc<Tally>,
+    /// Where metrics and health are shown.
+    pub metrics_address: Option<SocketAddr>,
     dialer: Dialer,
+    watching: Watching,
     access: Arc<Access>,
     store: Arc<dyn Store>,
     stop: watch::Sender<bool>,
@@ -98,10 +119,9 @@ impl Node {
                  give it a certificate, or say that a proxy before it terminates TLS"
             );
         }
-        let store = SqliteStore::open_with(&options.store, options.disk_reserve_bytes)
-            .await
-            .with_context(|| format!("could not open the store {}", options.store.display()))?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let (file, sweeping) = (&options.store, options.sweeping);
+        let mut watching = Watching::begin(file, options.metrics_listener, sweeping)?;
+        let (store, store_metrics) = open_store(file, options.disk_reserve_bytes).await?;
         let clock: Arc<dyn Clock> = match options.clock {
             Some(clock) => clock,
             None => Arc::new(SystemClock::start(store.last_instant().await?)),
@@ -116,10 +136,25 @@ impl Node {
         let front = FrontOptions { transport, limits, tally: tally.clone() };
         let coverage = Coverage::new(store.clone(), clock.clone());
         let (stop, stopping) = watch::channel(false);
-        let jwt = start_jwt(options.jwt, clock, stopping.clone()).await?;
-        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt);
+        let jwt = start_jwt(options.jwt, clock.clone(), stopping.clone()).await?;
+        let access = Access::start(token, store.clone(), dialer.now()).await?.with_jwt(jwt.clone());
         let access = Arc::new(access);
-        let services = Services { dialer: dialer.clone(), coverage, access: access.clone() };
+        let parts = Parts {
+            store: store.clone(),
+            store_metrics,
+            dialer: dialer.clone(),
+            coverage: coverage.clone(),
+            jwt,
+            clock,
+        };
+        let swept = watching.add(parts, file, options.trace_metrics).await;
+        let services = Services {
+            dialer: dialer.clone(),
+            coverage,
+            access: access.clone(),
+            health: watching.health.clone(),
+            metrics: watching.calls.clone(),
+        };
         let serving = tokio::spawn({
             let ending = StopsNode(stop.clone());
             async move {
@@ -131,18 +166,20 @@ impl Node {
         let sweeping = tokio::spawn({
             let ending = StopsNode(stop.clone());
             let (dialer, access) = (dialer.clone(), access.clone());
-            let (sweeping, stopping) = (options.sweeping, stop.subscribe());
+            let stopping = stop.subscribe();
             async move {
                 let _ending = ending;
-                sweep(dialer, access, sweeping, beat, stopping).await
+                sweep(dialer, access, sweeping, swept, beat, stopping).await
             }
         });
-        tracing::info!(%address, "serving on {address}");
+        tracing::info!(%address, metrics_address = ?watching.address, "serving on {address}");
         Ok(Self {
             address,
             token_file,
             is_token_new,
             tally,
+            metrics_address: watching.address,
+            watching,
             dialer,
             access,
             store,
@@ -151,6 +188,12 @@ impl Node {
             serving,
             sweeping,
         })
+    }
+
+    /// Looks at every part of the node once, and notes what is up and what is down. A node that sweeps
+    /// by itself does so every second.
+    pub async fn look(&self) {
+        self.watching.look().await;
     }
 
     /// The node's use cases, for whoever sweeps by hand.
@@ -181,6 +224,8 @@ impl Node {
 
     /// Stops: no new calls, running ones end, the sweep ends, the store closes.
     pub async fn stop(self) -> anyhow::Result<()> {
+        tracing::info!("stopping");
+        self.watching.end();
         self.stop.send_replace(true);
         let served = self.serving.await.context("the server panicked");
         let swept = self.sweeping.await.context("the sweep panicked");
@@ -190,8 +235,20 @@ impl Node {
         }
         self.store.close().await;
         served??;
-        swept?.context("the node stopped, since its store did; start it again to recover")
+        swept?.context("the node stopped, since its store did; start it again to recover")?;
+        tracing::info!("stopped");
+        Ok(())
     }
+}
+
+async fn open_store(
+    file: &Path,
+    reserve_bytes: u64,
+) -> anyhow::Result<(Arc<dyn Store>, StoreMetrics)> {
+    let store = SqliteStore::open_with(file, reserve_bytes).await;
+    let store = store.with_context(|| format!("could not open the store {}", file.display()))?;
+    let metrics = store.metrics();
+    Ok((Arc::new(store), metrics))
 }
 
 /// Stops the node when it goes: no part of a node runs on without the others, also after a panic.
@@ -237,6 +294,7 @@ async fn sweep(
     dialer: Dialer,
     access: Arc<Access>,
     sweeping: Sweeping,
+    swept: Swept,
     beat: watch::Sender<u64>,
     mut stopping: watch::Receiver<bool>,
 ) -> Result<(), DialerError> {
@@ -255,11 +313,15 @@ async fn sweep(
         if let Err(error) = access.sweep(dialer.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
-        let swept = dialer.sweep(SWEEP_LIMIT).await;
+        let pass = dialer.sweep(SWEEP_LIMIT).await;
         beat.send_modify(|count| *count += 1);
-        match swept {
-            Ok(true) => timer.reset_immediately(),
-            Ok(false) => {}
+        match pass {
+            Ok(is_unfinished) => {
+                swept.note();
+                if is_unfinished {
+                    timer.reset_immediately();
+                }
+            }
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),
             Err(error) => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "a sweep failed");

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 /// Lowest first. A module imports only from rows above its own in this list.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "domain"],
+    &["clock", "domain", "health", "metrics"],
     &["rules"],
     &["queue", "store"],
     &["dialer", "coverage", "auth"],

@@ -41,6 +41,8 @@ impl<S> Gate<S> {
             return Err(AuthError::Unauthenticated);
         }
         let admitted = self.access.authorize(header, request.uri().path(), self.dialer.now())?;
+        let role = tracing::field::debug(admitted.caller.role);
+        tracing::Span::current().record("role", role);
         request.extensions_mut().insert(admitted.caller);
         Ok(admitted.stay)
     }

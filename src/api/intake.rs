@@ -196,7 +196,9 @@ async fn import(
         let taken = services.dialer.hand_over_all(leads, actor).await?.into_iter();
         taken.map(|taken| taken.map(Taken::Is)).collect()
     };
-    Ok(answer(&batch, refused, taken))
+    let answer = answer(&batch, refused, taken);
+    services.metrics.imported(&answer);
+    Ok(answer)
 }
 
 /// A row that is in the store, or would be taken in.

@@ -2,17 +2,21 @@
 //!
 //! A call comes through the `front`, which holds the limits, and passes the gate in `caller`, which asks
 //! who calls; its handler reads the message through `convert`, asks one use case and writes the answer.
-//! What went wrong becomes a status in `status` alone.
+//! What went wrong becomes a status in `status` alone. Around the gate stands `calls`, which counts,
+//! traces, and catches what panics.
 
 mod admin;
 mod backup;
 mod caller;
+mod calls;
 pub mod client;
 mod codec;
 mod convert;
 mod coverage;
 pub mod front;
+mod health;
 mod intake;
+mod measures;
 pub mod proto;
 mod queue;
 mod rep;
@@ -20,20 +24,22 @@ mod rules;
 mod status;
 mod stay;
 mod suppressions;
+mod watch;
 
 use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tonic::service::Routes;
-use tonic_health::ServingStatus;
-use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::pb::health_server::{self, HealthServer};
 
 use crate::auth::Access;
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError};
 use crate::domain::LeadId;
+use crate::health::Health;
 
 use caller::Gate;
+use calls::Calls;
 use convert::LeadName;
 use front::{Admission, FrontOptions, TlsError};
 use proto::admin_service_server::AdminServiceServer;
@@ -44,7 +50,9 @@ use proto::rep_service_server::RepServiceServer;
 use proto::rules_service_server::RulesServiceServer;
 
 pub use intake::ROW_COUNT_MAX;
+pub use measures::CallMetrics;
 pub use status::DOMAIN;
+pub use watch::{Exposition, Watch, watch};
 
 /// The largest batch of an import, and the largest answer to any call, in bytes.
 pub const MESSAGE_LENGTH_MAX: usize = 16 * 1_024 * 1_024;
@@ -69,6 +77,10 @@ pub struct Services {
     pub coverage: Coverage,
     /// Who gets in.
     pub access: Arc<Access>,
+    /// What is up and what is down.
+    pub health: Health,
+    /// What is counted of calls.
+    pub metrics: CallMetrics,
 }
 
 impl Services {
@@ -92,19 +104,26 @@ pub async fn serve(
     front: FrontOptions,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let (health, health_service) = tonic_health::server::health_reporter();
+    let (reporter, health_service) = tonic_health::server::health_reporter();
     let routes = routes(&services, health_service)?;
     let admitted = Admission::new(routes, &front.limits, &front.tally);
     let gate = Gate::new(admitted, &services);
+    let door = Calls::of(gate, services.metrics.clone());
     let shutdown = async {
-        shutdown.await;
-        health.set_service_status("", ServingStatus::NotServing).await;
+        tokio::select! {
+            () = shutdown => {}
+            () = health::follow(reporter.clone(), services.health.clone()) => {}
+        }
+        health::end(&reporter, &services.health).await;
         services.dialer.end_waits();
     };
-    front::serve(listener, gate, front, shutdown).await.map_err(ServeError::Tls)
+    front::serve(listener, door, front, shutdown).await.map_err(ServeError::Tls)
 }
 
-fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Routes, ServeError> {
+fn routes(
+    services: &Services,
+    health: HealthServer<impl health_server::Health>,
+) -> Result<Routes, ServeError> {
     // How long a request of one message may be is the front's to say, by method; a stream's messages
     // pass it by.
     macro_rules! limited {

@@ -1,7 +1,7 @@
 //! The one table from errors to gRPC status: a code, a stable reason, and what the client can do.
 //!
 //! No match has a `_` arm, so a new error does not compile until somebody thinks about its code.
-//! What an operator must see is logged here and nowhere below.
+//! What an operator must see is noted on the call's span here and nowhere below; `calls` tells of it.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -112,10 +112,23 @@ impl From<DialerError> for Status {
         let is_told = matches!(error, DialerError::Store(StoreError::Full | StoreError::Low));
         if matches!(code, Code::Internal | Code::Unavailable | Code::ResourceExhausted) && !is_told
         {
-            tracing::error!(error = &error as &dyn Error, reason, "a call failed: {reason}");
+            // The line about the call's end shows it.
+            tracing::Span::current().record("cause", chain(&error));
         }
         Status::with_error_details(code, message(&error), details)
     }
+}
+
+/// What went wrong, with all that led to it. None of it says what a request said.
+fn chain(error: &DialerError) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
 }
 
 fn code_and_reason(error: &DialerError) -> (Code, &'static str) {

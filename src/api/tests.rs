@@ -38,7 +38,10 @@ impl Door {
         let token = AdminToken::beside(&file).unwrap();
         let text = std::fs::read_to_string(token.file()).unwrap();
         let access = Arc::new(Access::start(token, store.clone(), NOW).await.unwrap());
-        let services = Services { dialer, coverage: Coverage::new(store, clock), access };
+        let coverage = Coverage::new(store, clock);
+        let (health, metrics) = (Health::default(), CallMetrics::default());
+        health.set("store", None, NOW);
+        let services = Services { dialer, coverage, access, health, metrics };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let (stop, stopped) = oneshot::channel::<()>();

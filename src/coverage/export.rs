@@ -90,7 +90,7 @@ impl LeadExport {
         while let Some((after, _)) = self.range() {
             let (store, filter) = (self.coverage.store.clone(), self.filter.clone());
             let last = self.last;
-            let page = Coverage::in_back_room(async move {
+            let page = super::in_back_room(async move {
                 let LeadId(end) = store.lead_page_end(LeadId(after), PAGE_SIZE as usize).await?;
                 // Whoever is gone at the end of the page was gone before.
                 let through = if end == after { last } else { end.min(last) };
@@ -124,9 +124,10 @@ impl TouchExport {
         let Self(walk) = self;
         while let Some((after, through)) = walk.range() {
             let (store, filter) = (walk.coverage.store.clone(), walk.filter.clone());
-            let page = Coverage::in_back_room(async move {
-                store.touches_between(&filter, after, through).await
-            });
+            let page =
+                super::in_back_room(
+                    async move { store.touches_between(&filter, after, through).await },
+                );
             let view = |touch: TouchOfLead| {
                 let (queue, campaign) = walk.names.of(touch.queue, touch.campaign)?;
                 let rep = touch.recorded.touch.rep;

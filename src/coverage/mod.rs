@@ -6,8 +6,11 @@ mod export;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use crate::clock::Clock;
 use crate::domain::{CampaignId, CampaignKey, LeadId, QueueId, QueueKey, RepId, RepKey};
+use crate::metrics::{Gauges, Registry};
 use crate::store::{
     AuditReport, Book, BookFilter, Store, StoreError, Uncontacted, UncontactedPage,
 };
@@ -66,6 +69,31 @@ pub struct UncontactedView {
 pub struct Coverage {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
+    metrics: CoverageMetrics,
+}
+
+/// What the last checks of the books found. Clones share everything.
+#[derive(Clone, Debug, Default)]
+pub struct CoverageMetrics {
+    imbalance: Gauges,
+    checked_at: Gauges,
+}
+
+impl CoverageMetrics {
+    /// Puts everything into a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "What the last check of the books found: 0, or something is wrong. \
+An audit folds the whole ledger, a recount looks at the books alone";
+        registry.register("ledger_imbalance", help, self.imbalance.clone());
+        let help = "When the last check of the books ended";
+        registry.register("ledger_check_timestamp_seconds", help, self.checked_at.clone());
+    }
+
+    fn note(&self, check: &'static str, report: &AuditReport, now: i64) {
+        let labels = vec![("check", check.to_owned())];
+        self.imbalance.get_or_create_owned(&labels).set(report.imbalance);
+        self.checked_at.get_or_create_owned(&labels).set(now / 1_000);
+    }
 }
 
 /// The names behind keys, read afresh for each report.
@@ -98,7 +126,12 @@ impl Names {
 impl Coverage {
     /// Reports from this store, as of this clock.
     pub fn new(store: Arc<dyn Store>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, metrics: CoverageMetrics::default() }
+    }
+
+    /// What the last checks of the books found.
+    pub fn metrics(&self) -> CoverageMetrics {
+        self.metrics.clone()
     }
 
     async fn names(&self) -> Result<Names, CoverageError> {
@@ -164,15 +197,31 @@ impl Coverage {
     /// Reads for as long as it takes, away from the network's thread.
     pub async fn audit(&self) -> Result<AuditReport, CoverageError> {
         let store = self.store.clone();
-        Ok(Self::in_back_room(async move { store.audit().await }).await?)
+        let report = in_back_room(async move { store.audit().await }).await?;
+        self.metrics.note("audit", &report, self.clock.now());
+        Ok(report)
     }
 
-    /// Runs heavy reading away from the network's thread.
-    async fn in_back_room<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-        let runtime = tokio::runtime::Handle::current();
-        match tokio::task::spawn_blocking(move || runtime.block_on(work)).await {
-            Ok(answer) => answer,
-            Err(failure) => std::panic::resume_unwind(failure.into_panic()),
+    /// The part of an audit that is cheap enough to do now and then: recounts every book, and leaves
+    /// the ledger alone. Away from the network's thread, too.
+    pub async fn recount(&self) -> Result<AuditReport, CoverageError> {
+        let store = self.store.clone();
+        let report = in_back_room(async move { store.recount().await }).await?;
+        self.metrics.note("recount", &report, self.clock.now());
+        if report.imbalance != 0 {
+            let imbalance = report.imbalance;
+            tracing::error!(imbalance, "the books do not add up: audit the ledger");
         }
+        Ok(report)
+    }
+}
+
+/// Runs a long read away from the network's thread.
+async fn in_back_room<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    let runtime = tokio::runtime::Handle::current();
+    let work = work.in_current_span();
+    match tokio::task::spawn_blocking(move || runtime.block_on(work)).await {
+        Ok(answer) => answer,
+        Err(failure) => std::panic::resume_unwind(failure.into_panic()),
     }
 }

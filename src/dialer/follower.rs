@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
+use crate::metrics::Counter;
 use crate::queue::{Entry, Lane, LeadQueue, Update};
 use crate::rules::{RuleSet, Subject};
 use crate::store::{CommitSink, LeadRecord, Store, StoreError};
@@ -27,10 +28,17 @@ pub(super) struct Follower {
     pub(super) turn: tokio::sync::Mutex<()>,
     zones: Mutex<HashMap<String, Arc<str>>>,
     bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
+    /// Commits that the index missed.
+    missed: Counter,
 }
 
 impl Follower {
-    pub(super) fn new(clock: Arc<dyn Clock>, queue: Arc<dyn LeadQueue>, roster: Roster) -> Self {
+    pub(super) fn new(
+        clock: Arc<dyn Clock>,
+        queue: Arc<dyn LeadQueue>,
+        roster: Roster,
+        missed: Counter,
+    ) -> Self {
         Self {
             clock,
             queue,
@@ -39,6 +47,7 @@ impl Follower {
             turn: tokio::sync::Mutex::new(()),
             zones: Mutex::default(),
             bells: Mutex::default(),
+            missed,
         }
     }
 
@@ -166,6 +175,7 @@ impl Follower {
             false => self.queue.apply_staged(staged).await,
         };
         if let Err(error) = applied.and(applied_staged) {
+            self.missed.inc();
             // The index is a hint: the mending pass of the sweep puts right what it missed.
             tracing::warn!(error = &error as &dyn std::error::Error, "the index missed a commit");
         }

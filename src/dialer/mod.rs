@@ -11,6 +11,7 @@ mod explain;
 mod follower;
 mod hours;
 mod intake;
+mod measures;
 mod own;
 mod pull;
 mod ranking;
@@ -26,6 +27,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
+use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
@@ -38,6 +40,7 @@ use roster::Roster;
 use sweep::Rung;
 
 pub use error::{DialerError, FieldProblem};
+pub use measures::{DialerMetrics, QueueCensus};
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Peek,
     PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
@@ -82,6 +85,7 @@ struct Parts {
     /// Up to where the mending pass of the sweep has come in each queue.
     mended: Mutex<HashMap<QueueKey, LeadId>>,
     rung: Rung,
+    metrics: DialerMetrics,
 }
 
 impl Dialer {
@@ -94,7 +98,9 @@ impl Dialer {
         tokens: TokenSource,
     ) -> Result<Self, DialerError> {
         let roster = Roster::load(store.roster().await?);
-        let follower = Arc::new(Follower::new(clock, queue, roster));
+        let metrics = DialerMetrics::default();
+        let missed = metrics.index_misses.clone();
+        let follower = Arc::new(Follower::new(clock, queue, roster, missed));
         let parts = Parts {
             store,
             follower,
@@ -105,6 +111,7 @@ impl Dialer {
             leaving: watch::Sender::new(false),
             mended: Mutex::default(),
             rung: Rung::default(),
+            metrics,
         };
         let dialer = Self { parts: Arc::new(parts) };
         dialer.note_passes(dialer.parts.store.passes(dialer.now()).await?);
@@ -133,7 +140,7 @@ impl Dialer {
 
     /// Runs a change apart from the request's future: dropping the request does not drop the change.
     async fn apart<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
-        match tokio::spawn(change).await {
+        match tokio::spawn(change.in_current_span()).await {
             Ok(answer) => answer,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         }
@@ -142,6 +149,7 @@ impl Dialer {
     /// Runs heavy reading and reckoning away from the network's thread.
     async fn in_back_room<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
         let runtime = tokio::runtime::Handle::current();
+        let work = work.in_current_span();
         match tokio::task::spawn_blocking(move || runtime.block_on(work)).await {
             Ok(answer) => answer,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::clock::Stopwatch;
 use crate::domain::{Lease, Queue, ReleaseReason, RepId, ServeOrder};
+use crate::metrics::Present;
 use crate::queue::{Ask, Candidate, Proposal};
 use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
 
@@ -19,6 +21,9 @@ use super::{
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
 const UNFINISHED_COUNT_MAX: usize = 1_000;
+
+/// From when on a pull is told of as slow.
+const PULL_SLOW: Duration = Duration::from_secs(1);
 
 /// What a pull goes by: read once, at its instant.
 pub(super) struct Turn {
@@ -49,16 +54,23 @@ impl Dialer {
                 Self::apart(async move { dialer.pull_once(&rep, request.as_ref()).await }).await?;
             match answer {
                 Pulled::Nothing(nothing) if wait_ms > 0 && !nothing.should_retry => {
-                    tokio::select! {
+                    let _waiting = Present::in_gauge(&self.parts.metrics.waiting);
+                    let is_over = tokio::select! {
                         biased;
-                        () = &mut wait_over => return Ok(Pulled::Nothing(nothing)),
-                        _ = leaving.wait_for(|is_leaving| *is_leaving) => {
-                            return Ok(Pulled::Nothing(nothing));
-                        }
-                        _ = bell.changed() => {}
+                        () = &mut wait_over => true,
+                        _ = leaving.wait_for(|is_leaving| *is_leaving) => true,
+                        _ = bell.changed() => false,
+                    };
+                    if is_over {
+                        let answer = Pulled::Nothing(nothing);
+                        self.parts.metrics.pulled(&answer);
+                        return Ok(answer);
                     }
                 }
-                answer => return Ok(answer),
+                answer => {
+                    self.parts.metrics.pulled(&answer);
+                    return Ok(answer);
+                }
             }
         }
     }
@@ -146,6 +158,22 @@ impl Dialer {
         rep: &RepId,
         request: Option<&RequestKey>,
     ) -> Result<Pulled, DialerError> {
+        let watch = Stopwatch::start();
+        let pulled = self.pull_untimed(rep, request).await;
+        let took = watch.elapsed();
+        self.parts.metrics.pull.observe(took);
+        if took >= PULL_SLOW {
+            let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            tracing::warn!(took_ms, "a pull took {took_ms} ms");
+        }
+        pulled
+    }
+
+    async fn pull_untimed(
+        &self,
+        rep: &RepId,
+        request: Option<&RequestKey>,
+    ) -> Result<Pulled, DialerError> {
         let turn = self.turn_of(rep)?;
         let before = match request {
             Some(request) => self.parts.store.pulled_before(request).await?,
@@ -215,7 +243,15 @@ impl Dialer {
 
     /// Asks the index until it is sure: so many leads may have fallen due at once that one bounded
     /// slice is not enough.
+    #[tracing::instrument(level = "debug", name = "selection", skip_all)]
     pub(super) async fn propose(&self, ask: &Ask) -> Result<Proposal, DialerError> {
+        let watch = Stopwatch::start();
+        let proposal = self.propose_untimed(ask).await;
+        self.parts.metrics.selection.observe(watch.elapsed());
+        proposal
+    }
+
+    async fn propose_untimed(&self, ask: &Ask) -> Result<Proposal, DialerError> {
         for _ in 0..UNFINISHED_COUNT_MAX {
             let proposal = self.queue_index().propose(ask).await?;
             if !proposal.is_unfinished || !proposal.candidates.is_empty() {
@@ -311,6 +347,7 @@ impl Dialer {
         &self,
         turned: &[(crate::domain::LeadId, Turned)],
     ) -> Result<(), DialerError> {
+        self.parts.metrics.turned.inc_by(turned.len() as u64);
         for (lead, why) in turned {
             // A number in somebody's hands is no fault of the index; a close just passed the follower.
             let is_stale = match why {
@@ -338,7 +375,7 @@ impl Dialer {
     ) -> Result<(), DialerError> {
         let reserve_after = turn.rules.rules.first_touch().reserve_after;
         let (queue, rep, lead) = (turn.queue.key, turn.rep.rep.key, granted.lease.lead);
-        tracing::debug!(lead.id = %lead, rep.id = %turn.rep.rep.id, "leased lead {lead}");
+        tracing::debug!(lead.id = %lead, rep.key = rep.0, "leased lead {lead}");
         Ok(self.queue_index().served(queue, rep, lead, order, reserve_after).await?)
     }
 
@@ -349,6 +386,7 @@ impl Dialer {
         granted: Granted,
         was_held: bool,
     ) -> Result<Served, DialerError> {
+        let watch = Stopwatch::start();
         let Granted { lease, record } = granted;
         let campaign = self.roster().campaign_by_key(record.state.campaign);
         let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
@@ -366,6 +404,7 @@ impl Dialer {
             explanation: turn.rules.rules.explain(&subject, turn.now),
         };
         let remaining_ms = lease.remaining_ms(turn.now);
+        self.parts.metrics.answer.observe(watch.elapsed());
         Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
     }
 

@@ -207,6 +207,7 @@ impl Dialer {
         Self::in_back_room(async move {
             let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
             let ranked = self.rank_staged(queue, &coming).await;
+            self.parts.metrics.ranked(queue, ranked.is_ok());
             if let Err(error) = &ranked {
                 self.parts.follower.rulebook.unstage(queue, &coming);
                 let error = error as &dyn std::error::Error;

@@ -139,6 +139,9 @@ impl Dialer {
                 pulled => next = Some(pulled?),
             }
         }
+        if let Some(pulled) = &next {
+            self.parts.metrics.pulled(pulled);
+        }
         Ok(recorded(stored, next))
     }
 

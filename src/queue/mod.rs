@@ -158,6 +158,17 @@ pub struct Counts {
     pub in_flight: usize,
 }
 
+/// What stands in a queue, whoever looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Each lane that has ready leads, and how many; in no order. A coarser lane shows no skills.
+    pub lanes: Vec<(Lane, usize)>,
+    /// Waiting for an instant.
+    pub waiting: usize,
+    /// In flight.
+    pub in_flight: usize,
+}
+
 /// A place in line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -237,6 +248,10 @@ pub trait LeadQueue: Send + Sync {
 
     /// Counts what stands in the queue, seen by the rep who asks.
     async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError>;
+
+    /// Counts what stands in the queue by lane, in time proportional to the lanes alone. What fell due
+    /// and was not promoted yet still waits.
+    async fn census(&self, queue: QueueKey) -> Result<Census, QueueError>;
 
     /// The names of the hours that lanes of the queue have, so that the caller can say which are open.
     async fn hours(&self, queue: QueueKey) -> Result<Vec<Arc<str>>, QueueError>;

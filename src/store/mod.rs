@@ -9,6 +9,7 @@ mod backup;
 mod books;
 mod changes;
 mod error;
+mod measures;
 mod reports;
 mod sqlite;
 mod tokens;
@@ -30,6 +31,7 @@ pub use changes::{
     TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
+pub use measures::{StoreMetrics, WriterState};
 pub use reports::{
     AuditFault, AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionKind,
     SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
@@ -145,6 +147,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Vec<TouchOfLead>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
+    /// The part of an audit that is cheap enough to do now and then: recounts every book from
+    /// handovers, standings and touches, and leaves the ledger alone.
+    async fn recount(&self) -> Result<AuditReport, StoreError>;
 
     /// Copies everything as it stands at one instant that lies after the call; changes go on
     /// meanwhile. Holds every change that was answered before the call.

@@ -68,6 +68,7 @@ macro_rules! check_engine {
                 versions::a_remove_of_an_older_version_is_ignored,
                 versions::a_removed_lead_is_gone,
                 versions::an_older_put_is_ignored_in_line_and_in_flight,
+                view::a_census_counts_each_lane_for_whoever_looks,
                 view::an_unknown_queue_is_an_empty_one,
                 view::counts_say_where_the_leads_are,
                 view::counts_look_into_coarse_lanes,

@@ -53,15 +53,21 @@ impl Process {
         Self::start_at(Path::new(BINARY), folder, "127.0.0.1:0")
     }
 
-    /// Starts a node of this binary at this address.
-    pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
-        Self::start_with(binary, folder, &["--listen", listen])
+    /// Starts a node on a free port, with more options.
+    pub(crate) fn start_with(folder: &Path, options: &[&str]) -> Self {
+        let options = [&["--listen", "127.0.0.1:0"], options].concat();
+        Self::start_as(Path::new(BINARY), folder, &options)
     }
 
-    /// Starts a node of this binary with these settings.
-    pub(crate) fn start_with(binary: &Path, folder: &Path, settings: &[&str]) -> Self {
+    /// Starts a node of this binary at this address.
+    pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
+        Self::start_as(binary, folder, &["--listen", listen])
+    }
+
+    /// Starts a node of this binary, with these options.
+    pub(crate) fn start_as(binary: &Path, folder: &Path, options: &[&str]) -> Self {
         let mut command = command(binary, folder);
-        command.args(["serve", "--json"]).args(settings);
+        command.args(["serve", "--json"]).args(options);
         Self::begin(command, folder, folder.join("serve.log"))
     }
 

@@ -69,9 +69,11 @@ impl TestNode {
     /// A node over whatever the folder holds.
     pub(crate) async fn start_bare(folder: TempDir, clock: ManualClock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let metrics_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let options = Options {
             clock: Some(Arc::new(clock.clone())),
             sweeping: Sweeping::ByHand,
+            metrics_listener: Some(metrics_listener),
             ..Options::new(folder.path().join("nextlead.db"), listener)
         };
         let node = Node::start(options).await.unwrap();

@@ -5,6 +5,7 @@ mod jwt;
 mod limits;
 mod notify;
 mod signals;
+mod telemetry;
 mod tls;
 
 use std::net::SocketAddr;
@@ -15,12 +16,12 @@ use clap::{Args, CommandFactory as _};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use self::telemetry::TelemetryArgs;
 use super::Cli;
 use super::output::Output;
 use super::settings::misspelt_variables;
 use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
 use crate::node::{Node, Options};
-use crate::telemetry;
 use disk::DiskArgs;
 use jwt::JwtArgs;
 use notify::ServiceManager;
@@ -53,25 +54,45 @@ pub(super) struct ServeArgs {
     disk: DiskArgs,
     #[command(flatten)]
     jwt: JwtArgs,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, tls, limits, disk, jwt } = args;
+    let ServeArgs { store: StoreFile(store), listen, tls, limits, disk, jwt, telemetry } = args;
     let jwt = jwt.settings()?;
-    telemetry::start();
+    let telling = crate::telemetry::start(&telemetry.options()?)?;
     warn_of_misspelt_variables();
+    let metrics_listener = telemetry.listener().await?;
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
-    let (tls, limits) = (tls.transport(), limits.limits());
-    let disk_reserve_bytes = disk.disk_reserve.0;
-    let options = Options { tls, limits, disk_reserve_bytes, jwt, ..Options::new(store, listener) };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        store = %store.display(),
+        listen = %listen,
+        metrics = metrics_listener.is_some(),
+        traces = telling.trace_metrics().is_some(),
+        "starting"
+    );
+    let options = Options {
+        tls: tls.transport(),
+        limits: limits.limits(),
+        disk_reserve_bytes: disk.disk_reserve.0,
+        jwt,
+        metrics_listener,
+        trace_metrics: telling.trace_metrics(),
+        ..Options::new(store, listener)
+    };
     let node = Node::start(options).await?;
+    // Caught before anybody is told that the node is up: they may tell it to stop at once.
+    let signals = Signals::catch().context("could not catch signals")?;
     if output.is_json {
         output.document(&serde_json::json!({
             "address": node.address.to_string(),
             "token_file": node.token_file,
             "is_token_new": node.is_token_new,
+            "metrics_address": node.metrics_address.map(|address| address.to_string()),
         }))?;
     } else {
         let token_is = match node.is_token_new {
@@ -80,15 +101,17 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         };
         let (address, file) = (node.address, node.token_file.display());
         output.text(&format!("serving on {address}\n{token_is}: {file}\n"))?;
+        if let Some(address) = node.metrics_address {
+            output.text(&format!("metrics and health on http://{address}\n"))?;
+        }
     }
-    run_until_told(node).await?;
+    run_until_told(node, signals).await?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the node until a signal asks it to stop. A second one ends it at once, which loses nothing
 /// that was acknowledged.
-async fn run_until_told(node: Node) -> anyhow::Result<()> {
-    let mut signals = Signals::catch().context("could not catch signals")?;
+async fn run_until_told(node: Node, mut signals: Signals) -> anyhow::Result<()> {
     let manager = ServiceManager::of_environment();
     manager.ready();
     let living = tokio::spawn(ServiceManager::of_environment().keep_alive(node.pulse()));

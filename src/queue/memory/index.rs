@@ -12,7 +12,7 @@ use foldhash::fast::RandomState;
 use super::lanes::{Heap, OpenLanes};
 use super::line::{Line, Saved};
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
-use crate::queue::{Ask, Candidate, Counts, FLIGHT_MS_MAX, Proposal, Update};
+use crate::queue::{Ask, Candidate, Census, Counts, FLIGHT_MS_MAX, Proposal, Update};
 
 /// How many leads one pull ranks again because they fell due or lost value, before it says that it
 /// is unfinished.
@@ -200,6 +200,11 @@ impl QueueIndex {
             }
         }
         Counts { in_flight: self.flights.len(), ..self.line.counts(ask) }
+    }
+
+    /// Counts what stands in the queue by lane.
+    pub(super) fn census(&self) -> Census {
+        Census { in_flight: self.flights.len(), ..self.line.census() }
     }
 }
 

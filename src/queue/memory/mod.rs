@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use async_trait::async_trait;
 
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
-use crate::queue::{Ask, Counts, LeadQueue, Proposal, QueueError, Snapshot, Update};
+use crate::queue::{Ask, Census, Counts, LeadQueue, Proposal, QueueError, Snapshot, Update};
 
 use index::{QueueIndex, queue_of};
 
@@ -114,6 +114,10 @@ impl LeadQueue for MemoryQueue {
 
     async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError> {
         Ok(self.read(ask.queue, |index| index.counts(ask)))
+    }
+
+    async fn census(&self, queue: QueueKey) -> Result<Census, QueueError> {
+        Ok(self.read(queue, |index| index.census()))
     }
 
     async fn hours(&self, queue: QueueKey) -> Result<Vec<Arc<str>>, QueueError> {

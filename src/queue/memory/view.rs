@@ -9,7 +9,7 @@ use std::collections::BinaryHeap;
 use super::lanes::{Openness, openness};
 use super::line::Line;
 use crate::domain::{LeadId, Rank};
-use crate::queue::{Ask, Counts, Lane, Place, Snapshot};
+use crate::queue::{Ask, Census, Counts, Lane, Place, Snapshot};
 
 impl Line {
     /// The first `limit` ready leads by rank.
@@ -62,6 +62,16 @@ impl Line {
             }
         }
         counts
+    }
+
+    /// Counts what is in line by lane, and what waits.
+    pub(super) fn census(&self) -> Census {
+        let lanes = self.lanes.iter().filter(|index| !index.by_rank.is_empty());
+        Census {
+            lanes: lanes.map(|index| (index.lane.clone(), index.by_rank.len())).collect(),
+            waiting: self.waiting.len(),
+            in_flight: 0,
+        }
     }
 
     /// The ranks at `now` of all that are ready then, in no order.

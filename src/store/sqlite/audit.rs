@@ -29,6 +29,15 @@ pub(super) async fn audit(connection: &mut SqliteConnection) -> Result<AuditRepo
     Ok(audit)
 }
 
+/// Recounts the books, and folds nothing.
+pub(super) async fn recount(connection: &mut SqliteConnection) -> Result<AuditReport, StoreError> {
+    let mut snapshot = connection.begin().await.map_err(failure)?;
+    let mut audit = AuditReport::default();
+    count_books(&mut snapshot, &mut audit).await?;
+    snapshot.rollback().await.map_err(failure)?;
+    Ok(audit)
+}
+
 fn blame(audit: &mut AuditReport, by: i64, what: impl ToString, problem: impl ToString) {
     audit.imbalance += by;
     if audit.faults.len() < FAULT_COUNT_MAX {

@@ -44,6 +44,7 @@ use super::changes::{
     SuppressedAll, Swept, TouchRecorded,
 };
 use super::error::StoreError;
+use super::measures::StoreMetrics;
 use super::reports::{
     AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionPage, TouchOfLead,
     Uncontacted, UncontactedPage,
@@ -55,6 +56,7 @@ use crate::domain::{
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
     RuleVersion, TokenId,
 };
+use crate::metrics::Present;
 use access::{AccessAnswer, AccessChange};
 use backup::Copier;
 use checkpoint::Checkpointer;
@@ -79,6 +81,7 @@ pub struct SqliteStore {
     follower: Follower,
     readers: SqlitePool,
     reports: Semaphore,
+    metrics: StoreMetrics,
     copier: Copier,
 }
 
@@ -116,11 +119,13 @@ impl SqliteStore {
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
         let follower: Follower = Arc::new(OnceLock::new());
+        let metrics = StoreMetrics::default();
         let writer = Writer {
             connection: opened.writer,
             seal: opened.seal,
             inbox: jobs,
             follower: follower.clone(),
+            metrics: metrics.clone(),
             checkpointer: Checkpointer::new(opened.checkpointer, opened.wal),
             space,
         };
@@ -131,11 +136,15 @@ impl SqliteStore {
         let lock = opened.lock;
         std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || {
-                // Both go at the very end, by a panic too: first the file is free, then that is told.
-                let _ending = ending;
-                let _lock = lock;
-                runtime.block_on(writer.run());
+            .spawn({
+                let metrics = metrics.clone();
+                move || {
+                    // These go at the very end, by a panic too: first the file is free, then that is told.
+                    let _ending = ending;
+                    let _lock = lock;
+                    let _stopping = writer::Stopping(metrics);
+                    runtime.block_on(writer.run());
+                }
             })
             .map_err(open::unavailable)?;
         Ok(Self {
@@ -144,15 +153,27 @@ impl SqliteStore {
             follower,
             readers: opened.readers,
             reports: Semaphore::new(REPORT_COUNT_MAX),
+            metrics,
             copier: Copier::of(path, reserve_bytes),
         })
+    }
+
+    /// What it counts of itself.
+    pub fn metrics(&self) -> StoreMetrics {
+        self.metrics.clone()
     }
 
     async fn ask(&self, work: Work) -> Result<Reply, StoreError> {
         let inbox = self.inbox.lock().expect("nobody panics with the inbox").clone();
         let inbox = inbox.ok_or(StoreError::Stopped)?;
         let (reply, answer) = oneshot::channel();
-        inbox.send(Job { work, reply }).await.map_err(|_| StoreError::Stopped)?;
+        let job = Job {
+            work,
+            reply,
+            span: tracing::Span::current(),
+            _waiting: Present::in_gauge(&self.metrics.waiting),
+        };
+        inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
@@ -327,6 +348,11 @@ impl Store for SqliteStore {
     async fn audit(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
+    }
+
+    async fn recount(&self) -> Result<AuditReport, StoreError> {
+        let _turn = self.report().await;
+        audit::recount(&mut *self.reader().await?).await
     }
 
     async fn back_up(&self) -> Result<Backup, StoreError> {

@@ -9,11 +9,13 @@ use std::sync::Arc;
 
 use sqlx::SqliteConnection;
 use tokio::sync::{mpsc, oneshot};
+use tracing::{Instrument as _, Span};
 
 use super::super::CommitSink;
 use super::super::books::{Answer, Change, Seal, decide};
 use super::super::changes::LeadRecord;
 use super::super::error::StoreError;
+use super::super::measures::{Moved, StoreMetrics, WriterState};
 use super::checkpoint::Checkpointer;
 use super::erasure;
 use super::load::load;
@@ -21,6 +23,8 @@ use super::open::{end, failure};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::space::Space;
 use super::write::write;
+use crate::clock::Stopwatch;
+use crate::metrics::Present;
 
 /// How many changes may wait; the next one waits at the door.
 pub(super) const INBOX_COUNT_MAX: usize = 4_096;
@@ -46,6 +50,9 @@ pub(super) enum Reply {
 pub(super) struct Job {
     pub(super) work: Work,
     pub(super) reply: oneshot::Sender<Result<Reply, StoreError>>,
+    /// The call that asks: the span of the commit follows from it.
+    pub(super) span: Span,
+    pub(super) _waiting: Present,
 }
 
 /// Who is told of every commit; set once, before the first change.
@@ -58,7 +65,17 @@ pub(super) struct Writer {
     pub(super) inbox: mpsc::Receiver<Job>,
     pub(super) follower: Follower,
     pub(super) checkpointer: Checkpointer,
+    pub(super) metrics: StoreMetrics,
     pub(super) space: Space,
+}
+
+/// Says that the writer stopped when it does, by a panic too.
+pub(super) struct Stopping(pub(super) StoreMetrics);
+
+impl Drop for Stopping {
+    fn drop(&mut self) {
+        self.0.set_state(WriterState::Stopped);
+    }
 }
 
 /// The commit's outcome is unknown.
@@ -71,7 +88,8 @@ type Replies = Vec<Result<Reply, StoreError>>;
 struct Filled {
     replies: Replies,
     records: Vec<LeadRecord>,
-    is_changed: bool,
+    /// What there is to commit; `None`: nothing.
+    moved: Option<Moved>,
     has_erased: bool,
     seal: Option<Arc<Seal>>,
 }
@@ -109,7 +127,8 @@ impl Writer {
 
     async fn work(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
         let work: Vec<&Work> = jobs.iter().map(|job| &job.work).collect();
-        let outcome = match self.transact(&work).await {
+        let span = commit_span(&jobs);
+        let outcome = match self.transact(&work).instrument(span).await {
             Ok(outcome) => outcome,
             Err(Lost) => return Err(lose(jobs)),
         };
@@ -131,7 +150,8 @@ impl Writer {
     async fn work_one_by_one(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
         let mut jobs = jobs.into_iter();
         while let Some(job) = jobs.next() {
-            match self.transact(&[&job.work]).await {
+            let span = commit_span(std::slice::from_ref(&job));
+            match self.transact(&[&job.work]).instrument(span).await {
                 Ok(Outcome::Done(replies, records)) => {
                     self.answer(vec![job], replies, &records).await;
                 }
@@ -151,7 +171,19 @@ impl Writer {
         }
     }
 
+    /// Does the work in a transaction of its own, and counts it.
     async fn transact(&mut self, work: &[&Work]) -> Result<Outcome, Lost> {
+        let watch = Stopwatch::start();
+        let outcome = self.transact_once(work).await;
+        match &outcome {
+            Ok(Outcome::Done(..)) => self.metrics.transaction.observe(watch.elapsed()),
+            Ok(Outcome::Failed(error)) => self.metrics.failed(error),
+            Err(Lost) => self.metrics.failed(&StoreError::Unknown),
+        }
+        outcome
+    }
+
+    async fn transact_once(&mut self, work: &[&Work]) -> Result<Outcome, Lost> {
         if let Err(error) = self.execute("BEGIN IMMEDIATE").await {
             return Ok(Outcome::Failed(failure(error)));
         }
@@ -162,13 +194,16 @@ impl Writer {
                 return Ok(Outcome::Failed(error));
             }
         };
-        let Filled { replies, records, is_changed, has_erased, seal } = filled;
-        if !is_changed {
+        let Filled { replies, records, moved, has_erased, seal } = filled;
+        let Some(moved) = moved else {
             self.roll_back().await?;
             return Ok(Outcome::Done(replies, records));
-        }
+        };
+        let watch = Stopwatch::start();
         match self.execute("COMMIT").await.map_err(failure) {
             Ok(()) => {
+                self.metrics.commit.observe(watch.elapsed());
+                self.metrics.committed(&moved, work.len());
                 self.seal = seal;
                 if has_erased {
                     self.checkpointer.erased();
@@ -194,9 +229,9 @@ impl Writer {
                 Err(StoreError::Denied(denied)) => Err(denied.into()),
                 answer => Ok(Reply::Roster(answer?)),
             };
-            let is_changed = answer.is_ok();
+            let moved = answer.is_ok().then(Moved::default);
             let seal = self.seal.clone();
-            return Ok(Filled { replies: vec![answer], is_changed, seal, ..Filled::default() });
+            return Ok(Filled { replies: vec![answer], moved, seal, ..Filled::default() });
         }
         let changes: Vec<&Change> = work
             .iter()
@@ -212,12 +247,12 @@ impl Writer {
             .map(|change| decide(&mut slate, change).map(Reply::Change).map_err(Into::into))
             .collect();
         slate.close_books();
-        let is_changed = slate.is_changed();
-        if is_changed {
+        let moved = slate.is_changed().then(|| Moved::of(&slate));
+        if moved.is_some() {
             write(&mut self.connection, &slate).await?;
         }
         let has_erased = !slate.erased_leads.is_empty();
-        Ok(Filled { replies, records: slate.changed_records(), is_changed, has_erased, seal })
+        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal })
     }
 
     async fn execute(&mut self, statement: &'static str) -> Result<(), sqlx::Error> {
@@ -233,6 +268,17 @@ impl Writer {
             Err(_) => Err(Lost),
         }
     }
+}
+
+/// The span of a commit, that follows from the calls whose changes share it.
+fn commit_span(jobs: &[Job]) -> Span {
+    let span = tracing::debug_span!(parent: None, "commit", change_count = jobs.len());
+    if !span.is_disabled() {
+        for job in jobs {
+            span.follows_from(&job.span);
+        }
+    }
+    span
 }
 
 fn answer_one(job: Job, reply: Result<Reply, StoreError>) {

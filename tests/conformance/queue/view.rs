@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nextlead::domain::{LeadId, QueueKey, Worth};
 use nextlead::queue::{
-    Ask, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot,
+    Ask, Census, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot,
 };
 
 use super::support::{
@@ -22,6 +22,7 @@ pub(super) async fn an_unknown_queue_is_an_empty_one(queue: impl LeadQueue) {
     let asked = Ask { queue: nowhere, ..ask(5) };
     assert_eq!(queue.propose(&asked).await.unwrap(), Proposal::default());
     assert_eq!(queue.counts(&asked).await.unwrap(), Counts::default());
+    assert_eq!(queue.census(nowhere).await.unwrap(), Census::default());
     assert_eq!(queue.next_due_at(nowhere).await.unwrap(), None);
     assert!(queue.hours(nowhere).await.unwrap().is_empty());
     assert_eq!(queue.place_of(nowhere, LeadId(1), 5).await.unwrap(), None);
@@ -51,6 +52,23 @@ pub(super) async fn counts_say_where_the_leads_are(queue: impl LeadQueue) {
     let skilled = Ask { skills: names(&["solar"]), ..ask(20) };
     let counts = queue.counts(&skilled).await.unwrap();
     assert_eq!(counts, Counts { open: 4, closed: 2, unskilled: 0, ..expected });
+}
+
+pub(super) async fn a_census_counts_each_lane_for_whoever_looks(queue: impl LeadQueue) {
+    put(&queue, [entry(1), callback(2), entry(3), in_lane(4, &["solar"], Some(OPEN))]).await;
+    put(&queue, (7..=9).map(|lead| in_lane(lead, &["solar"], None))).await;
+    put(&queue, [waiting(10, 90), waiting(11, 80)]).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(2));
+    let census = queue.census(QUEUE).await.unwrap();
+    assert_eq!((census.waiting, census.in_flight), (2, 1));
+    let count = |wanted| {
+        let lanes = census.lanes.iter().filter(|(lane, _)| *lane == wanted);
+        lanes.map(|(_, count)| count).sum::<usize>()
+    };
+    assert_eq!(count(entry(1).lane), 2);
+    assert_eq!(count(lane(&["solar"], Some(OPEN))), 1);
+    assert_eq!(count(lane(&["solar"], None)), 3);
+    assert!(census.lanes.iter().all(|(_, count)| *count > 0), "{census:?}");
 }
 
 pub(super) async fn counts_look_into_coarse_lanes(queue: impl LeadQueue) {

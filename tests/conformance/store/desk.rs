@@ -101,6 +101,9 @@ impl Desk {
             Ok(audit) => {
                 assert_eq!(audit.imbalance, 0, "{:?}", audit.faults);
                 assert!(audit.faults.is_empty());
+                let recount = self.store.recount().await.expect("a read");
+                let counted = (recount.imbalance, recount.books, recount.handovers);
+                assert_eq!(counted, (0, audit.books, audit.handovers));
             }
             Err(StoreError::Stopped) => {}
             Err(error) => panic!("the audit failed: {error}"),

@@ -188,7 +188,7 @@ async fn what_each_attack_costs() {
     let names: Vec<_> = attacks("").into_iter().map(|(name, _)| name).collect();
     for (nth, name) in names.into_iter().enumerate() {
         let folder = TempDir::new().unwrap();
-        let process = Process::start_with(&binary, folder.path(), &["--listen", "127.0.0.1:0"]);
+        let process = Process::start_as(&binary, folder.path(), &["--listen", "127.0.0.1:0"]);
         report(name, nth, &process).await;
         assert!(process.terminate());
     }

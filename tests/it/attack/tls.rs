@@ -140,7 +140,7 @@ fn text(path: &Path) -> &str {
 fn serve(folder: &Path, files: &TlsFiles, more: &[&str]) -> Process {
     let own = ["--tls-cert", text(&files.certificate), "--tls-key", text(&files.key)];
     let settings = [&["--listen", "127.0.0.1:0"], &own[..], more].concat();
-    Process::start_with(Path::new(BINARY), folder, &settings)
+    Process::start_as(Path::new(BINARY), folder, &settings)
 }
 
 /// Runs `queue list` against a URL; gives the exit code and what was said of the failure.
@@ -216,7 +216,7 @@ fn without_tls_a_node_serves_this_machine_unless_a_proxy_is_before_it() {
     let said = String::from_utf8(refused.stderr).unwrap();
     assert!(!refused.status.success() && said.contains("not a loopback address"), "{said}");
     let settings = ["--listen", "0.0.0.0:0", "--tls-by-proxy"];
-    let node = Process::start_with(Path::new(BINARY), folder.path(), &settings);
+    let node = Process::start_as(Path::new(BINARY), folder.path(), &settings);
     let port = node.address().rsplit_once(':').unwrap().1.to_owned();
     assert_eq!(list(&node, &format!("http://127.0.0.1:{port}"), &[]).0, 0);
     assert!(node.terminate());

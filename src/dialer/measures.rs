@@ -1,0 +1,158 @@
+//! What the dialer counts of itself, and what stands in each queue right now.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::domain::{QueueId, QueueKey, ServeOrder};
+use crate::metrics::{Counter, Gauge, Latency, Registry, Tally};
+
+use super::{Dialer, DialerError, Pulled};
+
+/// What a pull ended with.
+const PULLS: [&str; 5] = ["callback", "first_touch", "ordinary", "again", "nothing"];
+
+/// What the dialer counts of itself. Clones share everything.
+#[derive(Clone, Debug)]
+pub struct DialerMetrics {
+    pub(super) pull: Latency,
+    pub(super) selection: Latency,
+    pub(super) answer: Latency,
+    /// Pulls that wait for a lead to appear.
+    pub(super) waiting: Gauge,
+    pub(super) turned: Counter,
+    pub(super) index_misses: Counter,
+    pulls: Tally,
+    ranking_failures: Counter,
+    /// The queues whose last ranking failed.
+    unranked: Arc<Mutex<BTreeSet<QueueKey>>>,
+}
+
+impl Default for DialerMetrics {
+    fn default() -> Self {
+        Self {
+            pull: Latency::default(),
+            selection: Latency::default(),
+            answer: Latency::default(),
+            waiting: Gauge::default(),
+            turned: Counter::default(),
+            index_misses: Counter::default(),
+            pulls: Tally::new("outcome", PULLS),
+            ranking_failures: Counter::default(),
+            unranked: Arc::default(),
+        }
+    }
+}
+
+impl DialerMetrics {
+    /// Puts everything into a registry.
+    pub fn register(&self, registry: &mut Registry) {
+        let help = "How long a pull took, without its wait for a lead to appear";
+        self.pull.register(registry, "pull_duration", help);
+        let help = "How long the index took to propose a lead";
+        self.selection.register(registry, "selection_duration", help);
+        let help = "How long it took to put a served lead together: its story, and why this one";
+        self.answer.register(registry, "answer_duration", help);
+        self.pulls.register(registry, "pulls", "Pulls by what they ended with");
+        let help = "Pulls that wait for a lead to appear";
+        registry.register("waiting_pulls", help, self.waiting.clone());
+        let help = "Candidates of the index that the store turned down";
+        registry.register("turned_down_candidates", help, self.turned.clone());
+        let help = "Commits that the index missed; the sweep mends it";
+        registry.register("index_misses", help, self.index_misses.clone());
+        let help = "Rankings of a queue that failed";
+        registry.register("ranking_failures", help, self.ranking_failures.clone());
+    }
+
+    /// Whether some queue's last ranking failed, so that its newest rules are not in force.
+    pub fn is_unranked(&self) -> bool {
+        !self.unranked.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Notes how the ranking of a queue ended.
+    pub(super) fn ranked(&self, queue: QueueKey, is_done: bool) {
+        let mut unranked = self.unranked.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_done {
+            unranked.remove(&queue);
+        } else {
+            self.ranking_failures.inc();
+            unranked.insert(queue);
+        }
+    }
+
+    /// Notes what a pull ended with.
+    pub(super) fn pulled(&self, pulled: &Pulled) {
+        let place = match pulled {
+            Pulled::Nothing(_) => 4,
+            Pulled::Served(served) if served.was_held => 3,
+            Pulled::Served(served) => match served.why.order {
+                ServeOrder::Callback => 0,
+                ServeOrder::FirstTouch => 1,
+                ServeOrder::Ordinary => 2,
+            },
+        };
+        self.pulls.add(place, 1);
+    }
+}
+
+/// What stands in a queue's index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueCensus {
+    /// The queue.
+    pub queue: QueueId,
+    /// Its key in the store.
+    pub key: QueueKey,
+    /// Ready in line.
+    pub ready: usize,
+    /// Waiting for an instant.
+    pub waiting: usize,
+    /// Proposed to a pull whose commit is not known yet.
+    pub in_flight: usize,
+    /// Of the ready: nobody can say when they may be called, or they have no number left.
+    pub without_hours: usize,
+    /// Of the ready: no active rep of the queue has the skills.
+    pub without_rep: usize,
+}
+
+impl Dialer {
+    /// What it counts of itself.
+    pub fn metrics(&self) -> DialerMetrics {
+        self.parts.metrics.clone()
+    }
+
+    /// Counts what stands in each queue's index, in time proportional to lanes and reps.
+    ///
+    /// Beyond the most lanes that a queue may have, leads share coarser ones whose skills are not
+    /// told apart: those are counted as if anybody could take them.
+    pub async fn census(&self) -> Result<Vec<QueueCensus>, DialerError> {
+        let reps = self.roster().reps();
+        let mut queues = Vec::new();
+        for queue in self.roster().queues() {
+            // Many reps have the same few skills.
+            let skills: BTreeSet<_> = reps
+                .iter()
+                .filter(|entry| entry.rep.queue == queue.key && entry.rep.is_active)
+                .map(|entry| entry.skills.clone())
+                .collect();
+            let found = self.queue_index().census(queue.key).await?;
+            let mut census = QueueCensus {
+                queue: queue.id.clone(),
+                key: queue.key,
+                ready: 0,
+                waiting: found.waiting,
+                in_flight: found.in_flight,
+                without_hours: 0,
+                without_rep: 0,
+            };
+            for (lane, count) in found.lanes {
+                census.ready += count;
+                if lane.hours.is_none() {
+                    census.without_hours += count;
+                } else if !skills.iter().any(|has| lane.skills.is_subset(has)) {
+                    census.without_rep += count;
+                }
+            }
+            queues.push(census);
+        }
+        Ok(queues)
+    }
+}
