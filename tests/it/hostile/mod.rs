@@ -143,6 +143,7 @@ fn make(method: &MethodDescriptor, good: Option<&[u8]>, random: &mut Random) -> 
 /// Breaks one to three fields of a good request, none of which undoes what another broke.
 fn break_some(mut message: DynamicMessage, sites: &[Site], random: &mut Random) -> Option<Hostile> {
     let mut chosen: Vec<(&Site, Expects)> = Vec::new();
+    let mut made = Vec::new();
     for _ in 0..1 + random.below(3) {
         let site = random.pick(sites);
         if chosen.iter().any(|(other, _)| site.clashes_with(other)) {
@@ -152,12 +153,12 @@ fn break_some(mut message: DynamicMessage, sites: &[Site], random: &mut Random) 
         else {
             continue;
         };
+        let shown: String = format!("{value:?}").chars().take(60).collect();
         assert!(set(&mut message, &site.path, value), "{} is there", site.name);
         chosen.push((site, expects));
+        made.push(format!("{} as {shown}", site.name));
     }
     let is_absent = chosen.iter().any(|(_, expects)| *expects == Expects::Absent);
-    let made: Vec<String> =
-        chosen.iter().map(|(site, _)| format!("{} as {:?}", site.name, site.rule)).collect();
     let mut bytes = message.encode_to_vec();
     if random.below(4) == 0 {
         // Nobody knows this field, and nobody minds it.
