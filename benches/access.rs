@@ -302,7 +302,7 @@ fn main() {
     let is_quick = std::env::args().any(|one| one == "--quick" || one == "--test");
     let scale = match is_quick {
         true => Scale { token_count: 50, rounds: 40, round_calls: 100, calls: 40 },
-        false => Scale { token_count: 1_000, rounds: 2_000, round_calls: 200, calls: 5_000 },
+        false => Scale { token_count: 1_000, rounds: 1_000, round_calls: 100, calls: 2_000 },
     };
     let folder = tempfile::tempdir().expect("a folder");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use crate::api::front::{FrontOptions, Limits, Tally, Transport};
 use crate::api::{self, Services};
 use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
@@ -42,6 +43,10 @@ pub struct Options {
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
+    /// How connections are kept from being read on their way.
+    pub tls: Transport,
+    /// What clients may use up.
+    pub limits: Limits,
     /// What is kept free on the store's disk for what cannot wait.
     pub disk_reserve_bytes: u64,
     /// The identity provider whose tokens are taken beside the node's own; `None`: none.
@@ -56,6 +61,8 @@ impl Options {
             listener,
             clock: None,
             sweeping: Sweeping::ByTimer,
+            tls: Transport::Loopback,
+            limits: Limits::default(),
             disk_reserve_bytes: DISK_RESERVE_BYTES,
             jwt: None,
         }
@@ -70,6 +77,8 @@ pub struct Node {
     pub token_file: PathBuf,
     /// The admin token was made by this start.
     pub is_token_new: bool,
+    /// What its front counts.
+    pub tally: Arc<Tally>,
     dialer: Dialer,
     access: Arc<Access>,
     store: Arc<dyn Store>,
@@ -83,9 +92,10 @@ impl Node {
     /// Starts a node on the current runtime. It is ready when this returns.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
         let address = options.listener.local_addr().context("could not read the address")?;
-        if !address.ip().is_loopback() {
+        if options.tls == Transport::Loopback && !address.ip().is_loopback() {
             bail!(
-                "{address} is not a loopback address: without TLS a node serves this machine only"
+                "{address} is not a loopback address: without TLS a node serves this machine only; \
+                 give it a certificate, or say that a proxy before it terminates TLS"
             );
         }
         let store = SqliteStore::open_with(&options.store, options.disk_reserve_bytes)
@@ -99,8 +109,11 @@ impl Node {
         let token = AdminToken::beside(&options.store)
             .with_context(|| format!("no admin token beside {}", options.store.display()))?;
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
+        let tally = Arc::new(Tally::default());
         let queue = Arc::new(MemoryQueue::new());
         let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
+        let (transport, limits) = (options.tls, options.limits);
+        let front = FrontOptions { transport, limits, tally: tally.clone() };
         let coverage = Coverage::new(store.clone(), clock.clone());
         let (stop, stopping) = watch::channel(false);
         let jwt = start_jwt(options.jwt, clock, stopping.clone()).await?;
@@ -111,7 +124,7 @@ impl Node {
             let ending = StopsNode(stop.clone());
             async move {
                 let _ending = ending;
-                Ok(api::serve(options.listener, services, stopped(stopping)).await?)
+                Ok(api::serve(options.listener, services, front, stopped(stopping)).await?)
             }
         });
         let (beat, pulse) = watch::channel(0);
@@ -129,6 +142,7 @@ impl Node {
             address,
             token_file,
             is_token_new,
+            tally,
             dialer,
             access,
             store,

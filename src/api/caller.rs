@@ -9,7 +9,6 @@ use std::task::{Context, Poll};
 
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
-use tonic::service::Routes;
 use tonic::{Request, Status};
 
 use crate::auth::{Access, AuthError, Caller, Stay, is_open_to_all};
@@ -20,15 +19,15 @@ use super::stay::during;
 
 /// All services, behind the question who calls.
 #[derive(Clone)]
-pub(super) struct Gate {
-    routes: Routes,
+pub(super) struct Gate<S> {
+    service: S,
     access: Arc<Access>,
     dialer: Dialer,
 }
 
-impl Gate {
-    pub(super) fn new(routes: Routes, services: &Services) -> Self {
-        Self { routes, access: services.access.clone(), dialer: services.dialer.clone() }
+impl<S> Gate<S> {
+    pub(super) fn new(service: S, services: &Services) -> Self {
+        Self { service, access: services.access.clone(), dialer: services.dialer.clone() }
     }
 
     fn admit(&self, request: &mut http::Request<Body>) -> Result<Stay, AuthError> {
@@ -47,18 +46,22 @@ impl Gate {
     }
 }
 
-impl Service<http::Request<Body>> for Gate {
+impl<S> Service<http::Request<Body>> for Gate<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
     type Response = http::Response<Body>;
     type Error = Infallible;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
-        Service::<http::Request<Body>>::poll_ready(&mut self.routes, context)
+        self.service.poll_ready(context)
     }
 
     fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
         match self.admit(&mut request) {
-            Ok(stay) => Box::pin(during(stay, self.routes.call(request))),
+            Ok(stay) => Box::pin(during(stay, self.service.call(request))),
             Err(error) => Box::pin(ready(Ok(Status::from(error).into_http()))),
         }
     }

@@ -5,26 +5,30 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Request, Status};
 use tonic_health::pb::health_client::HealthClient;
 
+use super::MESSAGE_LENGTH_MAX;
 use super::proto::admin_service_client::AdminServiceClient;
 use super::proto::coverage_service_client::CoverageServiceClient;
 use super::proto::intake_service_client::IntakeServiceClient;
 use super::proto::queue_service_client::QueueServiceClient;
 use super::proto::rep_service_client::RepServiceClient;
 use super::proto::rules_service_client::RulesServiceClient;
-use super::{KEEPALIVE_EVERY, KEEPALIVE_WITHIN, MESSAGE_LENGTH_MAX};
 
 /// How long a connection may take to come about.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How often a silent node is asked whether it still lives.
+const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
+/// How long it may take to say so.
+const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
 
 /// Why a node cannot be called.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     /// The address is none.
-    #[error("{server:?} is no address of a server: expected something like http://127.0.0.1:7070")]
+    #[error("{server:?} is no address of a server: expected something like http://127.0.0.1:7400")]
     Address {
         /// What was given.
         server: String,
@@ -35,7 +39,16 @@ pub enum ConnectError {
     /// The token holds what no header can carry.
     #[error("the token holds characters that no token has")]
     Token,
-    /// Nobody answers there.
+    /// A certificate or key of the client's cannot be used.
+    #[error("could not use the TLS files for {server}")]
+    Tls {
+        /// The address.
+        server: String,
+        /// Why.
+        #[source]
+        source: tonic::transport::Error,
+    },
+    /// Nobody answers there, or not as a node does.
     #[error("could not connect to {server}")]
     Unreachable {
         /// The address.
@@ -67,12 +80,44 @@ pub struct Client {
     bearer: Bearer,
 }
 
-/// Connects to a node, `http://127.0.0.1:7070`, say.
+/// What a client brings to a node that it calls through TLS (`https://`), in PEM.
+#[derive(Clone, Default)]
+pub struct ClientTls {
+    /// Who may have issued the node's certificate; `None`: whoever this machine trusts.
+    pub issuers: Option<Vec<u8>>,
+    /// The client's own certificate and its key, for a node that asks for one.
+    pub identity: Option<(Vec<u8>, Vec<u8>)>,
+}
+
+impl ClientTls {
+    fn config(&self) -> ClientTlsConfig {
+        let config = ClientTlsConfig::new().timeout(CONNECT_WITHIN);
+        let config = match &self.issuers {
+            Some(issuers) => config.ca_certificate(Certificate::from_pem(issuers)),
+            None => config.with_native_roots(),
+        };
+        match &self.identity {
+            Some((certificate, key)) => config.identity(Identity::from_pem(certificate, key)),
+            None => config,
+        }
+    }
+}
+
+/// Connects to a node, `http://127.0.0.1:7400`, say.
 pub async fn connect(server: &str, token: &str) -> Result<Client, ConnectError> {
+    connect_with(server, token, &ClientTls::default()).await
+}
+
+/// Connects to a node, with these certificates if its address begins with `https://`.
+pub async fn connect_with(
+    server: &str,
+    token: &str,
+    tls: &ClientTls,
+) -> Result<Client, ConnectError> {
     let mut header: MetadataValue<Ascii> =
         format!("Bearer {}", token.trim()).parse().map_err(|_| ConnectError::Token)?;
     header.set_sensitive(true);
-    Ok(Client { channel: channel_to(server).await?, bearer: Bearer(header) })
+    Ok(Client { channel: channel_to(server, tls).await?, bearer: Bearer(header) })
 }
 
 /// A connection for what needs no token.
@@ -80,8 +125,8 @@ pub async fn connect(server: &str, token: &str) -> Result<Client, ConnectError> 
 pub struct OpenClient(Channel);
 
 /// Connects to a node without a token: there is little that it says then.
-pub async fn connect_openly(server: &str) -> Result<OpenClient, ConnectError> {
-    Ok(OpenClient(channel_to(server).await?))
+pub async fn connect_openly(server: &str, tls: &ClientTls) -> Result<OpenClient, ConnectError> {
+    Ok(OpenClient(channel_to(server, tls).await?))
 }
 
 impl OpenClient {
@@ -91,13 +136,19 @@ impl OpenClient {
     }
 }
 
-async fn channel_to(server: &str) -> Result<Channel, ConnectError> {
+async fn channel_to(server: &str, tls: &ClientTls) -> Result<Channel, ConnectError> {
     let endpoint = Endpoint::from_shared(server.to_owned())
         .map_err(|source| ConnectError::Address { server: server.to_owned(), source })?
         .connect_timeout(CONNECT_WITHIN)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_EVERY)
         .keep_alive_timeout(KEEPALIVE_WITHIN);
+    let endpoint = match endpoint.uri().scheme_str() {
+        Some("https") => endpoint
+            .tls_config(tls.config())
+            .map_err(|source| ConnectError::Tls { server: server.to_owned(), source })?,
+        _ => endpoint,
+    };
     let unreachable = |source| ConnectError::Unreachable { server: server.to_owned(), source };
     endpoint.connect().await.map_err(unreachable)
 }

@@ -1,7 +1,11 @@
 //! `CoverageService`: read, ask, answer.
 
+use std::pin::Pin;
+
+use futures_util::stream::{self, Stream, TryStreamExt as _};
 use tonic::{Request, Response, Status};
 
+use crate::auth::{Caller, Role};
 use crate::domain::{CampaignId, QueueId};
 
 use super::Services;
@@ -9,9 +13,19 @@ use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::coverage_service_server::CoverageService;
 use super::proto::{
-    AuditLedgerRequest, AuditLedgerResponse, GetCoverageRequest, GetCoverageResponse,
+    AuditLedgerRequest, AuditLedgerResponse, ExportLeadsRequest, ExportLeadsResponse,
+    ExportTouchesRequest, ExportTouchesResponse, GetCoverageRequest, GetCoverageResponse,
     ListUncontactedRequest, ListUncontactedResponse,
 };
+
+/// The answers of a stream, made as they are read.
+type Answers<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Whether a caller sees neither whole numbers nor notes: marketing knows its own leads, but not what
+/// reps dialled and wrote down.
+fn is_masked_for(caller: &Caller) -> bool {
+    caller.role == Role::Marketing
+}
 
 /// What marketing calls to see where every lead stands.
 pub(super) struct CoverageApi(pub(super) Services);
@@ -62,5 +76,45 @@ impl CoverageService for CoverageApi {
     ) -> Result<Response<AuditLedgerResponse>, Status> {
         let report = self.0.coverage.audit().await?;
         Ok(Response::new(convert::audit(report)))
+    }
+
+    type ExportLeadsStream = Answers<ExportLeadsResponse>;
+
+    async fn export_leads(
+        &self,
+        request: Request<ExportLeadsRequest>,
+    ) -> Result<Response<Self::ExportLeadsStream>, Status> {
+        let is_masked = is_masked_for(&caller_of(&request));
+        let message = request.get_ref();
+        let since = ("changed_since_time", message.changed_since_time.as_ref());
+        let scope = convert::export_scope(&message.queue_id, &message.campaign_id, since)?;
+        let export = self.0.coverage.export_leads(&scope).await?;
+        let pages = stream::try_unfold(export, move |mut export| async move {
+            let page = export.next().await?;
+            let messages = page.map(|leads| convert::exported_leads(&leads, is_masked));
+            Ok::<_, Status>(messages.map(|messages| (messages, export)))
+        });
+        let answers = pages.map_ok(|messages| stream::iter(messages.into_iter().map(Ok)));
+        Ok(Response::new(Box::pin(answers.try_flatten())))
+    }
+
+    type ExportTouchesStream = Answers<ExportTouchesResponse>;
+
+    async fn export_touches(
+        &self,
+        request: Request<ExportTouchesRequest>,
+    ) -> Result<Response<Self::ExportTouchesStream>, Status> {
+        let is_masked = is_masked_for(&caller_of(&request));
+        let message = request.get_ref();
+        let since = ("recorded_since_time", message.recorded_since_time.as_ref());
+        let scope = convert::export_scope(&message.queue_id, &message.campaign_id, since)?;
+        let export = self.0.coverage.export_touches(&scope).await?;
+        let pages = stream::try_unfold(export, move |mut export| async move {
+            let page = export.next().await?;
+            let messages = page.map(|touches| convert::exported_touches(&touches, is_masked));
+            Ok::<_, Status>(messages.map(|messages| (messages, export)))
+        });
+        let answers = pages.map_ok(|messages| stream::iter(messages.into_iter().map(Ok)));
+        Ok(Response::new(Box::pin(answers.try_flatten())))
     }
 }

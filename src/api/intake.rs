@@ -9,16 +9,18 @@ use crate::dialer::{DialerError, FieldProblem};
 use crate::domain::QueueId;
 use crate::store::HandedOver;
 
-use super::Services;
 use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::intake_service_server::IntakeService;
 use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
-    ListCampaignsRequest, ListCampaignsResponse, SuppressContactRequest, SuppressContactResponse,
-    UpsertCampaignRequest, UpsertCampaignResponse, UpsertLeadRequest, UpsertLeadResponse,
+    ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
+    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
+    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
+    UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
+use super::{Services, suppressions};
 
 /// The most rows of one batch.
 pub const ROW_COUNT_MAX: usize = 20_000;
@@ -114,6 +116,29 @@ impl IntakeService for IntakeApi {
         }))
     }
 
+    type ImportSuppressionsStream =
+        Pin<Box<dyn Stream<Item = Result<ImportSuppressionsResponse, Status>> + Send>>;
+
+    async fn import_suppressions(
+        &self,
+        request: Request<Streaming<ImportSuppressionsRequest>>,
+    ) -> Result<Response<Self::ImportSuppressionsStream>, Status> {
+        let actor = caller_of(&request).name;
+        let services = self.0.clone();
+        let answers = request.into_inner().map(move |batch| {
+            let (services, actor) = (services.clone(), actor.clone());
+            async move { Ok(suppressions::import(&services, &actor, batch?).await?) }
+        });
+        Ok(Response::new(Box::pin(answers.buffered(BATCH_COUNT_MAX))))
+    }
+
+    async fn list_suppressions(
+        &self,
+        request: Request<ListSuppressionsRequest>,
+    ) -> Result<Response<ListSuppressionsResponse>, Status> {
+        suppressions::list(&self.0, request.get_ref()).await.map(Response::new)
+    }
+
     async fn erase_lead(
         &self,
         request: Request<EraseLeadRequest>,
@@ -162,17 +187,28 @@ async fn import(
             Err(Problems(problems)) => Some(problems),
         });
     }
-    let taken = match leads.is_empty() {
-        true => Vec::new(),
-        false => services.dialer.hand_over_all(leads, actor).await?,
+    let taken: Vec<Result<Taken, FieldProblem>> = if leads.is_empty() {
+        Vec::new()
+    } else if batch.validate_only {
+        let checked = services.dialer.check_handovers(&leads).into_iter();
+        checked.map(|checked| checked.map(|()| Taken::WouldBe)).collect()
+    } else {
+        let taken = services.dialer.hand_over_all(leads, actor).await?.into_iter();
+        taken.map(|taken| taken.map(Taken::Is)).collect()
     };
     Ok(answer(&batch, refused, taken))
+}
+
+/// A row that is in the store, or would be taken in.
+enum Taken {
+    Is(HandedOver),
+    WouldBe,
 }
 
 fn answer(
     batch: &ImportLeadsRequest,
     refused: Vec<Option<Vec<FieldProblem>>>,
-    taken: Vec<Result<HandedOver, FieldProblem>>,
+    taken: Vec<Result<Taken, FieldProblem>>,
 ) -> ImportLeadsResponse {
     let mut answer = ImportLeadsResponse { batch_number: batch.batch_number, ..Default::default() };
     let mut taken = taken.into_iter();
@@ -180,7 +216,7 @@ fn answer(
         let result = match problems {
             Some(problems) => Err(("FIELD_INVALID", problems)),
             None => match taken.next().expect("one answer a lead") {
-                Ok(HandedOver::Erased { .. }) => {
+                Ok(Taken::Is(HandedOver::Erased { .. })) => {
                     let problem = FieldProblem::new("lead.handover_key", "its lead was erased");
                     Err(("ERASED", vec![problem]))
                 }
@@ -193,13 +229,18 @@ fn answer(
             },
         };
         *match &result {
-            Ok(HandedOver::Opened { .. }) => &mut answer.opened_count,
-            Ok(HandedOver::Updated { .. }) => &mut answer.updated_count,
-            Ok(HandedOver::Unchanged { .. }) => &mut answer.unchanged_count,
-            Ok(HandedOver::Merged { .. }) => &mut answer.merged_count,
-            Ok(HandedOver::Erased { .. }) | Err(_) => &mut answer.rejected_count,
+            Ok(Taken::Is(HandedOver::Opened { .. })) => &mut answer.opened_count,
+            Ok(Taken::Is(HandedOver::Updated { .. })) => &mut answer.updated_count,
+            Ok(Taken::Is(HandedOver::Unchanged { .. })) => &mut answer.unchanged_count,
+            Ok(Taken::Is(HandedOver::Merged { .. })) => &mut answer.merged_count,
+            Ok(Taken::WouldBe) => &mut answer.accepted_count,
+            Ok(Taken::Is(HandedOver::Erased { .. })) | Err(_) => &mut answer.rejected_count,
         } += 1;
-        answer.rows.push(convert::row_result(row.row_number, result));
+        answer.rows.push(match result {
+            Ok(Taken::Is(taken)) => convert::row_result(row.row_number, Ok(taken)),
+            Ok(Taken::WouldBe) => convert::row_accepted(row.row_number),
+            Err(refusal) => convert::row_result(row.row_number, Err(refusal)),
+        });
     }
     answer
 }
@@ -214,10 +255,12 @@ mod tests {
     #[test]
     fn each_row_gets_its_own_answer_and_counts_once() {
         let row = |row_number| ImportRow { row_number, lead: None };
-        let batch = ImportLeadsRequest { batch_number: 3, rows: [7, 8, 9].map(row).to_vec() };
+        let rows = [7, 8, 9].map(row).to_vec();
+        let batch = ImportLeadsRequest { batch_number: 3, rows, validate_only: false };
         let refused = vec![None, Some(vec![FieldProblem::new("lead.name", "bad")]), None];
         let unknown = FieldProblem::new("campaign_id", "there is no campaign");
-        let taken = vec![Ok(HandedOver::Updated { lead: LeadId(1) }), Err(unknown)];
+        let updated = Taken::Is(HandedOver::Updated { lead: LeadId(1) });
+        let taken = vec![Ok(updated), Err(unknown)];
 
         let answer = answer(&batch, refused, taken);
 
@@ -225,6 +268,7 @@ mod tests {
         let reason = |nth: usize| match answer.rows[nth].result.as_ref().unwrap() {
             import_row_result::Result::Taken(taken) => taken.lead_id.clone(),
             import_row_result::Result::Rejection(rejection) => rejection.reason.clone(),
+            import_row_result::Result::Accepted(_) => "accepted".to_owned(),
         };
         assert_eq!([reason(0), reason(1), reason(2)], ["1", "FIELD_INVALID", "CAMPAIGN_NOT_FOUND"]);
         let numbers: Vec<_> = answer.rows.iter().map(|row| row.row_number).collect();

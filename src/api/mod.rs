@@ -1,8 +1,8 @@
 //! The door: gRPC, one file a service. It says things and decides nothing.
 //!
-//! A call passes the gate in `caller`, which asks who calls; its handler reads the message through
-//! `convert`, asks one use case and writes the answer. What went wrong becomes a status in `status`
-//! alone.
+//! A call comes through the `front`, which holds the limits, and passes the gate in `caller`, which asks
+//! who calls; its handler reads the message through `convert`, asks one use case and writes the answer.
+//! What went wrong becomes a status in `status` alone.
 
 mod admin;
 mod backup;
@@ -11,6 +11,7 @@ pub mod client;
 mod codec;
 mod convert;
 mod coverage;
+pub mod front;
 mod intake;
 pub mod proto;
 mod queue;
@@ -18,16 +19,12 @@ mod rep;
 mod rules;
 mod status;
 mod stay;
+mod suppressions;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::StreamExt as _;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio::net::TcpListener;
 use tonic::service::Routes;
-use tonic::transport::Server;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 
@@ -38,6 +35,7 @@ use crate::domain::LeadId;
 
 use caller::Gate;
 use convert::LeadName;
+use front::{Admission, FrontOptions, TlsError};
 use proto::admin_service_server::AdminServiceServer;
 use proto::coverage_service_server::CoverageServiceServer;
 use proto::intake_service_server::IntakeServiceServer;
@@ -48,17 +46,8 @@ use proto::rules_service_server::RulesServiceServer;
 pub use intake::ROW_COUNT_MAX;
 pub use status::DOMAIN;
 
-/// The largest batch of an import, and the largest answer to one, in bytes. Other requests have at most
-/// 4 MiB.
+/// The largest batch of an import, and the largest answer to any call, in bytes.
 pub const MESSAGE_LENGTH_MAX: usize = 16 * 1_024 * 1_024;
-/// How many calls of one connection run at a time; more wait their turn.
-const STREAM_COUNT_MAX: u32 = 1_024;
-/// How often a silent connection is asked whether it still lives.
-const KEEPALIVE_EVERY: Duration = Duration::from_secs(20);
-/// How long it may take to say so.
-const KEEPALIVE_WITHIN: Duration = Duration::from_secs(10);
-/// How long a node that stops waits for running calls. A stream that its client keeps open never ends.
-const STOP_WITHIN: Duration = Duration::from_secs(5);
 
 /// Why a node stopped serving.
 #[derive(Debug, thiserror::Error)]
@@ -66,9 +55,9 @@ pub enum ServeError {
     /// The descriptors of the API are damaged.
     #[error("could not offer reflection")]
     Reflection(#[source] tonic_reflection::server::Error),
-    /// The network failed.
-    #[error("could not serve")]
-    Transport(#[source] tonic::transport::Error),
+    /// The certificate or its key cannot be used.
+    #[error("could not offer TLS")]
+    Tls(#[source] TlsError),
 }
 
 /// What the API is a door to. Clones share everything.
@@ -93,68 +82,52 @@ impl Services {
 }
 
 /// Serves until `shutdown` ends, then says that it no longer serves, ends the pulls that wait, and gives
-/// running calls five seconds to finish.
+/// running calls a while to finish.
 ///
 /// The listener comes from the caller, so a test can bind port 0 and know the port. Runs on any
 /// runtime; one thread costs half the processor time of two here.
 pub async fn serve(
     listener: TcpListener,
     services: Services,
-    shutdown: impl Future<Output = ()> + Send,
+    front: FrontOptions,
+    shutdown: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     let (health, health_service) = tonic_health::server::health_reporter();
     let routes = routes(&services, health_service)?;
-    let gate = Gate::new(routes, &services);
-    let incoming = TcpListenerStream::new(listener).map(|stream| stream.and_then(accepted));
-    let stopping = Arc::new(Notify::new());
+    let admitted = Admission::new(routes, &front.limits, &front.tally);
+    let gate = Gate::new(admitted, &services);
     let shutdown = async {
         shutdown.await;
         health.set_service_status("", ServingStatus::NotServing).await;
         services.dialer.end_waits();
-        stopping.notify_one();
     };
-    let serving = Server::builder()
-        .max_concurrent_streams(STREAM_COUNT_MAX)
-        .http2_keepalive_interval(Some(KEEPALIVE_EVERY))
-        .http2_keepalive_timeout(Some(KEEPALIVE_WITHIN))
-        .serve_with_incoming_shutdown(gate, incoming, shutdown);
-    let overdue = async {
-        stopping.notified().await;
-        tokio::time::sleep(STOP_WITHIN).await;
-    };
-    tokio::select! {
-        served = serving => served.map_err(ServeError::Transport),
-        () = overdue => {
-            tracing::warn!("stopped though some calls were still open");
-            Ok(())
-        }
-    }
+    front::serve(listener, gate, front, shutdown).await.map_err(ServeError::Tls)
 }
 
 fn routes(services: &Services, health: HealthServer<impl Health>) -> Result<Routes, ServeError> {
-    let intake = IntakeServiceServer::new(intake::IntakeApi(services.clone()))
-        .max_decoding_message_size(MESSAGE_LENGTH_MAX);
+    // How long a request of one message may be is the front's to say, by method; a stream's messages
+    // pass it by.
+    macro_rules! limited {
+        ($service:expr) => {
+            $service
+                .max_decoding_message_size(MESSAGE_LENGTH_MAX)
+                .max_encoding_message_size(MESSAGE_LENGTH_MAX)
+        };
+    }
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
         .build_v1()
         .map_err(ServeError::Reflection)?;
-    Ok(Routes::new(RepServiceServer::new(rep::RepApi(services.clone())))
-        .add_service(intake)
-        .add_service(RulesServiceServer::new(rules::RulesApi(services.clone())))
-        .add_service(QueueServiceServer::new(queue::QueueApi(services.clone())))
-        .add_service(CoverageServiceServer::new(coverage::CoverageApi(services.clone())))
-        .add_service(AdminServiceServer::new(admin::AdminApi(services.clone())))
+    Ok(Routes::new(limited!(RepServiceServer::new(rep::RepApi(services.clone()))))
+        .add_service(limited!(IntakeServiceServer::new(intake::IntakeApi(services.clone()))))
+        .add_service(limited!(RulesServiceServer::new(rules::RulesApi(services.clone()))))
+        .add_service(limited!(QueueServiceServer::new(queue::QueueApi(services.clone()))))
+        .add_service(limited!(CoverageServiceServer::new(coverage::CoverageApi(services.clone()))))
+        .add_service(limited!(AdminServiceServer::new(admin::AdminApi(services.clone()))))
         // The health of a node: it answers. Which services it has, reflection tells.
         .add_service(health)
         .add_service(reflection)
         .prepare())
-}
-
-/// A new connection, set up. Without `TCP_NODELAY` a lone call takes 88 ms: the kernel holds the end
-/// of an answer back until the client has confirmed its beginning.
-fn accepted(stream: TcpStream) -> std::io::Result<TcpStream> {
-    stream.set_nodelay(true)?;
-    Ok(stream)
 }
 
 #[cfg(test)]

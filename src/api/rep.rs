@@ -2,9 +2,12 @@
 
 use tonic::{Request, Response, Status};
 
+use crate::dialer::{Pull, Pulled};
+
 use super::Services;
 use super::caller::{caller_of, rep_of};
 use super::convert;
+use super::front::wait_apart;
 use super::proto::rep_service_server::RepService;
 use super::proto::{
     NextLeadRequest, NextLeadResponse, RecordTouchRequest, RecordTouchResponse,
@@ -23,7 +26,14 @@ impl RepService for RepApi {
         let caller = caller_of(&request);
         let rep = rep_of(&caller, &request.get_ref().rep_id)?;
         let pull = convert::pull(&caller, rep, request.get_ref())?;
-        let pulled = self.0.dialer.next_lead(pull).await?;
+        let now = Pull { wait_ms: 0, ..pull.clone() };
+        let pulled = match self.0.dialer.next_lead(now).await? {
+            Pulled::Nothing(nothing) if pull.wait_ms > 0 && !nothing.should_retry => {
+                let _waiting = wait_apart(&request)?;
+                self.0.dialer.next_lead(pull).await?
+            }
+            answer => answer,
+        };
         Ok(Response::new(convert::pulled(pulled)))
     }
 

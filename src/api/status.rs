@@ -17,6 +17,8 @@ use crate::queue::QueueError;
 use crate::rules::Mistakes;
 use crate::store::{Denied, StoreError};
 
+use super::front::Refusal;
+
 /// The domain of every reason.
 pub const DOMAIN: &str = "nextlead";
 /// Details travel in a header, and clients refuse headers of more than 16 KiB.
@@ -41,6 +43,32 @@ impl From<AuthError> for Status {
         };
         let details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
         Status::with_error_details(code, error.to_string(), details)
+    }
+}
+
+impl From<Refusal> for Status {
+    fn from(refusal: Refusal) -> Self {
+        let (code, reason) = match refusal {
+            Refusal::Overloaded => (Code::ResourceExhausted, "OVERLOADED"),
+            Refusal::TokenBusy => (Code::ResourceExhausted, "TOKEN_BUSY"),
+            Refusal::WaitsFull => (Code::ResourceExhausted, "WAITS_FULL"),
+            Refusal::TokenWaitsFull => (Code::ResourceExhausted, "TOKEN_WAITS_FULL"),
+            Refusal::RequestLate => (Code::DeadlineExceeded, "REQUEST_LATE"),
+            Refusal::RequestSize { .. } => (Code::OutOfRange, "REQUEST_TOO_LONG"),
+            Refusal::CallLate => (Code::DeadlineExceeded, "CALL_LATE"),
+            Refusal::Panicked => (Code::Internal, "INTERNAL"),
+        };
+        let mut details = ErrorDetails::with_error_info(reason, DOMAIN, HashMap::new());
+        match refusal {
+            Refusal::Overloaded | Refusal::TokenBusy => {
+                details.set_retry_info(Some(Duration::from_secs(1)));
+            }
+            Refusal::WaitsFull | Refusal::TokenWaitsFull => {
+                details.set_retry_info(Some(Duration::from_secs(5)));
+            }
+            _ => {}
+        }
+        Status::with_error_details(code, refusal.to_string(), details)
     }
 }
 
@@ -236,6 +264,11 @@ mod tests {
         let status =
             check(DialerError::from(StoreError::Full), Code::ResourceExhausted, "STORE_FULL");
         assert!(status.get_details_retry_info().unwrap().retry_delay.is_some());
+        let status = check(Refusal::Overloaded, Code::ResourceExhausted, "OVERLOADED");
+        assert_eq!(
+            status.get_details_retry_info().unwrap().retry_delay,
+            Some(Duration::from_secs(1))
+        );
         assert!(Status::from(DialerError::LeaseLost).get_details_retry_info().is_none());
     }
 

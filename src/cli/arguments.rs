@@ -1,4 +1,4 @@
-//! Reads the arguments: the configuration file first, as its values are the defaults of the flags.
+//! Reads the arguments, and the configuration file before them.
 //!
 //! A broken file stops every command but those that help to mend it.
 
@@ -91,9 +91,12 @@ fn read(
     color: ColorWhen,
 ) -> Result<Cli, clap::Error> {
     let plain = Cli::command().color(color.of_parser());
-    let mut command = match loaded {
-        Ok(settings) => settings.apply(plain),
-        Err(_) => plain,
+    let (mut command, args) = match loaded {
+        Ok(settings) => {
+            let (args, _) = settings.add_to(&plain, args);
+            (settings.prepare(plain), args)
+        }
+        Err(_) => (plain, args),
     };
     let mut matches = command.try_get_matches_from_mut(args)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))

@@ -1,7 +1,7 @@
 //! `config` shows what holds and where it comes from, and checks a configuration file.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -12,7 +12,7 @@ use super::Cli;
 use super::arguments::config_failure;
 use super::exit::Exit;
 use super::output::{Output, table};
-use super::settings::{Problem, Settings};
+use super::settings::{Problem, Setting, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -69,6 +69,12 @@ struct Effective {
     from: From,
 }
 
+/// The configuration file, and what of it holds.
+struct File<'s> {
+    path: Option<&'s Path>,
+    held: Vec<&'s Setting>,
+}
+
 enum From {
     Flag,
     Variable(String),
@@ -90,8 +96,11 @@ pub(super) fn run(
 
 fn show(args: ShowArgs, named: Option<OsString>, output: Output) -> anyhow::Result<ExitCode> {
     let settings = Settings::load(named.as_ref(), &Cli::command())?;
-    let mut command = settings.apply(Cli::command());
+    let plain = Cli::command();
     let line = ["nextlead".into(), "serve".into()].into_iter().chain(args.flags);
+    let (line, held) = settings.add_to(&plain, line.collect());
+    let file = File { path: settings.path.as_deref(), held };
+    let mut command = settings.prepare(plain);
     let matches = match command.try_get_matches_from_mut(line) {
         Ok(matches) => matches,
         Err(error) => {
@@ -99,8 +108,8 @@ fn show(args: ShowArgs, named: Option<OsString>, output: Output) -> anyhow::Resu
             return Ok(Exit::Usage.into());
         }
     };
-    let all = effective(&command, &matches, &settings);
-    let file = settings.path.as_ref().map(|path| path.display().to_string());
+    let all = effective(&command, &matches, &file);
+    let file = file.path.map(|path| path.display().to_string());
     if output.is_json {
         let all: Vec<Value> = all.iter().map(Effective::document).collect();
         output.document(&json!({"file": file, "settings": all}))?;
@@ -116,21 +125,21 @@ fn show(args: ShowArgs, named: Option<OsString>, output: Output) -> anyhow::Resu
 }
 
 /// What `serve` would run with: its own flags, then those of all commands.
-fn effective(command: &Command, matches: &ArgMatches, settings: &Settings) -> Vec<Effective> {
+fn effective(command: &Command, matches: &ArgMatches, file: &File<'_>) -> Vec<Effective> {
     let Some(("serve", inner)) = matches.subcommand() else { return Vec::new() };
     let Some(serve) = command.find_subcommand("serve") else { return Vec::new() };
     let is_own = |argument: &&Arg| !argument.is_global_set();
     let own = serve.get_arguments().filter(is_own);
-    let own = own.filter_map(|one| setting(one, inner, settings, &["serve"]));
+    let own = own.filter_map(|one| setting(one, inner, file, &["serve"]));
     let global = command.get_arguments();
-    let global = global.filter_map(|one| setting(one, inner, settings, &[]));
+    let global = global.filter_map(|one| setting(one, inner, file, &[]));
     own.chain(global).collect()
 }
 
 fn setting(
     argument: &Arg,
     matches: &ArgMatches,
-    settings: &Settings,
+    file: &File<'_>,
     command: &[&str],
 ) -> Option<Effective> {
     let flag = argument.get_long()?.to_owned();
@@ -142,13 +151,14 @@ fn setting(
         let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
         values.join(", ")
     });
-    let from = match (matches.value_source(id), settings.of(command, id), &settings.path) {
+    let held = file.held.iter().find(|one| one.command == command && one.id == id);
+    let from = match (matches.value_source(id), held, file.path) {
+        (_, Some(one), Some(path)) => From::File { path: path.to_owned(), line: one.line },
         (Some(ValueSource::CommandLine), ..) => From::Flag,
         (Some(ValueSource::EnvVariable), ..) => {
             let name = argument.get_env().unwrap_or_default();
             From::Variable(name.to_string_lossy().into_owned())
         }
-        (_, Some(one), Some(path)) => From::File { path: path.clone(), line: one.line },
         (Some(_), ..) => From::Default,
         (None, ..) => From::Unset,
     };

@@ -3,12 +3,17 @@
 //! A token is a secret, so it never comes from an argument, where every process list shows it: it
 //! comes from the environment or from a file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use crate::api::client::{Client, ConnectError, OpenClient, connect, connect_openly};
+use super::trouble;
+use crate::api::client::{
+    Client, ClientTls, ConnectError, OpenClient, connect_openly, connect_with,
+};
 use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
 
 /// The environment variable that carries the token itself.
@@ -26,14 +31,42 @@ pub(super) struct ServerArgs {
     /// that a node with the default store leaves in nextlead.db.admin-token
     #[arg(long, global = true, env = "NEXTLEAD_TOKEN_FILE", value_name = "FILE")]
     token_file: Option<PathBuf>,
+
+    /// File with the issuers, in PEM, that may have signed the node's certificate. Without it: those
+    /// that this machine trusts
+    #[arg(long, global = true, env = "NEXTLEAD_CA_CERT", value_name = "FILE")]
+    ca_cert: Option<PathBuf>,
+
+    /// File with a certificate of yours, in PEM, for a node that asks for one
+    #[arg(
+        long,
+        global = true,
+        env = "NEXTLEAD_CLIENT_CERT",
+        value_name = "FILE",
+        requires = "client_key"
+    )]
+    client_cert: Option<PathBuf>,
+
+    /// File with its private key, in PEM
+    #[arg(
+        long,
+        global = true,
+        env = "NEXTLEAD_CLIENT_KEY",
+        value_name = "FILE",
+        requires = "client_cert"
+    )]
+    client_key: Option<PathBuf>,
 }
 
 impl ServerArgs {
-    /// The node's URL, with `http://` before it if no scheme was given.
+    /// The node's URL. If no scheme was given: `https://` with certificates, `http://` without.
     pub(super) fn url(&self) -> String {
+        let has_certificates = self.ca_cert.is_some() || self.client_cert.is_some();
         match self.server.as_deref() {
+            None | Some("") if has_certificates => SERVER_DEFAULT.replacen("http", "https", 1),
             None | Some("") => SERVER_DEFAULT.to_owned(),
             Some(url) if url.contains("://") => url.to_owned(),
+            Some(address) if has_certificates => format!("https://{address}"),
             Some(address) => format!("http://{address}"),
         }
     }
@@ -42,20 +75,37 @@ impl ServerArgs {
     pub(super) async fn open(&self) -> anyhow::Result<Client> {
         let url = self.url();
         let token = self.token(std::env::var(TOKEN_VARIABLE).ok())?;
-        let connected = connect(&url, &token).await;
+        let connected = connect_with(&url, &token, &self.tls()?).await;
         connected.map_err(|problem| match problem {
             // What the network said ("tcp connect error") helps nobody who forgot to start a node.
-            ConnectError::Unreachable { .. } => Unreachable { url }.into(),
+            ConnectError::Unreachable { source, .. } => {
+                Unreachable { text: trouble::text(&url, &source) }.into()
+            }
             other => other.into(),
         })
+    }
+
+    fn tls(&self) -> anyhow::Result<ClientTls> {
+        let identity = match (&self.client_cert, &self.client_key) {
+            (Some(certificate), Some(key)) => {
+                PrivateKeyDer::from_pem_file(key)
+                    .map_err(|_| anyhow!("there is no private key in PEM in {}", key.display()))?;
+                Some((certificates(certificate)?, read(key)?))
+            }
+            _ => None,
+        };
+        let issuers = self.ca_cert.as_deref().map(certificates).transpose()?;
+        Ok(ClientTls { issuers, identity })
     }
 
     /// Connects for what needs no token.
     pub(super) async fn open_without_token(&self) -> anyhow::Result<OpenClient> {
         let url = self.url();
-        let connected = connect_openly(&url).await;
+        let connected = connect_openly(&url, &self.tls()?).await;
         connected.map_err(|problem| match problem {
-            ConnectError::Unreachable { .. } => Unreachable { url }.into(),
+            ConnectError::Unreachable { source, .. } => {
+                Unreachable { text: trouble::text(&url, &source) }.into()
+            }
             other => other.into(),
         })
     }
@@ -83,6 +133,20 @@ impl ServerArgs {
     }
 }
 
+/// The certificates in a file: its text, once it is known that there are some.
+fn certificates(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let text = read(path)?;
+    let mut found = CertificateDer::pem_slice_iter(&text);
+    match found.next() {
+        Some(Ok(_)) if found.all(|one| one.is_ok()) => Ok(text),
+        _ => bail!("there is no certificate in PEM in {}", path.display()),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 fn checked(text: &str, place: &str) -> anyhow::Result<String> {
     let token = text.trim();
     if token.is_empty() {
@@ -91,16 +155,11 @@ fn checked(text: &str, place: &str) -> anyhow::Result<String> {
     Ok(token.to_owned())
 }
 
-/// Nobody answers.
+/// The node cannot be talked to.
 #[derive(Debug, thiserror::Error)]
-#[error("{}", unreachable_text(url))]
+#[error("{text}")]
 pub(super) struct Unreachable {
-    url: String,
-}
-
-/// What to say when nobody answers.
-pub(super) fn unreachable_text(url: &str) -> String {
-    format!("cannot reach a node at {url}; is `nextlead serve` running?")
+    text: String,
 }
 
 #[cfg(test)]
@@ -108,14 +167,33 @@ mod tests {
     use super::*;
 
     fn args(server: Option<&str>, token_file: Option<PathBuf>) -> ServerArgs {
-        ServerArgs { server: server.map(str::to_owned), token_file }
+        ServerArgs {
+            server: server.map(str::to_owned),
+            token_file,
+            ca_cert: None,
+            client_cert: None,
+            client_key: None,
+        }
     }
 
     #[test]
-    fn an_address_without_a_scheme_is_http() {
+    fn an_address_without_a_scheme_is_http_unless_there_are_certificates() {
         assert_eq!(args(None, None).url(), SERVER_DEFAULT);
         assert_eq!(args(Some("crm:7400"), None).url(), "http://crm:7400");
         assert_eq!(args(Some("https://crm"), None).url(), "https://crm");
+        let with = |server| ServerArgs { ca_cert: Some("ca".into()), ..args(server, None) };
+        assert_eq!(with(Some("crm:7400")).url(), "https://crm:7400");
+        assert_eq!(with(None).url(), "https://127.0.0.1:7400");
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ca.pem");
+        std::fs::write(&path, "no certificate").unwrap();
+        let args = ServerArgs { ca_cert: Some(path.clone()), ..args(None, None) };
+        let problem = args.tls().err().unwrap().to_string();
+        assert_eq!(problem, format!("there is no certificate in PEM in {}", path.display()));
     }
 
     #[test]

@@ -9,9 +9,10 @@ use tonic::{Code, Status};
 use tonic_types::{FieldViolation, StatusExt as _};
 
 use super::color::Tone;
-use super::connect::{Unreachable, unreachable_text};
+use super::connect::Unreachable;
 use super::exit::Exit;
 use super::output::printable;
+use super::trouble;
 use super::words::{duration_text, enum_code};
 
 /// What went wrong, told in parts.
@@ -91,8 +92,9 @@ impl Failure {
     /// What a node said, or that it said nothing.
     pub(super) fn of_status(status: &Status, url: &str) -> Self {
         let exit = Exit::of_code(status.code());
-        if status.code() == Code::Unavailable && std::error::Error::source(status).is_some() {
-            return Self::of_text(exit, unreachable_text(url));
+        // A status with a cause was made on this side: no node said it.
+        if let Some(cause) = std::error::Error::source(status) {
+            return Self::of_text(Exit::Unavailable, trouble::text(url, cause));
         }
         let mut failure = Self::of_text(exit, printable(said(status)));
         failure.code = enum_code(&format!("{:?}", status.code()));

@@ -18,6 +18,7 @@ mod error;
 mod examples;
 mod exit;
 mod explain;
+mod export;
 mod health;
 mod import;
 mod json;
@@ -35,6 +36,7 @@ mod suppress;
 mod token;
 mod touch;
 mod trace;
+mod trouble;
 mod words;
 mod work;
 
@@ -75,7 +77,7 @@ pub struct Cli {
     )]
     color: ColorWhen,
 
-    /// The configuration file, whose values are the defaults of the flags; '' for none. Without it
+    /// The configuration file, whose values go before the defaults of the flags; '' for none. Without it
     /// the first of these that is there: ./nextlead.toml, $XDG_CONFIG_HOME/nextlead/nextlead.toml,
     /// /etc/nextlead/nextlead.toml
     #[arg(long, global = true, env = "NEXTLEAD_CONFIG", value_name = "FILE",
@@ -98,9 +100,12 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Serve(serve::ServeArgs),
+    Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
     Import(import::ImportArgs),
+    /// Export leads, touches or the books as CSV or NDJSON
+    #[command(subcommand)]
+    Export(export::ExportCommand),
     Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
@@ -166,9 +171,10 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     let output = Output { is_json: cli.json };
     let server = cli.server;
     match cli.command {
-        Command::Serve(args) => serve::run(args, output).await,
+        Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
+        Command::Export(command) => export::run(command, server.open().await?, output).await,
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,

@@ -36,7 +36,7 @@ macro_rules! words {
 
 words! {
     Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Role Route
-    RuleVersionState ServeOrder Tier WaitReason
+    RuleVersionState ServeOrder SuppressionKind Tier WaitReason
 }
 
 /// What stands before the values of an enum: `CLOSE_REASON_` before those of `CloseReason`.

@@ -59,6 +59,15 @@ impl Dialer {
         Ok(refused.into_iter().map(|problem| problem.map_or_else(|| Ok(answer()), Err)).collect())
     }
 
+    /// Says what [`Dialer::hand_over_all`] would refuse, and changes nothing.
+    pub fn check_handovers(&self, leads: &[NewLead]) -> Vec<Result<(), FieldProblem>> {
+        let check = |lead: &NewLead| match self.roster().campaign(&lead.key.campaign) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(FieldProblem::new("campaign_id", error.to_string())),
+        };
+        leads.iter().map(check).collect()
+    }
+
     /// The country whose numbers a campaign's leads have unless they say otherwise.
     pub fn default_country(&self, campaign: &CampaignId) -> Option<String> {
         self.roster().campaign(campaign).ok()?.campaign.settings.default_country.clone()
@@ -97,6 +106,37 @@ impl Dialer {
             &queue.settings.hours,
             &queue.settings.zone,
         )
+    }
+
+    /// Suppresses many numbers and e-mail addresses, and closes every open lead that carries one, in
+    /// commits of bounded size with everybody else's between them.
+    pub async fn suppress_all(
+        &self,
+        whats: Vec<SuppressionOf>,
+        source: String,
+        actor: &str,
+    ) -> Result<store::SuppressedAll, DialerError> {
+        let actor = actor.to_owned();
+        let change = store::SuppressAll { whats, source, actor, now: self.now() };
+        let dialer = self.clone();
+        let all = Self::apart(async move {
+            let mut sum = dialer.parts.store.suppress_all(change.clone()).await?;
+            while sum.is_unfinished {
+                let more = dialer.parts.store.suppress_all(change.clone()).await?;
+                sum.closed_count += more.closed_count;
+                sum.is_unfinished = more.is_unfinished;
+            }
+            Ok::<_, store::StoreError>(sum)
+        });
+        Ok(all.await?)
+    }
+
+    /// What is suppressed, in the order of kind and value.
+    pub async fn suppressions(
+        &self,
+        page: &store::SuppressionPage,
+    ) -> Result<Vec<store::Suppression>, DialerError> {
+        Ok(self.parts.store.suppressions(page).await?)
     }
 
     /// Erases everything personal about a lead, whatever its standing. The books keep it.

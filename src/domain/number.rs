@@ -24,19 +24,19 @@ pub struct Number(String);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NumberProblem {
     /// There are letters in it, or no digits.
-    #[error("must be a phone number, which this is not")]
+    #[error("must be a phone number: digits and no letters")]
     NotANumber,
     /// It has no country code, and nobody said which country it belongs to.
-    #[error("must begin with + and the country's code, as no country is known for it")]
+    #[error("must begin with + and a country's code (no country is known for it)")]
     NoCountry,
     /// No country has this code.
-    #[error("must begin with the code of a country, which this is not")]
+    #[error("must begin with the code of a country")]
     UnknownCountryCode,
     /// Its country has no numbers that short.
-    #[error("must be a whole number, and is too short for its country")]
+    #[error("must be a whole number (it is too short for its country)")]
     TooShort,
     /// Its country has no numbers that long.
-    #[error("must be one number, and is too long for its country")]
+    #[error("must be one number (it is too long for its country)")]
     TooLong,
     /// Its country has shorter and longer numbers, and none of this length.
     #[error("must have as many digits as a number of its country has")]
@@ -45,7 +45,7 @@ pub enum NumberProblem {
     #[error("must have its area code")]
     NoAreaCode,
     /// It leads on to an extension, which cannot be dialled with it.
-    #[error("must have no extension: hand that over as an attribute")]
+    #[error("must have no extension (hand that over as an attribute)")]
     HasExtension,
 }
 

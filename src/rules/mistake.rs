@@ -70,7 +70,7 @@ impl<'d> Report<'d> {
     }
 
     /// The document that is read.
-    pub(super) fn document(&self) -> &'d str {
+    pub(crate) fn document(&self) -> &'d str {
         self.document
     }
 

@@ -41,7 +41,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use explain::{Explanation, ExplanationLine, LineNote};
 pub use mistake::{Mistake, Mistakes};
 pub(crate) use mistake::{Report, hint};
-pub(crate) use toml_reader::expected;
+pub(crate) use toml_reader::{Entry, Table, expected, int, list, table, text};
 
 use evaluate::{Outcome, Totals, ValueRule};
 use field::{Row, Schema};

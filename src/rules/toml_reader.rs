@@ -11,10 +11,10 @@ use super::duration;
 use super::mistake::{Report, hint};
 
 /// A value of a document, with its place.
-pub(super) type Entry<'d> = Spanned<DeValue<'d>>;
+pub(crate) type Entry<'d> = Spanned<DeValue<'d>>;
 
 /// A table of a document.
-pub(super) struct Table<'t, 'd> {
+pub(crate) struct Table<'t, 'd> {
     entries: &'t DeTable<'d>,
     /// What it is called in messages: "a value", say.
     what: &'static str,
@@ -24,14 +24,14 @@ pub(super) struct Table<'t, 'd> {
 
 /// A text of a document, with the place of its quotes.
 #[derive(Clone, Debug)]
-pub(super) struct Quoted<'t> {
-    pub(super) text: &'t str,
-    pub(super) span: Range<usize>,
+pub(crate) struct Quoted<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) span: Range<usize>,
 }
 
 impl<'t, 'd> Table<'t, 'd> {
     /// Wraps a table, and reports all its keys that are not among `keys`.
-    pub(super) fn new(
+    pub(crate) fn new(
         entries: &'t DeTable<'d>,
         what: &'static str,
         span: Range<usize>,
@@ -55,12 +55,12 @@ impl<'t, 'd> Table<'t, 'd> {
     }
 
     /// The value of a key.
-    pub(super) fn get(&self, key: &str) -> Option<&'t Entry<'d>> {
+    pub(crate) fn get(&self, key: &str) -> Option<&'t Entry<'d>> {
         self.entries.get(key)
     }
 
     /// The value of a key that must be there.
-    pub(super) fn require(&self, key: &str, report: &mut Report<'_>) -> Option<&'t Entry<'d>> {
+    pub(crate) fn require(&self, key: &str, report: &mut Report<'_>) -> Option<&'t Entry<'d>> {
         let entry = self.get(key);
         if entry.is_none() {
             report.add(self.span.clone(), format!("{} needs `{key}`", self.what));
@@ -69,12 +69,12 @@ impl<'t, 'd> Table<'t, 'd> {
     }
 
     /// The duration of a key, in milliseconds.
-    pub(super) fn duration_ms(&self, key: &str, report: &mut Report<'_>) -> Option<i64> {
+    pub(crate) fn duration_ms(&self, key: &str, report: &mut Report<'_>) -> Option<i64> {
         duration_ms(self.get(key)?, report)
     }
 
     /// The whole number of a key, which must be within a range.
-    pub(super) fn int_within(
+    pub(crate) fn int_within(
         &self,
         key: &str,
         range: std::ops::RangeInclusive<i64>,
@@ -91,7 +91,7 @@ impl<'t, 'd> Table<'t, 'd> {
     }
 
     /// The tables of a key that stands in double brackets: `[[value]]`.
-    pub(super) fn tables(
+    pub(crate) fn tables(
         &self,
         key: &str,
         report: &mut Report<'_>,
@@ -113,7 +113,7 @@ impl<'t, 'd> Table<'t, 'd> {
 }
 
 /// The text of a value, or a mistake.
-pub(super) fn text<'t>(entry: &'t Entry<'_>, report: &mut Report<'_>) -> Option<Quoted<'t>> {
+pub(crate) fn text<'t>(entry: &'t Entry<'_>, report: &mut Report<'_>) -> Option<Quoted<'t>> {
     match entry.get_ref() {
         DeValue::String(text) => Some(Quoted { text, span: entry.span() }),
         other => {
@@ -124,7 +124,7 @@ pub(super) fn text<'t>(entry: &'t Entry<'_>, report: &mut Report<'_>) -> Option<
 }
 
 /// The duration of a value in milliseconds, or a mistake.
-pub(super) fn duration_ms(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<i64> {
+pub(crate) fn duration_ms(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<i64> {
     let quoted = text(entry, report)?;
     match duration::parse(quoted.text) {
         Ok(duration_ms) => Some(duration_ms),
@@ -136,7 +136,7 @@ pub(super) fn duration_ms(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<
 }
 
 /// The table of a value, or a mistake.
-pub(super) fn table<'t, 'd>(
+pub(crate) fn table<'t, 'd>(
     entry: &'t Entry<'d>,
     report: &mut Report<'_>,
 ) -> Option<&'t DeTable<'d>> {
@@ -150,7 +150,7 @@ pub(super) fn table<'t, 'd>(
 }
 
 /// The elements of a list, or a mistake.
-pub(super) fn list<'t, 'd>(entry: &'t Entry<'d>, report: &mut Report<'_>) -> &'t [Entry<'d>] {
+pub(crate) fn list<'t, 'd>(entry: &'t Entry<'d>, report: &mut Report<'_>) -> &'t [Entry<'d>] {
     match entry.get_ref() {
         DeValue::Array(array) => array,
         other => {
@@ -161,7 +161,7 @@ pub(super) fn list<'t, 'd>(entry: &'t Entry<'d>, report: &mut Report<'_>) -> &'t
 }
 
 /// The whole number of a value, if it is one that fits.
-pub(super) fn int(entry: &Entry<'_>) -> Option<i64> {
+pub(crate) fn int(entry: &Entry<'_>) -> Option<i64> {
     let int = entry.get_ref().as_integer()?;
     i64::from_str_radix(int.as_str(), int.radix()).ok()
 }
@@ -182,7 +182,7 @@ pub(crate) fn expected(what: &str, found: &DeValue<'_>) -> String {
 
 impl Quoted<'_> {
     /// Where in the document a range of the text stands.
-    pub(super) fn place(&self, range: Range<usize>, document: &str) -> Range<usize> {
+    pub(crate) fn place(&self, range: Range<usize>, document: &str) -> Range<usize> {
         let raw = document.get(self.span.clone()).unwrap_or_default();
         let place = |at| self.span.start + raw_offset(raw, at);
         place(range.start)..place(range.end.max(range.start))

@@ -351,6 +351,34 @@ pub struct Suppressed {
     pub closed_count: usize,
 }
 
+/// Suppresses many at once. Closes at most [`CARRIER_COUNT_MAX`] leads in its commit: as long as the
+/// answer says that it is unfinished, the same again closes the next ones.
+#[derive(Clone, Debug)]
+pub struct SuppressAll {
+    /// What; at most 20,000.
+    pub whats: Vec<SuppressionOf>,
+    /// Where the wishes came from.
+    pub source: String,
+    /// Who records them.
+    pub actor: String,
+    /// When.
+    pub now: i64,
+}
+
+/// How many leads one commit of a [`SuppressAll`] closes at most.
+pub const CARRIER_COUNT_MAX: usize = 5_000;
+
+/// The answer to a [`SuppressAll`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SuppressedAll {
+    /// How many were not suppressed before.
+    pub new_count: usize,
+    /// How many leads were closed.
+    pub closed_count: usize,
+    /// More open leads may carry one of them. None of them is served any more.
+    pub is_unfinished: bool,
+}
+
 /// Erases everything personal about a lead, for good. Its events, its dispositions and its place in the
 /// books stay; its suppressions and the keys of its handovers stay as keyed hashes.
 #[derive(Clone, Debug)]

@@ -24,12 +24,16 @@ use crate::domain::{
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver, Handover,
-    LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey,
-    Suppress, Suppressed, SuppressionOf, Swept, TouchRecorded, Turned,
+    CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver,
+    Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew,
+    RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf, Swept,
+    TouchRecorded, Turned,
 };
 pub use error::{Denied, StoreError};
-pub use reports::{AuditFault, AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+pub use reports::{
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionKind,
+    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+};
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
 
@@ -114,6 +118,31 @@ pub trait Store: Send + Sync {
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
+    /// What is suppressed, in the order of kind and value.
+    async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError>;
+    /// The leads with ids above `after` and up to `through` that pass the filter, in the order of
+    /// their ids. Looks at no others, so a page is bounded by the caller whatever the filter.
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// The last lead; 0 if there is none.
+    async fn last_lead(&self) -> Result<LeadId, StoreError>;
+    /// Where a page of `count` leads after `after` ends, as ids have gaps: the id of its last one,
+    /// `after` if there is none.
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError>;
+    /// The number of the last touch; 0 if there is none. Touches are numbered from 1 in the order
+    /// in which they were recorded.
+    async fn last_touch(&self) -> Result<i64, StoreError>;
+    /// The touches with numbers above `after` and up to `through` that pass the filter, in order.
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError>;
     /// Folds the whole ledger and recounts every book.
     async fn audit(&self) -> Result<AuditReport, StoreError>;
 
@@ -170,6 +199,9 @@ pub trait Store: Send + Sync {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
+    /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see
+    /// [`SuppressAll`].
+    async fn suppress_all(&self, all: SuppressAll) -> Result<SuppressedAll, StoreError>;
     /// Erases everything personal about a lead, whatever its standing, and keeps the books. Nothing of
     /// it is left in what the store keeps on disk as soon as no read that began before runs any more.
     /// [`Denied::UnknownLead`] if there is no such lead.

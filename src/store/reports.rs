@@ -1,6 +1,6 @@
 //! What one can ask the store about all leads.
 
-use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, Route};
+use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, Route};
 
 /// Which books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +79,90 @@ pub struct Uncontacted {
     /// The system that handed it over.
     pub source_system: String,
     /// That system's id of it.
+    pub external_id: String,
+}
+
+/// What can be suppressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SuppressionKind {
+    /// An e-mail address.
+    Email,
+    /// A phone number.
+    Number,
+}
+
+impl SuppressionKind {
+    /// The word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Number => "number",
+        }
+    }
+
+    /// Reads a word.
+    pub fn from_code(code: &str) -> Option<Self> {
+        [Self::Email, Self::Number].into_iter().find(|kind| kind.code() == code)
+    }
+}
+
+/// Which suppressions: in the order of kind and value.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SuppressionPage {
+    /// Of one kind.
+    pub kind: Option<SuppressionKind>,
+    /// After this one.
+    pub after: Option<(SuppressionKind, String)>,
+    /// At most this many.
+    pub limit: usize,
+}
+
+/// A suppression.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Suppression {
+    /// What it is of.
+    pub kind: SuppressionKind,
+    /// The number, the folded address, or a keyed hash of one.
+    pub value: String,
+    /// The value is a hash, as whoever it belongs to was erased.
+    pub is_hashed: bool,
+    /// Where the wish came from.
+    pub source: String,
+    /// Who recorded it.
+    pub actor: String,
+    /// When.
+    pub at: i64,
+}
+
+impl std::fmt::Debug for Suppression {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Suppression({}, hidden, of {})", self.kind.code(), self.source)
+    }
+}
+
+/// Which leads or touches are exported.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportFilter {
+    /// Of leads of one queue.
+    pub queue: Option<QueueKey>,
+    /// Of leads of one campaign.
+    pub campaign: Option<CampaignKey>,
+    /// Leads that changed, or touches that were recorded, at this instant or later.
+    pub since: Option<i64>,
+}
+
+/// A touch, with whose it is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TouchOfLead {
+    /// The fact.
+    pub recorded: RecordedTouch,
+    /// The lead's queue.
+    pub queue: QueueKey,
+    /// The lead's campaign.
+    pub campaign: CampaignKey,
+    /// The system that handed the lead over.
+    pub source_system: String,
+    /// That system's id of the lead.
     pub external_id: String,
 }
 

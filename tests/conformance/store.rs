@@ -6,6 +6,7 @@ mod handovers;
 mod leases;
 mod reports;
 mod strangers;
+mod suppressions;
 mod sweeps;
 mod tokens;
 mod touches;
@@ -81,6 +82,8 @@ macro_rules! check_store {
                     books_count_every_handover_once,
                     the_uncontacted_come_in_the_order_of_their_promises,
                     open_leads_come_in_pages,
+                    leads_are_exported_between_two_ids_whatever_the_filter,
+                    touches_are_exported_as_they_were_recorded,
                     the_follower_is_told_of_each_lead_once_a_commit,
                     a_copy_is_whole_alone_and_goes_with_its_handle,
                     a_closed_store_says_so,
@@ -91,6 +94,11 @@ macro_rules! check_store {
                     a_token_is_made_once_a_request,
                     a_token_is_revoked_once_and_is_live_no_more,
                     the_last_use_of_a_token_never_goes_back,
+                }
+                suppressions {
+                    a_list_closes_every_open_carrier_and_counts_each_value_once,
+                    one_commit_closes_a_bounded_number_of_leads,
+                    suppressions_come_in_pages_and_erased_ones_as_hashes,
                 }
                 strangers {
                     a_refused_change_fails_nobody_else,

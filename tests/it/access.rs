@@ -16,7 +16,7 @@ use crate::support::TestNode;
 
 impl TestNode {
     /// Makes a token that is valid for an hour; gives its id and its text.
-    async fn make_token(&mut self, role: Role, rep: &str) -> (String, String) {
+    pub(crate) async fn make_token(&mut self, role: Role, rep: &str) -> (String, String) {
         let request = proto::CreateTokenRequest {
             name: format!("a {role:?}"),
             role: role.into(),

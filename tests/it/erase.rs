@@ -33,7 +33,7 @@ fn person(nth: u32) -> proto::Lead {
 async fn import(node: &mut TestNode, leads: Vec<proto::Lead>) -> proto::ImportLeadsResponse {
     let rows = leads.into_iter().zip(0..);
     let rows = rows.map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
-    let batch = proto::ImportLeadsRequest { batch_number: 1, rows: rows.collect() };
+    let batch = proto::ImportLeadsRequest { rows: rows.collect(), ..Default::default() };
     let answers = node.intake.import_leads(tokio_stream::once(batch)).await.unwrap();
     answers.into_inner().next().await.unwrap().unwrap()
 }
@@ -41,7 +41,7 @@ async fn import(node: &mut TestNode, leads: Vec<proto::Lead>) -> proto::ImportLe
 fn lead_ids(answer: &proto::ImportLeadsResponse) -> Vec<String> {
     let taken = answer.rows.iter().filter_map(|row| match row.result.as_ref().unwrap() {
         proto::import_row_result::Result::Taken(taken) => Some(taken.lead_id.clone()),
-        proto::import_row_result::Result::Rejection(_) => None,
+        _ => None,
     });
     taken.collect()
 }

@@ -99,7 +99,7 @@ fn batch(number: i64, leads: Vec<proto::Lead>) -> proto::ImportLeadsRequest {
         .into_iter()
         .zip(1..)
         .map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
-    proto::ImportLeadsRequest { batch_number: number, rows: rows.collect() }
+    proto::ImportLeadsRequest { batch_number: number, rows: rows.collect(), ..Default::default() }
 }
 
 #[tokio::test]
@@ -192,4 +192,33 @@ async fn a_suppressed_number_that_a_handover_brings_along_closes_its_lead() {
     assert!(node.touch("ann", &served, proto::Disposition::NoAnswer).await.late);
     let report = node.audit().await;
     assert_eq!((report.lead_count, report.handover_count), (3, 5));
+}
+
+#[tokio::test]
+async fn rows_that_are_only_checked_are_answered_and_not_stored() {
+    let mut node = TestNode::start().await;
+    let mut bad = lead(2);
+    bad.time_zone = "Mars".into();
+    let mut nowhere = lead(3);
+    nowhere.handover_key.as_mut().unwrap().campaign_id = "sprnig".into();
+    let rows = [lead(1), bad, nowhere].into_iter().zip(1..);
+    let rows = rows.map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
+    let batch = proto::ImportLeadsRequest {
+        rows: rows.collect(),
+        validate_only: true,
+        ..Default::default()
+    };
+    let answers = node.intake.import_leads(tokio_stream::once(batch)).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap();
+    assert_eq!((answer.accepted_count, answer.rejected_count, answer.opened_count), (1, 2, 0));
+    let reason = |nth: usize| match answer.rows[nth].result.as_ref().unwrap() {
+        proto::import_row_result::Result::Taken(_) => "taken",
+        proto::import_row_result::Result::Accepted(_) => "accepted",
+        proto::import_row_result::Result::Rejection(rejection) => rejection.reason.as_str(),
+    };
+    assert_eq!(
+        [reason(0), reason(1), reason(2)],
+        ["accepted", "FIELD_INVALID", "CAMPAIGN_NOT_FOUND"]
+    );
+    assert_eq!(node.audit().await.lead_count, 0);
 }

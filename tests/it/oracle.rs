@@ -337,7 +337,7 @@ impl Day {
         let rows = self.model.leads[first..].iter().zip(1..);
         let rows = rows
             .map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead.message()) });
-        let batch = proto::ImportLeadsRequest { batch_number: 1, rows: rows.collect() };
+        let batch = proto::ImportLeadsRequest { rows: rows.collect(), ..Default::default() };
         let answers = self.node.intake.import_leads(tokio_stream::once(batch)).await.unwrap();
         let answer = answers.into_inner().message().await.unwrap().unwrap();
         for (lead, row) in self.model.leads[first..].iter_mut().zip(answer.rows) {

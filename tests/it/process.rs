@@ -55,8 +55,13 @@ impl Process {
 
     /// Starts a node of this binary at this address.
     pub(crate) fn start_at(binary: &Path, folder: &Path, listen: &str) -> Self {
+        Self::start_with(binary, folder, &["--listen", listen])
+    }
+
+    /// Starts a node of this binary with these settings.
+    pub(crate) fn start_with(binary: &Path, folder: &Path, settings: &[&str]) -> Self {
         let mut command = command(binary, folder);
-        command.args(["serve", "--json", "--listen", listen]);
+        command.args(["serve", "--json"]).args(settings);
         Self::begin(command, folder, folder.join("serve.log"))
     }
 
@@ -78,6 +83,11 @@ impl Process {
     /// Where it listens.
     pub(crate) fn address(&self) -> String {
         self.said["address"].as_str().unwrap().to_owned()
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// What opens it.

@@ -153,7 +153,7 @@ impl Fields {
     }
 
     /// A country by whose plan numbers are read; `None` also if it was not given.
-    pub(super) fn number_country(&mut self, field: &str, code: &str) -> Option<String> {
+    pub(in crate::api) fn number_country(&mut self, field: &str, code: &str) -> Option<String> {
         let country = self.country(field, code)?;
         if !is_number_country(&country) {
             self.problem(field, "must be a country with phone numbers of its own: DE, GB");

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::dialer::{FieldProblem, NewLead};
 use crate::domain::{
     ATTRIBUTE_COUNT_MAX, CampaignId, Facts, HandoverKey, LeadId, LeadNumber, NUMBER_COUNT_MAX,
-    Number, Value, fold_email, is_zone,
+    Number, Value, is_zone,
 };
-use crate::store::{HandedOver, SuppressionOf};
+use crate::store::HandedOver;
 
 use super::super::proto;
 use super::Fields;
@@ -247,45 +247,23 @@ pub(in crate::api) fn row_result(
     use proto::import_row_result::Result as Theirs;
     let result = match result {
         Ok(result) => Theirs::Taken(handed_over(result)),
-        Err((reason, problems)) => {
-            let problems = problems.into_iter().take(ROW_PROBLEM_COUNT_MAX);
-            let problem = |one: FieldProblem| proto::FieldProblem {
-                field: one.field,
-                description: one.problem,
-            };
-            let problems = problems.map(problem).collect();
-            Theirs::Rejection(proto::RowRejection { reason: reason.to_owned(), problems })
-        }
+        Err((reason, problems)) => Theirs::Rejection(rejection(reason, problems)),
     };
     proto::ImportRowResult { row_number, result: Some(result) }
 }
 
-/// Reads what is to be suppressed, and where the wish came from.
-pub(in crate::api) fn suppression(
-    fields: &mut Fields,
-    message: &proto::SuppressContactRequest,
-) -> Option<(SuppressionOf, String)> {
-    use proto::suppress_contact_request::Contact;
-    let what = match message.contact.as_ref() {
-        Some(Contact::Number(number)) => {
-            let country = fields.number_country("country", &message.country);
-            let number = fields.known_number("number", number, country.as_deref());
-            number.map(SuppressionOf::Number)
-        }
-        Some(Contact::Email(email)) if email.trim().is_empty() => {
-            fields.problem("email", "must be an e-mail address");
-            None
-        }
-        Some(Contact::Email(email)) => {
-            fields.email("email", email).map(|email| SuppressionOf::Email(fold_email(&email)))
-        }
-        None => {
-            fields.problem("contact", "must be a number or an e-mail address");
-            None
-        }
-    };
-    let source = fields.word("source", &message.source);
-    Some((what?, source?))
+/// A row that was only checked, and would be taken in.
+pub(in crate::api) fn row_accepted(row_number: i64) -> proto::ImportRowResult {
+    let accepted = proto::import_row_result::Result::Accepted(proto::RowAcceptance {});
+    proto::ImportRowResult { row_number, result: Some(accepted) }
+}
+
+/// Why a row was rejected.
+pub(in crate::api) fn rejection(reason: &str, problems: Vec<FieldProblem>) -> proto::RowRejection {
+    let problems = problems.into_iter().take(ROW_PROBLEM_COUNT_MAX);
+    let problem =
+        |one: FieldProblem| proto::FieldProblem { field: one.field, description: one.problem };
+    proto::RowRejection { reason: reason.to_owned(), problems: problems.map(problem).collect() }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod admin;
 mod codes;
+mod exports;
 mod fields;
 mod leads;
 mod masked;
@@ -15,10 +16,14 @@ mod reports;
 mod reps;
 mod rules;
 mod states;
+mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
-pub(super) use leads::{LeadName, handed_over, lead_name, new_lead, row_result, suppression};
+pub(super) use leads::{
+    LeadName, handed_over, lead_name, new_lead, rejection, row_accepted, row_result,
+};
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
@@ -28,6 +33,9 @@ pub(super) use queues::{
 pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncontacted_token};
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
 pub(super) use rules::{checked, mistakes, publish, version};
+pub(super) use suppressions::{
+    suppressed, suppression, suppression_kind, suppression_of, suppressions_after,
+};
 
 use prost_types::{Duration, Timestamp};
 

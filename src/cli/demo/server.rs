@@ -101,7 +101,11 @@ impl Server {
         let rows: Vec<_> = month.leads.iter().map(|lead| self.row(lead, now)).collect();
         let batches: Vec<_> = (1..)
             .zip(rows.chunks(BATCH_ROW_COUNT))
-            .map(|(batch_number, rows)| ImportLeadsRequest { batch_number, rows: rows.to_vec() })
+            .map(|(batch_number, rows)| ImportLeadsRequest {
+                batch_number,
+                rows: rows.to_vec(),
+                ..Default::default()
+            })
             .collect();
         let batches = tokio_stream::iter(batches);
         let mut intake = self.client.intake();

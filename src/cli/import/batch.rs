@@ -7,6 +7,7 @@ use prost::Message as _;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
+use super::cell::Fit;
 use super::rows::{Original, Rows};
 use crate::api::proto::{ImportLeadsRequest, ImportRow};
 
@@ -25,6 +26,8 @@ pub(super) struct Pending {
     pub(super) sent: Vec<Original>,
     /// The rows that could not be, and why.
     pub(super) unreadable: Vec<(Original, String)>,
+    /// How many rows have an attribute that does not look like its type, and stayed a text.
+    pub(super) kept_as_text: i64,
     /// Gives its place in the window back when the batch is done with.
     pub(super) _place: OwnedSemaphorePermit,
 }
@@ -37,6 +40,8 @@ pub(super) struct Pipe {
     pub(super) requests: mpsc::Sender<ImportLeadsRequest>,
     pub(super) window: Arc<Semaphore>,
     pub(super) runtime: Handle,
+    /// The node shall check the rows and store nothing.
+    pub(super) is_check: bool,
 }
 
 /// Reads to the end and says how many rows there were. Stops early, without a mistake, when nobody
@@ -46,8 +51,9 @@ pub(super) fn read_all(mut rows: Rows, pipe: &Pipe) -> anyhow::Result<i64> {
         let place = pipe.runtime.block_on(Arc::clone(&pipe.window).acquire_owned());
         let Ok(place) = place else { break };
         let (sent, unreadable) = (Vec::new(), Vec::new());
-        let mut pending = Pending { number, sent, unreadable, _place: place };
-        let request = gather(&mut rows, &mut pending)?;
+        let mut pending = Pending { number, sent, unreadable, kept_as_text: 0, _place: place };
+        let mut request = gather(&mut rows, &mut pending)?;
+        request.validate_only = pipe.is_check;
         if pending.sent.is_empty() && pending.unreadable.is_empty() {
             break;
         }
@@ -63,7 +69,8 @@ pub(super) fn read_all(mut rows: Rows, pipe: &Pipe) -> anyhow::Result<i64> {
 }
 
 fn gather(rows: &mut Rows, pending: &mut Pending) -> anyhow::Result<ImportLeadsRequest> {
-    let mut request = ImportLeadsRequest { batch_number: pending.number, rows: Vec::new() };
+    let mut request =
+        ImportLeadsRequest { batch_number: pending.number, ..ImportLeadsRequest::default() };
     let mut bytes = 0;
     let is_full = |pending: &Pending| {
         pending.sent.len() >= BATCH_ROW_COUNT_MAX || pending.unreadable.len() >= BATCH_ROW_COUNT_MAX
@@ -71,7 +78,8 @@ fn gather(rows: &mut Rows, pending: &mut Pending) -> anyhow::Result<ImportLeadsR
     while bytes < BATCH_BYTES_MAX && !is_full(pending) {
         let Some(row) = rows.next()? else { break };
         match row.lead {
-            Ok(lead) => {
+            Ok((lead, fit)) => {
+                pending.kept_as_text += i64::from(fit == Fit::KeptAsText);
                 bytes += lead.encoded_len();
                 let row_number = row.original.number;
                 request.rows.push(ImportRow { row_number, lead: Some(lead) });

@@ -1,361 +1,360 @@
-//! What a column or a key becomes: a field of the lead, or an attribute.
-//!
-//! A name that equals a field's is that field; `--map` says otherwise; everything else becomes an
-//! attribute under its own name, so that nothing a file carries is dropped in silence. A cell's
-//! type is inferred only where writing it out again gives the same text: `007` stays a text.
+//! A mapping file: which column becomes what, in TOML. All mistakes are told at once, each with its
+//! place and the nearest valid name.
 
-use prost_types::Timestamp;
+use std::ops::Range;
 
-use crate::api::proto::attribute_value::Value;
-use crate::api::proto::{AttributeValue, Lead, LeadNumber};
-use crate::cli::words::timestamp_of;
+use encoding_rs::Encoding;
+use jiff::tz::TimeZone;
+use toml::de::{DeTable, DeValue};
 
-/// What stands before a column's name to make it ignored when a rejects file is imported again.
-pub(super) const REJECTED_PREFIX: &str = "rejected_";
+use super::cell::{Times, put};
+use super::encoding::read_encoding;
+use super::field::Field;
+use super::reading::Reading;
+use super::source::{Format, read_delimiter};
+use crate::api::proto::Lead;
+use crate::rules::{Entry, Mistakes, Report, Table, expected, hint, int, list, table, text};
 
-/// Digits that a double holds exactly, whatever they are.
-const DOUBLE_DIGIT_COUNT_MAX: usize = 15;
+/// The longest mapping, in bytes.
+const MAPPING_LENGTH_MAX: usize = 256 * 1_024;
 
-/// What a column becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Field {
-    ExternalId,
-    HandedOverTime,
-    Name,
-    Company,
-    Email,
-    Numbers,
-    TimeZone,
-    Source,
-    Channel,
-    Trigger,
-    Stage,
-    Score,
-    Country,
-    Region,
-    Language,
-    Skills,
-    Engagements,
-    /// All attributes at once, as NDJSON can nest them.
-    Attributes,
-    Attribute(String, Kind),
-    Ignored,
-}
-
-/// The type of an attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Whatever the cell looks like.
-    Inferred,
-    Bool,
-    Int,
-    Double,
-    Text,
-}
-
-const FIELDS: [(&str, Field); 21] = [
-    ("external_id", Field::ExternalId),
-    ("handed_over_time", Field::HandedOverTime),
-    ("handed_over_at", Field::HandedOverTime),
-    ("name", Field::Name),
-    ("company", Field::Company),
-    ("email", Field::Email),
-    ("number", Field::Numbers),
-    ("numbers", Field::Numbers),
-    ("phone", Field::Numbers),
-    ("phone_number", Field::Numbers),
-    ("time_zone", Field::TimeZone),
-    ("source", Field::Source),
-    ("channel", Field::Channel),
-    ("trigger", Field::Trigger),
-    ("stage", Field::Stage),
-    ("score", Field::Score),
-    ("country", Field::Country),
-    ("region", Field::Region),
-    ("language", Field::Language),
-    ("skills", Field::Skills),
-    ("engagements", Field::Engagements),
+const KEYS: [&str; 9] = [
+    "campaign",
+    "source_system",
+    "id_column",
+    "format",
+    "delimiter",
+    "encoding",
+    "others",
+    "columns",
+    "constants",
 ];
+const COLUMN_KEYS: [&str; 7] = ["field", "into", "split", "values", "default", "format", "zone"];
 
-impl Field {
-    /// What a column becomes by its name alone: `Time Zone` is `time_zone`.
-    pub(super) fn of_column(column: &str) -> Self {
-        let name = column.trim();
-        let folded = name.to_ascii_lowercase().replace([' ', '-'], "_");
-        if folded == "attributes" {
-            return Self::Attributes;
+/// What becomes of columns that are neither named nor a field by their names.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Others {
+    /// An attribute under its own name.
+    #[default]
+    Attribute,
+    /// Nothing.
+    Ignore,
+    /// A file that has one is refused.
+    Refuse,
+}
+
+pub(super) const OTHERS: [(&str, Others); 3] =
+    [("attribute", Others::Attribute), ("ignore", Others::Ignore), ("refuse", Others::Refuse)];
+
+/// A column that a mapping or a flag names.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Mapped {
+    pub(super) name: String,
+    pub(super) reading: Reading,
+    /// Its line in the mapping file; `None`: a flag.
+    pub(super) line: Option<u32>,
+}
+
+/// A mapping file, read.
+#[derive(Debug, Default)]
+pub(super) struct Mapping {
+    pub(super) campaign_id: Option<String>,
+    pub(super) source_system: Option<String>,
+    pub(super) id_column: Option<String>,
+    pub(super) format: Option<Format>,
+    pub(super) delimiter: Option<u8>,
+    pub(super) encoding: Option<&'static Encoding>,
+    pub(super) others: Others,
+    pub(super) columns: Vec<Mapped>,
+    pub(super) constants: Vec<(Field, String)>,
+}
+
+/// Reads a mapping.
+pub(super) fn read(document: &str) -> Result<Mapping, Mistakes> {
+    let mut report = Report::new(document);
+    let mut mapping = Mapping::default();
+    if document.len() > MAPPING_LENGTH_MAX {
+        report.add(0..0, format!("a mapping has at most {MAPPING_LENGTH_MAX} bytes"));
+    } else {
+        let (root, errors) = DeTable::parse_recoverable(document);
+        for error in &errors {
+            report.add(error.span().unwrap_or(0..0), error.message());
         }
-        if folded.starts_with(REJECTED_PREFIX) {
-            return Self::Ignored;
-        }
-        match FIELDS.iter().find(|(field, _)| *field == folded) {
-            Some((_, field)) => field.clone(),
-            None => Self::Attribute(name.to_owned(), Kind::Inferred),
+        // What is missing from a broken document may stand in the broken part.
+        if errors.is_empty() {
+            mapping = mapping_of(root.get_ref(), &mut report);
         }
     }
+    report.finish().map(|()| mapping)
+}
 
-    /// Reads the right side of `--map column=field`.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
-        if text == "-" {
-            return Ok(Self::Ignored);
-        }
-        if let Some(attribute) = text.strip_prefix("attributes.") {
-            let (name, kind) = match attribute.rsplit_once(':') {
-                None => (attribute, Kind::Inferred),
-                Some((name, "bool")) => (name, Kind::Bool),
-                Some((name, "int")) => (name, Kind::Int),
-                Some((name, "double")) => (name, Kind::Double),
-                Some((name, "string")) => (name, Kind::Text),
-                Some((_, kind)) => {
-                    return Err(format!("'{kind}' is none of bool, int, double, string"));
-                }
-            };
-            return Ok(Self::Attribute(name.to_owned(), kind));
-        }
-        FIELDS.iter().find(|(field, _)| *field == text).map(|(_, field)| field.clone()).ok_or_else(
-            || {
-                let fields: Vec<_> = FIELDS.iter().map(|(field, _)| *field).collect();
-                format!("'{text}' is none of: {}, attributes.NAME, -", fields.join(", "))
-            },
-        )
+fn mapping_of(root: &DeTable<'_>, report: &mut Report<'_>) -> Mapping {
+    let document = Table::new(root, "a mapping", 0..0, &KEYS, report);
+    let columns = document.get("columns").and_then(|entry| table(entry, report));
+    let columns = columns.into_iter().flatten().map(|(name, entry)| Mapped {
+        name: name.get_ref().to_string(),
+        line: Some(report.line_of(name.span().start)),
+        reading: column(entry, report).unwrap_or_else(|| Reading::of(Field::Ignored)),
+    });
+    let columns = columns.collect();
+    let constants = document.get("constants").and_then(|entry| table(entry, report));
+    let constants = constants.into_iter().flatten();
+    let constants = constants
+        .filter_map(|(name, entry)| constant(name.get_ref(), &name.span(), entry, report))
+        .collect();
+    let mut word = |key| {
+        document.get(key).and_then(|entry| text(entry, report)).map(|one| one.text.to_owned())
+    };
+    Mapping {
+        campaign_id: word("campaign"),
+        source_system: word("source_system"),
+        id_column: word("id_column"),
+        format: one_of(document.get("format"), &FORMATS, report),
+        delimiter: read_with(document.get("delimiter"), read_delimiter, report),
+        encoding: read_with(document.get("encoding"), read_encoding, report),
+        others: one_of(document.get("others"), &OTHERS, report).unwrap_or_default(),
+        columns,
+        constants,
     }
 }
 
-/// Reads one `--map column=field`.
-pub(super) fn read_map(text: &str) -> Result<(String, Field), String> {
-    // The last `=`, as a column's name may have one and a field's does not.
-    let (column, field) = text.rsplit_once('=').ok_or("column=field is needed")?;
-    Ok((column.to_owned(), Field::read(field)?))
+const FORMATS: [(&str, Format); 2] = [("csv", Format::Csv), ("ndjson", Format::Ndjson)];
+
+fn one_of<T: Copy, const N: usize>(
+    entry: Option<&Entry<'_>>,
+    words: &[(&'static str, T); N],
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let quoted = text(entry?, report)?;
+    let known = words.iter().find(|(word, _)| *word == quoted.text);
+    if known.is_none() {
+        let names = words.map(|(word, _)| word);
+        let hint = hint(quoted.text, names);
+        report.add(quoted.span, format!("must be one of `{}`{hint}", names.join("`, `")));
+    }
+    known.map(|(_, value)| *value)
 }
 
-/// Reads one `--set field=value`.
-pub(super) fn read_set(text: &str) -> Result<(Field, String), String> {
-    let (field, value) = text.split_once('=').ok_or("field=value is needed")?;
-    let field = Field::read(field)?;
+fn read_with<T>(
+    entry: Option<&Entry<'_>>,
+    read: impl Fn(&str) -> Result<T, String>,
+    report: &mut Report<'_>,
+) -> Option<T> {
+    let quoted = text(entry?, report)?;
+    read(quoted.text).map_err(|problem| report.add(quoted.span, problem)).ok()
+}
+
+/// A text, a number or a truth, as the text that a cell would hold.
+fn scalar(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<String> {
+    match entry.get_ref() {
+        DeValue::String(text) => Some(text.to_string()),
+        DeValue::Boolean(value) => Some(value.to_string()),
+        DeValue::Integer(_) => int(entry).map(|int| int.to_string()),
+        DeValue::Float(value) => Some(value.as_str().to_owned()),
+        other => {
+            report.add(entry.span(), expected("a text, a number, true or false", other));
+            None
+        }
+    }
+}
+
+fn constant(
+    name: &str,
+    span: &Range<usize>,
+    entry: &Entry<'_>,
+    report: &mut Report<'_>,
+) -> Option<(Field, String)> {
+    let value = scalar(entry, report)?;
+    let field = Field::read(name).map_err(|problem| report.add(span.clone(), problem)).ok()?;
+    match check_constant(&field, &value) {
+        Ok(()) => Some((field, value)),
+        Err(problem) => {
+            report.add(entry.span(), problem);
+            None
+        }
+    }
+}
+
+/// Checks that a value can stand in a field of every row.
+pub(super) fn check_constant(field: &Field, value: &str) -> Result<(), String> {
     match field {
         Field::Ignored | Field::ExternalId => {
             Err("this cannot be the same for all rows".to_owned())
         }
-        field => {
-            put(&mut Lead::default(), &field, value).map_err(str::to_owned)?;
-            Ok((field, value.to_owned()))
-        }
-    }
-}
-
-/// Puts a cell into a lead. An empty cell was not given. What does not fit is refused with what was
-/// expected; the text itself is personal, so it is not said again.
-pub(super) fn put(lead: &mut Lead, field: &Field, cell: &str) -> Result<(), &'static str> {
-    let text = cell.trim();
-    if text.is_empty() {
-        return Ok(());
-    }
-    match field {
-        Field::ExternalId => {
-            lead.handover_key.get_or_insert_default().external_id = text.to_owned();
-        }
-        Field::HandedOverTime => lead.handed_over_time = Some(instant(text)?),
-        Field::Name => lead.name = text.to_owned(),
-        Field::Company => lead.company = text.to_owned(),
-        Field::Email => lead.email = text.to_owned(),
-        Field::Numbers => lead.numbers.extend(parts(text).map(number)),
-        Field::TimeZone => lead.time_zone = text.to_owned(),
-        Field::Source => lead.source = text.to_owned(),
-        Field::Channel => lead.channel = text.to_owned(),
-        Field::Trigger => lead.trigger = text.to_owned(),
-        Field::Stage => lead.stage = text.to_owned(),
-        Field::Score => lead.score = Some(double(text).ok_or("score: must be a number")?),
-        Field::Country => lead.country = text.to_owned(),
-        Field::Region => lead.region = text.to_owned(),
-        Field::Language => lead.language = text.to_owned(),
-        Field::Skills => lead.skills.extend(parts(text).map(str::to_owned)),
-        Field::Engagements => {
-            lead.engagements = text.parse().map_err(|_| "engagements: must be a whole number")?;
-        }
-        Field::Attributes => return Err("attributes: only NDJSON can nest them"),
-        // Attributes come back untouched, spaces at their ends included.
-        Field::Attribute(name, kind) => {
-            let value = AttributeValue { value: Some(typed(cell, *kind)?) };
-            lead.attributes.insert(name.clone(), value);
-        }
-        Field::Ignored => {}
-    }
-    Ok(())
-}
-
-pub(super) fn number(text: &str) -> LeadNumber {
-    LeadNumber { number: text.to_owned(), stopped_by: 0 }
-}
-
-/// The parts of a cell that holds several.
-fn parts(text: &str) -> impl Iterator<Item = &str> {
-    text.split([',', ';', '|']).map(str::trim).filter(|part| !part.is_empty())
-}
-
-/// An instant with its offset, or a date and time that is taken as UTC.
-fn instant(text: &str) -> Result<Timestamp, &'static str> {
-    if let Ok(at) = text.parse::<jiff::Timestamp>() {
-        return Ok(timestamp_of(at.as_millisecond()));
-    }
-    let civil = text.parse::<jiff::civil::DateTime>().ok();
-    let zoned = civil.and_then(|civil| civil.to_zoned(jiff::tz::TimeZone::UTC).ok());
-    match zoned {
-        Some(zoned) => Ok(timestamp_of(zoned.timestamp().as_millisecond())),
-        None => Err("handed_over_time: must be an instant, such as 2026-03-01T09:30:00+01:00"),
-    }
-}
-
-fn double(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|number: &f64| number.is_finite())
-}
-
-fn typed(cell: &str, kind: Kind) -> Result<Value, &'static str> {
-    let text = cell.trim();
-    match kind {
-        Kind::Inferred => Ok(inferred(cell)),
-        Kind::Text => Ok(Value::StringValue(cell.to_owned())),
-        Kind::Int => text.parse().map(Value::IntValue).map_err(|_| "must be a whole number"),
-        Kind::Double => double(text).map(Value::DoubleValue).ok_or("must be a number"),
-        Kind::Bool => match text.to_ascii_lowercase().as_str() {
-            "true" | "yes" | "1" => Ok(Value::BoolValue(true)),
-            "false" | "no" | "0" => Ok(Value::BoolValue(false)),
-            _ => Err("must be true or false"),
+        field => match put(&mut Lead::default(), field, value, &Times::default()) {
+            Ok(_) => Ok(()),
+            Err(problem) => Err(problem.to_owned()),
         },
     }
 }
 
-/// The narrowest type that gives the cell's text back: whole number, decimal, `true` and `false`,
-/// text.
-fn inferred(cell: &str) -> Value {
-    match cell {
-        "true" => return Value::BoolValue(true),
-        "false" => return Value::BoolValue(false),
-        _ => {}
+fn column(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<Reading> {
+    if let DeValue::String(_) = entry.get_ref() {
+        return field_of(entry, report).map(Reading::of);
     }
-    let digits = cell.strip_prefix('-').unwrap_or(cell);
-    let (whole, fraction) = match digits.split_once('.') {
-        Some((whole, fraction)) => (whole, Some(fraction)),
-        None => (digits, None),
+    let DeValue::Table(entries) = entry.get_ref() else {
+        report.add(entry.span(), expected("a field, or a table", entry.get_ref()));
+        return None;
     };
-    let all_digits = |text: &str| !text.is_empty() && text.bytes().all(|one| one.is_ascii_digit());
-    let is_plain = all_digits(whole) && (whole == "0" || !whole.starts_with('0'));
-    match fraction {
-        None if is_plain && cell != "-0" => {
-            cell.parse().map_or_else(|_| Value::StringValue(cell.to_owned()), Value::IntValue)
+    let keys = Table::new(entries, "a column", entry.span(), &COLUMN_KEYS, report);
+    let mut reading = Reading::of(Field::Ignored);
+    reading.fields = match (keys.get("field"), keys.get("into")) {
+        (Some(field), None) => vec![field_of(field, report)?],
+        (None, Some(into)) => {
+            let fields = list(into, report).iter();
+            fields.filter_map(|field| field_of(field, report)).collect()
         }
-        Some(fraction)
-            if is_plain
-                && all_digits(fraction)
-                && whole.len() + fraction.len() <= DOUBLE_DIGIT_COUNT_MAX =>
-        {
-            Value::DoubleValue(cell.parse().expect("digits and a point are a number"))
+        _ => {
+            report.add(entry.span(), "a column needs either `field` or `into`");
+            return None;
         }
-        _ => Value::StringValue(cell.to_owned()),
+    };
+    reading.split = keys.get("split").and_then(|split| text(split, report)).map(|one| {
+        if one.text.is_empty() {
+            report.add(one.span.clone(), "cells cannot be split at nothing");
+        }
+        one.text.to_owned()
+    });
+    let values = keys.get("values").and_then(|values| table(values, report));
+    for (from, to) in values.into_iter().flatten() {
+        let to = scalar(to, report);
+        reading.values.extend(to.map(|to| (from.get_ref().trim().to_owned(), to)));
     }
+    reading.default = keys.get("default").and_then(|default| scalar(default, report));
+    reading.times = times(&keys, report);
+    check(&reading, &keys, entry.span(), report);
+    Some(reading)
 }
 
-/// A value with its type, for tests: the API hides values from `Debug`, as they are personal.
-#[cfg(test)]
-pub(super) fn shown(value: &Value) -> String {
-    match value {
-        Value::BoolValue(value) => format!("bool {value}"),
-        Value::IntValue(value) => format!("int {value}"),
-        Value::DoubleValue(value) => format!("double {value}"),
-        Value::StringValue(value) => format!("string {value}"),
+fn field_of(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<Field> {
+    let quoted = text(entry, report)?;
+    Field::read(quoted.text).map_err(|problem| report.add(quoted.span, problem)).ok()
+}
+
+fn times(keys: &Table<'_, '_>, report: &mut Report<'_>) -> Times {
+    let mut times = Times::default();
+    if let Some(format) = keys.get("format") {
+        let formats = match format.get_ref() {
+            DeValue::Array(formats) => formats.iter().collect(),
+            _ => vec![format],
+        };
+        for entry in formats {
+            let Some(quoted) = text(entry, report) else { continue };
+            let example = jiff::Timestamp::UNIX_EPOCH.to_zoned(TimeZone::UTC);
+            if let Err(problem) = jiff::fmt::strtime::format(quoted.text, &example) {
+                report.add(quoted.span, format!("this is no pattern for instants: {problem}"));
+            }
+            times.formats.push(quoted.text.to_owned());
+        }
+    }
+    if let Some(zone) = keys.get("zone").and_then(|zone| text(zone, report)) {
+        match TimeZone::get(zone.text) {
+            Ok(known) => times.zone = known,
+            Err(_) => {
+                report.add(zone.span, "must be a time zone by its IANA name: Europe/Berlin");
+            }
+        }
+    }
+    times
+}
+
+/// What each key needs beside it.
+fn check(reading: &Reading, keys: &Table<'_, '_>, span: Range<usize>, report: &mut Report<'_>) {
+    let place = |key: &str| keys.get(key).map_or(span.clone(), |entry| entry.span());
+    let is_list = reading.fields.iter().all(Field::is_list);
+    if keys.get("into").is_some() && reading.split.is_none() {
+        report.add(span.clone(), "`into` needs `split`: what stands between the parts");
+    }
+    if keys.get("field").is_some() && reading.split.is_some() && !is_list {
+        report.add(place("split"), "only numbers and skills are lists; name the parts with `into`");
+    }
+    if reading.gives(&Field::Attributes) && !reading.is_plain() {
+        report.add(span.clone(), "all attributes at once can only be read as they stand");
+    }
+    if !reading.gives(&Field::HandedOverTime) {
+        for key in ["format", "zone"] {
+            if keys.get(key).is_some() {
+                report.add(place(key), format!("`{key}` is for `handed_over_time` alone"));
+            }
+        }
+    }
+    if reading.gives(&Field::ExternalId) && reading.default.is_some() {
+        report.add(place("default"), "the external id cannot be the same for several rows");
+    }
+    if let [field] = reading.fields.as_slice() {
+        let given = reading.values.iter().map(|(_, to)| (to, "values"));
+        for (value, key) in given.chain(reading.default.iter().map(|one| (one, "default"))) {
+            if let Err(problem) = put(&mut Lead::default(), field, value, &reading.times) {
+                report.add(place(key), format!("`{value}`: {problem}"));
+            }
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::field::{Kind, Typing};
     use super::*;
 
     #[test]
-    fn a_type_is_inferred_only_where_the_text_comes_back() {
-        for (cell, value) in [
-            ("42", "int 42"),
-            ("-7", "int -7"),
-            ("0", "int 0"),
-            ("007", "string 007"),
-            ("-0", "string -0"),
-            ("+49", "string +49"),
-            ("99999999999999999999", "string 99999999999999999999"),
-            ("1.5", "double 1.5"),
-            ("00.5", "string 00.5"),
-            ("1.", "string 1."),
-            (".5", "string .5"),
-            ("1e3", "string 1e3"),
-            ("NaN", "string NaN"),
-            ("0.12345678901234567", "string 0.12345678901234567"),
-            ("true", "bool true"),
-            ("yes", "string yes"),
-            (" 42", "string  42"),
-        ] {
-            assert_eq!(shown(&inferred(cell)), value, "{cell:?}");
-        }
-    }
-
-    #[test]
-    fn a_forced_type_is_kept_or_the_cell_refused() {
-        let Ok(Field::Attribute(name, kind)) = Field::read("attributes.plz:string") else {
-            panic!()
+    fn a_mapping_says_all_that_a_column_needs() {
+        let mapping = read(
+            "campaign = \"spring\"\nid_column = \"nr\"\ndelimiter = \"tab\"\nothers = \"ignore\"\n\
+             encoding = \"latin1\"\n[columns]\n\"e mail\" = \"email\"\nplz = \"attributes.plz:string\"\n\
+             old = \"-\"\nplace = { split = \"/\", into = [\"region\", \"country\"] }\n\
+             [columns.optin]\nfield = \"attributes.optin:bool\"\nvalues = { Ja = true, Nein = 0 }\n\
+             default = false\n[columns.created]\nfield = \"handed_over_time\"\n\
+             format = [\"%d.%m.%Y\", \"%s\"]\nzone = \"Europe/Berlin\"\n\
+             [constants]\nchannel = \"fair\"\n\"attributes.year\" = 2026\n",
+        )
+        .unwrap();
+        assert_eq!(mapping.campaign_id.as_deref(), Some("spring"));
+        assert_eq!((mapping.delimiter, mapping.others), (Some(b'\t'), Others::Ignore));
+        assert_eq!(mapping.encoding.map(Encoding::name), Some("windows-1252"));
+        let column = |name: &str| {
+            let one = mapping.columns.iter().find(|one| one.name == name).unwrap();
+            (one.reading.clone(), one.line.unwrap())
         };
-        assert_eq!((name.as_str(), kind), ("plz", Kind::Text));
-        assert_eq!(typed("01067", Kind::Text).as_ref().map(shown), Ok("string 01067".to_owned()));
-        assert_eq!(typed("17", Kind::Double).as_ref().map(shown), Ok("double 17".to_owned()));
-        assert_eq!(typed("yes", Kind::Bool).as_ref().map(shown), Ok("bool true".to_owned()));
-        for kind in [Kind::Int, Kind::Double, Kind::Bool] {
-            assert!(typed("x", kind).is_err(), "{kind:?}");
-        }
-        assert!(Field::read("attributes.plz:text").is_err());
+        assert_eq!(column("e mail"), (Reading::of(Field::Email), 7));
+        let plz = Field::Attribute("plz".into(), Typing::Declared(Kind::Text));
+        assert_eq!(column("plz"), (Reading::of(plz), 8));
+        assert_eq!(column("place").0.fields, [Field::Region, Field::Country]);
+        let optin = column("optin").0;
+        assert_eq!(optin.values.len(), 2);
+        assert_eq!(optin.default.as_deref(), Some("false"));
+        assert_eq!(column("created").0.times.formats, ["%d.%m.%Y", "%s"]);
+        assert_eq!(mapping.constants.len(), 2);
     }
 
     #[test]
-    fn columns_are_fields_by_their_names_and_attributes_else() {
-        for (column, field) in [
-            ("Time Zone", Field::TimeZone),
-            ("E-Mail", Field::Attribute("E-Mail".into(), Kind::Inferred)),
-            ("email", Field::Email),
-            ("phone", Field::Numbers),
-            (" Employees ", Field::Attribute("Employees".into(), Kind::Inferred)),
-            ("rejected_reason", Field::Ignored),
-        ] {
-            assert_eq!(Field::of_column(column), field, "{column}");
+    fn all_mistakes_are_told_at_once_with_their_lines_and_the_nearest_names() {
+        let document = "campain = \"spring\"\nothers = \"ignor\"\n[columns]\na = \"nmae\"\nb = 5\n\
+                        c = { field = \"name\", splt = \",\" }\nd = { split = \",\" }\n\
+                        e = { field = \"name\", split = \",\" }\n\
+                        f = { field = \"score\", default = \"high\" }\n\
+                        g = { field = \"name\", zone = \"Europe/Berlin\" }\n\
+                        h = { field = \"handed_over_time\", zone = \"Mars\", format = \"%Q!%é\" }\n\
+                        [constants]\nexternal_id = \"1\"\nsorce = \"web\"\n";
+        let mistakes = read(document).unwrap_err();
+        let told: Vec<_> = mistakes.0.iter().map(|one| (one.line, one.message.as_str())).collect();
+        let expected = [
+            (1, "did you mean `campaign`?"),
+            (2, "did you mean `ignore`?"),
+            (4, "did you mean `name`?"),
+            (5, "expected a field, or a table, found a whole number"),
+            (6, "did you mean `split`?"),
+            (7, "either `field` or `into`"),
+            (8, "only numbers and skills are lists"),
+            (9, "`high`: score: must be a number"),
+            (10, "`zone` is for `handed_over_time` alone"),
+            (11, "IANA name"),
+            (11, "no pattern for instants"),
+            (13, "cannot be the same for all rows"),
+            (14, "did you mean `source`?"),
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:#?}");
+        for ((line, message), (at, part)) in told.iter().zip(expected) {
+            assert!(*line == at && message.contains(part), "{line}: {message}, not {at}: {part}");
         }
-    }
-
-    #[test]
-    fn maps_and_sets_are_read_or_refused_with_the_choices() {
-        assert_eq!(read_map("a=b=phone"), Ok(("a=b".into(), Field::Numbers)));
-        assert_eq!(read_map("x=-"), Ok(("x".into(), Field::Ignored)));
-        assert!(read_map("x").is_err());
-        assert!(read_map("x=fone").unwrap_err().contains("phone"));
-        assert_eq!(read_set("source=fair=1"), Ok((Field::Source, "fair=1".into())));
-        assert!(read_set("external_id=1").is_err());
-        assert!(read_set("score=high").is_err());
-    }
-
-    #[test]
-    fn cells_land_in_their_fields() {
-        let mut lead = Lead::default();
-        for (field, cell) in [
-            ("numbers", "+49 30 1; +49 30 2"),
-            ("phone", "+49303"),
-            ("skills", "de, solar"),
-            ("score", "0.5"),
-            ("engagements", "3"),
-            ("handed_over_time", "2026-03-01 09:30:00"),
-            ("external_id", " A-1 "),
-            ("name", "  "),
-        ] {
-            put(&mut lead, &Field::read(field).unwrap(), cell).unwrap();
-        }
-        let numbers: Vec<_> = lead.numbers.iter().map(|one| one.number.as_str()).collect();
-        assert_eq!(numbers, ["+49 30 1", "+49 30 2", "+49303"]);
-        assert_eq!(lead.skills, ["de", "solar"]);
-        assert_eq!((lead.score, lead.engagements), (Some(0.5), 3));
-        assert_eq!(lead.handed_over_time.unwrap().seconds, 1_772_357_400);
-        assert_eq!(lead.handover_key.unwrap().external_id, "A-1");
-        assert_eq!(lead.name, "");
-        assert!(put(&mut Lead::default(), &Field::Engagements, "many").is_err());
     }
 }

@@ -1,161 +1,126 @@
 //! `import` hands a file of leads over: streamed, in batches that are durable when they are answered.
 //!
-//! A thread reads and parses ([`batch`]), this one talks to the node and counts ([`tally`]). At the
-//! end the counts must add up to the rows that were read, or the command fails: a lead that nobody
-//! can account for is what nextlead exists to prevent.
+//! A thread reads and parses ([`batch`]), this one talks to the node ([`sending`]) and counts
+//! ([`tally`]). At the end the counts must add up to the rows that were read, or the command fails: a
+//! lead that nobody can account for is what nextlead exists to prevent. What ends an import early
+//! leaves a mark ([`resume`]) from which it goes on.
 
+mod args;
 mod batch;
+mod cell;
+mod check;
+mod declared;
+mod encoding;
+mod field;
 mod mapping;
+mod ndjson;
+mod plan;
+mod reading;
 mod rejects;
+mod resume;
 mod rows;
+mod sending;
+mod shown;
 mod source;
 mod tally;
 #[cfg(test)]
 mod tests;
+mod types;
+mod written;
 
-use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context as _, ensure};
-use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tokio::sync::{Semaphore, mpsc};
-use tokio_stream::wrappers::ReceiverStream;
 
-use batch::{BATCH_COUNT_MAX, Pending, Pipe, read_all};
-use mapping::{Field, read_map, read_set};
 use rejects::Rejects;
-use rows::{Plan, Rows};
-use source::{Format, read_delimiter};
+use resume::Bookmark;
+use rows::{Layout, Rows};
+use sending::{Patience, send, why};
+use shown::{Shown, is_meant};
+pub(super) use source::{Format, Source, Stated, open};
 use tally::Tally;
+use written::Shape;
 
-use super::output::{Output, count, facts};
+use super::output::{Output, count, facts, printable};
 use super::words::duration_text;
 use crate::api::client::Client;
-use crate::api::proto::ImportLeadsRequest;
 use crate::clock::{Clock as _, SystemClock};
 
-/// The value of `--id-column` that takes the rows' numbers.
-const ROW_NUMBER: &str = "#";
+pub(super) use args::ImportArgs;
 
-/// Hand a file of leads over: CSV or NDJSON, plain or gzip
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Columns become the fields of their names: external_id, name, company, email, phone (or number,
-numbers), time_zone, source, channel, trigger, stage, score, country, region, language, skills,
-engagements, handed_over_time. Every other column becomes an attribute under its own name. A cell
-may hold several numbers or skills, apart by , ; or |. An empty cell was not given. An instant
-without an offset is taken as UTC.
-
-The type of an attribute is inferred cell by cell: a whole number, a decimal, true or false where
-the text would come back the same, else text. Where a whole column must have one type, name it:
---map 'postcode=attributes.postcode:string'.
-
-Rows that are rejected, here or by the node, go to FILE.rejected.csv with their row, line and
-reason; corrected, that file can be imported as it is. They are no failure, the exit code is 0,
-unless every row was rejected. Importing a file again is safe: rows that had arrived are unchanged.
-
-Examples:
-  nextlead import leads.csv.gz --campaign spring --source-system crm --id-column lead_id \\
-      --map mobile=phone --set time_zone=Europe/Berlin
-  nextlead import leads.ndjson --campaign spring --source-system crm")]
-pub(super) struct ImportArgs {
-    /// The file; - is standard input
-    file: PathBuf,
-    /// The campaign that the leads belong to; it must exist
-    #[arg(long, value_name = "CAMPAIGN")]
-    campaign: String,
-    /// The system that hands them over: with the external id and the campaign, it tells leads apart
-    #[arg(long, value_name = "SYSTEM")]
-    source_system: String,
-    /// The column with the external id; # takes the rows' numbers [default: external_id]
-    #[arg(long, value_name = "COLUMN")]
-    id_column: Option<String>,
-    /// What a column becomes: a field, attributes.NAME[:bool|int|double|string], or - for nothing
-    #[arg(long, value_name = "COLUMN=FIELD", value_parser = read_map)]
-    map: Vec<(String, Field)>,
-    /// A value for every row whose own cell is empty or absent
-    #[arg(long, value_name = "FIELD=VALUE", value_parser = read_set)]
-    set: Vec<(Field, String)>,
-    /// What is between the cells [default: the one of , ; and tab that the header uses]
-    #[arg(long, value_name = "CHARACTER", value_parser = read_delimiter)]
-    delimiter: Option<u8>,
-    /// How the rows are written [default: told by the first line]
-    #[arg(long)]
-    format: Option<Format>,
-    /// Where rejected rows go [default: FILE.rejected.csv]
-    #[arg(long, value_name = "FILE")]
-    rejects: Option<PathBuf>,
-}
-
-impl ImportArgs {
-    fn plan(&self) -> Plan {
-        let is_id_row_number = self.id_column.as_deref() == Some(ROW_NUMBER);
-        let id_column = self.id_column.clone().filter(|_| !is_id_row_number);
-        let id_column = id_column.map(|column| (column, Field::ExternalId));
-        Plan {
-            campaign_id: self.campaign.clone(),
-            source_system: self.source_system.clone(),
-            maps: id_column.into_iter().chain(self.map.iter().cloned()).collect(),
-            sets: self.set.clone(),
-            is_id_row_number,
-        }
-    }
-
-    fn rejects_path(&self) -> PathBuf {
-        self.rejects.clone().unwrap_or_else(|| {
-            let is_input = self.file == Path::new("-");
-            let mut name = if is_input { "import".into() } else { OsString::from(&self.file) };
-            name.push(".rejected.csv");
-            name.into()
-        })
-    }
-}
+/// How many rows are looked at to infer types.
+const SAMPLE_ROW_COUNT: usize = 10_000;
 
 pub(super) async fn run(
     args: ImportArgs,
     node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
+    run_with(args, node, output, Patience::default()).await
+}
+
+async fn run_with(
+    args: ImportArgs,
+    node: Client,
+    output: Output,
+    patience: Patience,
+) -> anyhow::Result<ExitCode> {
     let clock = SystemClock::start(0);
     let began_at = clock.now();
-    let source = source::open(&args.file, args.format, args.delimiter)?;
-    let progress = Progress::new(source.length, Arc::clone(&source.read_bytes), output);
-    let rows = Rows::new(source, args.plan())
-        .with_context(|| format!("cannot import {}", args.file.display()))?;
+    let mapping = args.mapping()?;
+    let stated = args.stated(&mapping);
     let rejects_path = args.rejects_path();
     ensure!(
         rejects_path != args.file,
         "the rejected rows would overwrite the file that they come from; see --rejects"
     );
-    let mut import = Import {
-        tally: Tally::default(),
-        rejects: Rejects::new(rejects_path, rows.header()),
-        progress,
+    let source = source::open(&args.file, stated)?;
+    let shape =
+        Shape { format: source.format, delimiter: source.delimiter, encoding: source.encoding };
+    let progress = Progress::new(source.length, Arc::clone(&source.read_bytes), output);
+    let mut rows = Rows::new(source, args.plan(mapping))
+        .with_context(|| format!("cannot import {}", args.file.display()))?;
+    let shown = look(&mut rows, &node).await?;
+    let mapping = written::mapping(rows.layout(), shape);
+    if let Some(path) = &args.write_mapping {
+        std::fs::write(path, &mapping)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if args.dry_run {
+        return check::run(rows, &node, &shown, &progress, output).await;
+    }
+    let is_answered = args.yes || args.has_mapping() || output.is_json || args.is_stream();
+    let is_question = shown.has_guesses() && !is_answered;
+    ensure!(!is_question || is_meant(&shown)?, "nothing was imported");
+    // What the header and the first rows told of how the file is written holds when it is read again.
+    let stated = Stated {
+        format: Some(shape.format),
+        delimiter: Some(shape.delimiter),
+        encoding: stated.encoding,
     };
-
-    let outcome = import.stream(rows, &node).await;
-    import.progress.bar.finish_and_clear();
+    let mut import = Import::begin(&args, &mapping, rows.header(), progress)?;
+    let done = import.tally.total();
+    if done > 0 {
+        rows = import.open(&args.file, stated, rows.layout().clone())?;
+    }
+    let outcome = import.send_all(&args.file, stated, rows, &node, patience).await;
+    import.progress.finish();
     import.rejects.flush()?;
     let tally = import.tally;
-    let row_count = outcome.with_context(|| {
-        format!(
-            "{} ended early: {} rows are durable, {} were rejected; import it again, rows that had \
-             arrived will be unchanged",
-            args.file.display(),
-            count(tally.taken()),
-            count(tally.rejected),
-        )
-    })?;
+    let row_count = outcome.with_context(|| import.ended_early(&args.file))?;
     ensure!(
         tally.total() == row_count,
         "{row_count} rows were read, and {} are accounted for: {tally:?}",
         tally.total()
     );
+    if let Some(bookmark) = &import.bookmark {
+        bookmark.remove()?;
+    }
     let duration_ms = clock.now() - began_at;
     // Some bad rows are business as usual; a file of nothing else is a mistake in the call.
     let is_all_rejected = tally.taken() == 0 && tally.rejected > 0;
@@ -163,54 +128,143 @@ pub(super) async fn run(
     Ok(if is_all_rejected { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
+/// Looks at the first rows and at the queue's rules, and settles what every column becomes.
+async fn look(rows: &mut Rows, node: &Client) -> anyhow::Result<Shown> {
+    let campaign = rows.layout().plan.campaign_id.clone();
+    let (declared, note) = match declared::declared_kinds(node, &campaign).await {
+        Ok(declared) => (declared, None),
+        Err(note) => (types::DeclaredKinds::new(), Some(note)),
+    };
+    let (profiles, row_count) = rows.settle(SAMPLE_ROW_COUNT, declared)?;
+    let columns = rows.layout().columns.clone();
+    Ok(Shown { columns, profiles, row_count, is_all: row_count < SAMPLE_ROW_COUNT, note })
+}
+
 struct Import {
     tally: Tally,
     rejects: Rejects,
+    /// Where to note how far it came; `None`: the input cannot be read twice.
+    bookmark: Option<Bookmark>,
+    /// Whether the note can be written.
+    is_noted: bool,
     progress: Progress,
 }
 
 impl Import {
-    /// Sends all rows and takes all answers; says how many rows there were.
-    async fn stream(&mut self, rows: Rows, node: &Client) -> anyhow::Result<i64> {
-        let window = Arc::new(Semaphore::new(BATCH_COUNT_MAX));
-        let (pending_sender, mut pending) = mpsc::unbounded_channel();
-        let (request_sender, requests) = mpsc::channel(1);
-        let pipe = Pipe {
-            pending: pending_sender,
-            requests: request_sender,
-            window: Arc::clone(&window),
-            runtime: tokio::runtime::Handle::current(),
+    /// Begins an import, or goes on with the one that the bookmark tells of.
+    fn begin(
+        args: &ImportArgs,
+        mapping: &str,
+        header: Vec<String>,
+        progress: Progress,
+    ) -> anyhow::Result<Self> {
+        let path = args.rejects_path();
+        let mut import = Self {
+            tally: Tally::default(),
+            rejects: Rejects::none(),
+            bookmark: None,
+            is_noted: false,
+            progress,
         };
-        let reading = tokio::task::spawn_blocking(move || read_all(rows, &pipe));
-        let answered = self.answers(&mut pending, requests, node).await;
-        // Whatever ended the answers ends the reading too; it would wait for a place for ever.
-        window.close();
-        drop(pending);
-        let read = reading.await.context("the reading ended badly")?;
-        answered?;
-        read
+        if args.is_stream() {
+            ensure!(!args.resume, "only a file can be gone on with: what was read before is gone");
+            import.rejects = Rejects::new(path, header);
+            return Ok(import);
+        }
+        let bookmark = Bookmark::new(args.bookmark_path(), &args.file, mapping, &path)?;
+        let mark = if args.resume { bookmark.read()? } else { None };
+        if !args.resume && bookmark.is_there() {
+            let path = bookmark.path().display();
+            import.progress.note(&format!(
+                "{path} tells of an earlier import; --resume would have gone on with it"
+            ));
+        }
+        import.rejects = match &mark {
+            Some(mark) => Rejects::again(path, header, mark.rejects_length)?,
+            None => Rejects::new(path, header),
+        };
+        import.tally = mark.map(|mark| mark.tally).unwrap_or_default();
+        import.bookmark = Some(bookmark);
+        import.is_noted = true;
+        Ok(import)
     }
 
-    async fn answers(
+    /// Opens the file again, behind the rows that are done with.
+    fn open(&mut self, file: &Path, stated: Stated, layout: Layout) -> anyhow::Result<Rows> {
+        let source = source::open(file, stated)?;
+        self.progress.follow(Arc::clone(&source.read_bytes));
+        Rows::again(source, layout, self.tally.total())
+    }
+
+    /// Sends all rows, over as many connections as it takes; says how many rows the file has.
+    async fn send_all(
         &mut self,
-        pending: &mut mpsc::UnboundedReceiver<Pending>,
-        requests: mpsc::Receiver<ImportLeadsRequest>,
+        file: &Path,
+        stated: Stated,
+        mut rows: Rows,
         node: &Client,
-    ) -> anyhow::Result<()> {
-        let mut intake = node.intake();
-        let mut answers = intake.import_leads(ReceiverStream::new(requests)).await?.into_inner();
-        while let Some(batch) = pending.recv().await {
-            let answer = match batch.sent.is_empty() {
-                true => None,
-                false => {
-                    let answer = answers.message().await?;
-                    Some(answer.context("the node ended the stream before its last answer")?)
-                }
+        patience: Patience,
+    ) -> anyhow::Result<i64> {
+        let layout = rows.layout().clone();
+        let mut try_count = 0;
+        loop {
+            let before = self.tally.total();
+            let sent = send(rows, node, false, |pending, answer| self.done(pending, answer)).await;
+            let problem = match sent {
+                Ok(row_count) => return Ok(row_count),
+                Err(problem) => problem,
             };
-            self.tally.add(&batch, answer.as_ref(), &mut self.rejects)?;
-            self.progress.show(&self.tally);
+            try_count = if self.tally.total() > before { 1 } else { try_count + 1 };
+            // Rows that cannot be read again cannot be sent again.
+            let can_reopen = self.bookmark.is_some();
+            let wait = patience.wait(&problem, try_count).filter(|_| can_reopen);
+            let Some(wait) = wait else { return Err(problem) };
+            let wait_text = duration_text(i64::try_from(wait.as_millis()).unwrap_or(i64::MAX));
+            self.progress.note(&format!("{}; trying again in {wait_text}", why(&problem)));
+            tokio::time::sleep(wait).await;
+            if let Some(bookmark) = &self.bookmark {
+                bookmark.check_input()?;
+            }
+            rows = self.open(file, stated, layout.clone())?;
         }
+    }
+
+    /// Takes a batch that is answered: counts it, keeps what was rejected, notes how far it came.
+    fn done(
+        &mut self,
+        pending: &batch::Pending,
+        answer: Option<&crate::api::proto::ImportLeadsResponse>,
+    ) -> anyhow::Result<()> {
+        // What a batch rejected is in the file before the note says that the batch is done with.
+        let mut tally = self.tally;
+        for (original, why) in tally.add(pending, answer)? {
+            self.rejects.add(original, &why)?;
+        }
+        self.tally = tally;
+        let rejects_length = self.rejects.flush()?;
+        if let Some(bookmark) = self.bookmark.as_ref().filter(|_| self.is_noted)
+            && let Err(problem) = bookmark.save(&self.tally, rejects_length)
+        {
+            self.progress
+                .note(&format!("{problem:#}; this import cannot be gone on with if it ends early"));
+            self.is_noted = false;
+        }
+        self.progress.show(&self.tally);
         Ok(())
+    }
+
+    fn ended_early(&self, file: &Path) -> String {
+        let how = match self.is_noted {
+            true => "go on with --resume, or import it again",
+            false => "import it again",
+        };
+        format!(
+            "{} ended early: {} rows are durable, {} were rejected; {how}: rows that had arrived \
+             will be unchanged",
+            file.display(),
+            count(self.tally.taken()),
+            count(self.tally.rejected),
+        )
     }
 }
 
@@ -218,6 +272,8 @@ impl Import {
 struct Progress {
     bar: ProgressBar,
     read_bytes: Arc<AtomicU64>,
+    /// A program reads standard error: errors, and nothing else.
+    is_silent: bool,
 }
 
 impl Progress {
@@ -228,7 +284,23 @@ impl Progress {
             None => "{spinner} {msg}",
         };
         bar.set_style(ProgressStyle::with_template(template).expect("the template is well-formed"));
-        Self { bar, read_bytes }
+        Self { bar, read_bytes, is_silent: output.is_json }
+    }
+
+    /// Goes on with a file that is read again.
+    fn follow(&mut self, read_bytes: Arc<AtomicU64>) {
+        self.read_bytes = read_bytes;
+    }
+
+    /// Tells people what they may want to know meanwhile.
+    fn note(&self, text: &str) {
+        if !self.is_silent {
+            self.bar.suspend(|| eprintln!("note: {}", printable(text)));
+        }
+    }
+
+    fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 
     fn show(&self, tally: &Tally) {
@@ -252,7 +324,7 @@ fn report(
     rejects: Option<&Path>,
     duration_ms: i64,
 ) -> anyhow::Result<()> {
-    let Tally { opened, updated, unchanged, merged, rejected } = tally;
+    let Tally { opened, updated, unchanged, merged, rejected, accepted: _, kept_as_text } = tally;
     if output.is_json {
         return output.document(&json!({
             "row_count": row_count,
@@ -261,6 +333,7 @@ fn report(
             "unchanged_count": unchanged,
             "merged_count": merged,
             "rejected_count": rejected,
+            "kept_as_text_count": kept_as_text,
             "rejects_file": rejects.map(|path| path.display().to_string()),
             "duration_ms": duration_ms,
         }));
@@ -271,6 +344,7 @@ fn report(
         Some(path) => format!("{}  see {}", count(rejected), path.display()),
         None => count(rejected),
     };
+    let kept = if kept_as_text == 0 { String::new() } else { count(kept_as_text) };
     output.text(&facts([
         ("rows read", count(row_count)),
         ("opened", count(opened)),
@@ -278,6 +352,7 @@ fn report(
         ("unchanged", count(unchanged)),
         ("merged", count(merged)),
         ("rejected", rejected),
+        ("with a value that stayed a text", kept),
         ("took", took),
     ]))
 }

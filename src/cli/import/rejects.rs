@@ -1,10 +1,11 @@
 //! The file of what was not taken: row, line, reason, then the row as it stood. Corrected, it can be
 //! imported as it is: the columns that it adds are known by their names and ignored.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
+use std::io::{Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 
 use super::rows::Original;
 use crate::api::proto::RowRejection;
@@ -24,6 +25,35 @@ impl Rejects {
         Self { path, header, writer: None }
     }
 
+    /// None yet.
+    pub(super) fn none() -> Self {
+        Self::new(PathBuf::new(), Vec::new())
+    }
+
+    /// Goes on behind the first `length` bytes of a file that an import left, and drops what stands
+    /// behind them: those rows come again.
+    pub(super) fn again(path: PathBuf, header: Vec<String>, length: u64) -> anyhow::Result<Self> {
+        let mut rejects = Self::new(path, header);
+        if length > 0 {
+            let cannot = || format!("cannot go on writing {}", rejects.path.display());
+            let file = OpenOptions::new().write(true).open(&rejects.path).with_context(cannot)?;
+            let there = file.metadata().with_context(cannot)?.len();
+            ensure!(
+                there >= length,
+                "{} was cut; import again from the start",
+                rejects.path.display()
+            );
+            file.set_len(length).with_context(cannot)?;
+            rejects.writer = Some(Self::writer(file, SeekFrom::End(0)).with_context(cannot)?);
+        }
+        Ok(rejects)
+    }
+
+    fn writer(mut file: File, from: SeekFrom) -> std::io::Result<csv::Writer<File>> {
+        file.seek(from)?;
+        Ok(csv::WriterBuilder::new().flexible(true).from_writer(file))
+    }
+
     /// The file, if there is one.
     pub(super) fn path(&self) -> Option<&Path> {
         self.writer.as_ref().map(|_| self.path.as_path())
@@ -39,7 +69,7 @@ impl Rejects {
         let is_own =
             |nth: usize| self.header.get(nth).is_none_or(|name| !ADDED.contains(&name.as_str()));
         if self.writer.is_none() {
-            let mut writer = csv::WriterBuilder::new().flexible(true).from_path(&self.path)?;
+            let mut writer = Self::writer(File::create(&self.path)?, SeekFrom::Start(0))?;
             let own = self.header.iter().enumerate().filter(|(nth, _)| is_own(*nth));
             writer.write_record(ADDED.into_iter().chain(own.map(|(_, name)| name.as_str())))?;
             self.writer = Some(writer);
@@ -52,9 +82,10 @@ impl Rejects {
         writer.write_record(record)
     }
 
-    /// Writes out what is still in memory.
-    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
-        let flushed = self.writer.as_mut().map_or(Ok(()), csv::Writer::flush);
+    /// Writes out what is still in memory; gives the length of the file, 0 if there is none.
+    pub(super) fn flush(&mut self) -> anyhow::Result<u64> {
+        let Some(writer) = &mut self.writer else { return Ok(0) };
+        let flushed = writer.flush().and_then(|()| Ok(writer.get_ref().metadata()?.len()));
         flushed.with_context(|| format!("cannot write {}", self.path.display()))
     }
 }
@@ -94,6 +125,27 @@ mod tests {
             "rejected_row,rejected_line,rejected_reason,name,phone\n\
              7,9,FIELD_INVALID: lead.numbers[0].number: must be E.164,\"Ann, B\",\"\"\"x\"\"\"\n"
         );
+    }
+
+    #[test]
+    fn a_file_that_is_gone_on_with_drops_what_was_not_accounted_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.csv");
+        let header = vec!["name".to_owned()];
+        let row = |number: i64| Original { number, line: 1, cells: ByteRecord::from(vec!["x"]) };
+        let mut rejects = Rejects::new(path.clone(), header.clone());
+        rejects.add(&row(1), "bad").unwrap();
+        let length = rejects.flush().unwrap();
+        rejects.add(&row(2), "bad").unwrap();
+        assert!(rejects.flush().unwrap() > length);
+
+        let mut rejects = Rejects::again(path.clone(), header.clone(), length).unwrap();
+        rejects.add(&row(3), "bad").unwrap();
+        let longer = rejects.flush().unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let rows: Vec<_> = text.lines().skip(1).collect();
+        assert_eq!(rows, ["1,1,bad,x", "3,1,bad,x"]);
+        assert!(Rejects::again(path, header, longer + 1).is_err());
     }
 
     #[test]

@@ -1,29 +1,43 @@
 //! Turns a source into leads, row by row. A row that cannot be read is one row's problem: it keeps
 //! its number, its line and its text, and the next row goes on.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::VecDeque;
 use std::io::BufRead;
+use std::sync::Arc;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use csv::ByteRecord;
-use serde_json::{Map, Value as Json};
 
-use super::mapping::{Field, Kind, number, put};
+use super::cell::Fit;
+use super::ndjson::{self, Keys};
+use super::plan::Plan;
+use super::reading::Reading;
 use super::source::{Format, Source};
-use crate::api::proto::attribute_value::Value;
-use crate::api::proto::{AttributeValue, HandoverKey, Lead};
+use super::types::{DeclaredKinds, Profile, settle};
+use crate::api::proto::Lead;
 
 /// The longest row that is taken; a quote that is never closed makes one out of a whole file.
-const ROW_BYTES_MAX: usize = 1024 * 1024;
+pub(super) const ROW_BYTES_MAX: usize = 1024 * 1024;
 
-/// What the command line says about all rows.
-pub(super) struct Plan {
-    pub(super) campaign_id: String,
-    pub(super) source_system: String,
-    pub(super) maps: Vec<(String, Field)>,
-    pub(super) sets: Vec<(Field, String)>,
-    /// The row's number is its external id.
-    pub(super) is_id_row_number: bool,
+/// A column, and how its cells are read.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Column {
+    pub(super) name: String,
+    pub(super) reading: Reading,
+    /// A flag or the mapping names it.
+    pub(super) is_named: bool,
+}
+
+/// How rows are read, settled: the same file read again by the same layout gives the same leads.
+#[derive(Clone)]
+pub(super) struct Layout {
+    pub(super) plan: Arc<Plan>,
+    /// What every row starts from.
+    template: Lead,
+    /// Those of a header; without one, those of the first rows, to be shown.
+    pub(super) columns: Vec<Column>,
+    /// What the queue's rules declare, for keys that come later.
+    declared: Arc<DeclaredKinds>,
 }
 
 /// A row as it stood in the file.
@@ -39,80 +53,154 @@ pub(super) struct Original {
 /// A row: what it was, and the lead or what is wrong with it.
 pub(super) struct Row {
     pub(super) original: Original,
-    pub(super) lead: Result<Lead, String>,
+    pub(super) lead: Result<(Lead, Fit), String>,
 }
 
 /// The rows of a source, in order.
 pub(super) struct Rows {
-    template: Lead,
-    is_id_row_number: bool,
-    count: i64,
+    layout: Layout,
     reader: Reader,
+    /// Rows that were read to look at them, and are still to be given.
+    ahead: VecDeque<Original>,
+    read_count: i64,
+    count: i64,
 }
 
 enum Reader {
-    Csv {
-        reader: csv::Reader<Box<dyn BufRead + Send>>,
-        columns: Vec<(String, Field)>,
-        record: ByteRecord,
-    },
-    Ndjson {
-        text: Box<dyn BufRead + Send>,
-        fields: HashMap<String, Field>,
-        line: u64,
-        buffer: Vec<u8>,
-    },
+    Csv { reader: csv::Reader<Box<dyn BufRead + Send>>, record: ByteRecord },
+    Ndjson { text: Box<dyn BufRead + Send>, keys: Keys, line: u64, buffer: Vec<u8> },
 }
 
 impl Rows {
     /// Reads the header, if there is one, and holds it against the plan.
     pub(super) fn new(source: Source, plan: Plan) -> anyhow::Result<Self> {
-        let template = template(&plan)?;
-        let is_id_row_number = plan.is_id_row_number;
-        let reader = match source.format {
-            Format::Csv => {
-                let mut reader = csv::ReaderBuilder::new()
-                    .delimiter(source.delimiter)
-                    .flexible(true)
-                    .from_reader(source.text);
-                let header = reader.byte_headers().context("cannot read the header line")?;
-                let columns = columns(header, &plan)?;
-                Reader::Csv { reader, columns, record: ByteRecord::new() }
+        let template = plan.template()?;
+        let (reader, names) = Reader::open(source)?;
+        let columns = names.map_or(Ok(Vec::new()), |names| plan.columns(&names))?;
+        let (plan, declared) = (Arc::new(plan), Arc::default());
+        let layout = Layout { plan, template, columns, declared };
+        Ok(Self { layout, reader, ahead: VecDeque::new(), read_count: 0, count: 0 })
+    }
+
+    /// Reads the same file again by a layout that is settled, from behind its first `done` rows on.
+    pub(super) fn again(source: Source, layout: Layout, done: i64) -> anyhow::Result<Self> {
+        let (reader, _) = Reader::open(source)?;
+        let mut rows = Self { layout, reader, ahead: VecDeque::new(), read_count: 0, count: 0 };
+        while rows.count < done {
+            let original = rows.next_original()?;
+            original.with_context(|| format!("the file has fewer than {done} rows"))?;
+            rows.count += 1;
+        }
+        Ok(rows)
+    }
+
+    /// Looks at up to `count` rows, settles the types of attributes, and says what the columns are:
+    /// one profile a column, and how many rows were looked at.
+    pub(super) fn settle(
+        &mut self,
+        count: usize,
+        declared: DeclaredKinds,
+    ) -> anyhow::Result<(Vec<Profile>, usize)> {
+        while self.ahead.len() < count {
+            // What breaks off among the first rows is told when they are taken.
+            match self.reader.read(self.read_count) {
+                Ok(Some(original)) => {
+                    self.read_count += 1;
+                    self.ahead.push_back(original);
+                }
+                Ok(None) | Err(_) => break,
             }
-            Format::Ndjson => {
-                let fields = plan.maps.into_iter().collect();
-                Reader::Ndjson { text: source.text, fields, line: 0, buffer: Vec::new() }
+        }
+        self.layout.declared = Arc::new(declared);
+        let rows: Vec<&ByteRecord> = self.ahead.iter().map(|original| &original.cells).collect();
+        let profiles = match self.reader {
+            Reader::Csv { .. } => settle(&mut self.layout.columns, &rows, &self.layout.declared),
+            Reader::Ndjson { .. } => {
+                let (columns, profiles) = ndjson::columns(&rows, &self.layout.plan);
+                self.layout.columns = columns;
+                profiles
             }
         };
-        Ok(Self { template, is_id_row_number, count: 0, reader })
+        Ok((profiles, rows.len()))
+    }
+
+    /// How rows are read.
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The first leads as they would be sent, of the rows that were looked at.
+    pub(super) fn first_leads(&mut self, count: usize) -> Vec<Lead> {
+        let Self { layout, reader, ahead, .. } = self;
+        let leads = ahead.iter().filter_map(|original| reader.lead(layout, original).ok());
+        leads.map(|(lead, _)| lead).take(count).collect()
     }
 
     /// The names of an original's cells.
     pub(super) fn header(&self) -> Vec<String> {
         match &self.reader {
-            Reader::Csv { columns, .. } => columns.iter().map(|(name, _)| name.clone()).collect(),
+            Reader::Csv { .. } => {
+                self.layout.columns.iter().map(|column| column.name.clone()).collect()
+            }
             Reader::Ndjson { .. } => vec!["rejected_original".to_owned()],
         }
     }
 
-    /// How many rows were read.
+    /// How many rows were given.
     pub(super) fn count(&self) -> i64 {
         self.count
     }
 
     /// The next row; `None` at the end. Fails only if the file itself cannot be read further.
     pub(super) fn next(&mut self) -> anyhow::Result<Option<Row>> {
-        let mut lead = self.template.clone();
-        let (line, cells, read) = match &mut self.reader {
-            Reader::Csv { reader, columns, record } => {
+        let Some(original) = self.next_original()? else { return Ok(None) };
+        self.count += 1;
+        let lead = self.reader.lead(&self.layout, &original);
+        Ok(Some(Row { original, lead }))
+    }
+
+    fn next_original(&mut self) -> anyhow::Result<Option<Original>> {
+        if let Some(original) = self.ahead.pop_front() {
+            return Ok(Some(original));
+        }
+        let original = self.reader.read(self.read_count)?;
+        self.read_count += i64::from(original.is_some());
+        Ok(original)
+    }
+}
+
+impl Reader {
+    /// Opens a source; gives the names of a header if it has one.
+    fn open(source: Source) -> anyhow::Result<(Self, Option<Vec<String>>)> {
+        if source.format == Format::Ndjson {
+            let (text, keys) = (source.text, Keys::default());
+            return Ok((Self::Ndjson { text, keys, line: 0, buffer: Vec::new() }, None));
+        }
+        let mut reader = csv::ReaderBuilder::new()
+            .delimiter(source.delimiter)
+            .flexible(true)
+            .from_reader(source.text);
+        let header = reader.byte_headers().context("cannot read the header line")?;
+        let names = header.iter().map(|cell| {
+            let name = str::from_utf8(cell).context("the header line is not UTF-8; see --encoding");
+            Ok(name?.trim().to_owned())
+        });
+        let names = names.collect::<anyhow::Result<_>>()?;
+        Ok((Self::Csv { reader, record: ByteRecord::new() }, Some(names)))
+    }
+
+    /// Reads the row behind the first `read_count`.
+    fn read(&mut self, read_count: i64) -> anyhow::Result<Option<Original>> {
+        let number = read_count + 1;
+        match self {
+            Self::Csv { reader, record } => {
                 if !reader.read_byte_record(record).context("cannot read on")? {
                     return Ok(None);
                 }
                 let line = record.position().map_or(0, csv::Position::line);
-                let read = fill_from_cells(&mut lead, columns, record);
-                (line, record.clone(), read)
+                Ok(Some(Original { number, line, cells: record.clone() }))
             }
-            Reader::Ndjson { text, fields, line, buffer } => {
+            Self::Ndjson { text, line, buffer, .. } => {
                 loop {
                     buffer.clear();
                     if text.read_until(b'\n', buffer).context("cannot read on")? == 0 {
@@ -123,87 +211,39 @@ impl Rows {
                         break;
                     }
                 }
-                let text = buffer.trim_ascii();
-                let read = fill_from_object(&mut lead, fields, text);
-                (*line, ByteRecord::from(vec![text]), read)
+                let cells = ByteRecord::from(vec![buffer.trim_ascii()]);
+                Ok(Some(Original { number, line: *line, cells }))
+            }
+        }
+    }
+
+    /// The lead that a row is.
+    fn lead(&mut self, layout: &Layout, original: &Original) -> Result<(Lead, Fit), String> {
+        let mut lead = layout.template.clone();
+        let fit = match self {
+            Self::Csv { .. } => fill_from_cells(&mut lead, &layout.columns, &original.cells)?,
+            Self::Ndjson { keys, .. } => {
+                let text = original.cells.get(0).unwrap_or_default();
+                let by = ndjson::By { plan: &layout.plan, declared: &layout.declared };
+                ndjson::fill(&mut lead, keys, by, text)?
             }
         };
-        self.count += 1;
         let key = lead.handover_key.get_or_insert_default();
-        if self.is_id_row_number {
-            key.external_id = self.count.to_string();
+        if layout.plan.is_id_row_number {
+            key.external_id = original.number.to_string();
         }
-        let has_id = !key.external_id.is_empty();
-        let lead = match read {
-            Ok(()) if has_id => Ok(lead),
-            Ok(()) => Err("external_id: must not be empty".to_owned()),
-            Err(problem) => Err(problem),
-        };
-        Ok(Some(Row { original: Original { number: self.count, line, cells }, lead }))
-    }
-}
-
-/// What every row starts from.
-fn template(plan: &Plan) -> anyhow::Result<Lead> {
-    let mut lead = Lead::default();
-    for (field, value) in &plan.sets {
-        if let Err(problem) = put(&mut lead, field, value) {
-            bail!("--set: {problem}");
+        if key.external_id.is_empty() {
+            return Err("external_id: must not be empty".to_owned());
         }
-    }
-    lead.handover_key = Some(HandoverKey {
-        source_system: plan.source_system.clone(),
-        external_id: String::new(),
-        campaign_id: plan.campaign_id.clone(),
-    });
-    Ok(lead)
-}
-
-/// What each column becomes. A `--map` of a column that is not there is a slip, and so is a file
-/// whose rows have no ids: both are said before anything is sent.
-fn columns(header: &ByteRecord, plan: &Plan) -> anyhow::Result<Vec<(String, Field)>> {
-    let mut columns = Vec::with_capacity(header.len());
-    for cell in header {
-        let name = str::from_utf8(cell).context("the header line is not UTF-8")?.trim();
-        let mapped = plan.maps.iter().find(|(column, _)| column.trim() == name);
-        let field = mapped.map_or_else(|| Field::of_column(name), |(_, field)| field.clone());
-        columns.push((name.to_owned(), field));
-    }
-    let names: Vec<_> = columns.iter().map(|(name, _)| name.as_str()).collect();
-    for (column, _) in &plan.maps {
-        if !names.contains(&column.trim()) {
-            bail!("there is no column '{column}'; there are: {}", names.join(", "));
-        }
-    }
-    let mut attributes = HashSet::new();
-    for (name, field) in &columns {
-        if let Field::Attribute(attribute, _) = field
-            && (attribute.is_empty() || !attributes.insert(attribute))
-        {
-            bail!(
-                "the column '{name}' has no name of its own; is the first line a header? \
-                 To leave the column out: --map '{name}=-'"
-            );
-        }
-    }
-    let id_count = columns.iter().filter(|(_, field)| *field == Field::ExternalId).count();
-    let names = names.join(", ");
-    match id_count {
-        0 if !plan.is_id_row_number => bail!(
-            "no column is the external id, which tells the rows apart when they are sent again; \
-             name one with --id-column, or take the rows' numbers with --id-column '#'; \
-             there are: {names}"
-        ),
-        0 | 1 => Ok(columns),
-        _ => bail!("several columns are the external id; leave one out with --map COLUMN=-"),
+        Ok((lead, fit))
     }
 }
 
 fn fill_from_cells(
     lead: &mut Lead,
-    columns: &[(String, Field)],
+    columns: &[Column],
     record: &ByteRecord,
-) -> Result<(), String> {
+) -> Result<Fit, String> {
     if record.as_slice().len() > ROW_BYTES_MAX {
         return Err(format!("has more than {ROW_BYTES_MAX} bytes; is a quote not closed?"));
     }
@@ -212,112 +252,53 @@ fn fill_from_cells(
     }
     // One check for the row is a fraction of one for every cell.
     let is_text = str::from_utf8(record.as_slice()).is_ok();
-    for ((name, field), cell) in columns.iter().zip(record) {
+    let mut fit = Fit::Fits;
+    for (Column { name, reading, .. }, cell) in columns.iter().zip(record) {
         let cell = match str::from_utf8(cell) {
             Ok(cell) if is_text => cell,
             Ok(_) => continue,
-            Err(_) => return Err(format!("column '{name}': is not UTF-8")),
+            Err(_) => return Err(format!("column '{name}': is not UTF-8; see --encoding")),
         };
-        put(lead, field, cell).map_err(|problem| format!("column '{name}': {problem}"))?;
-    }
-    Ok(())
-}
-
-fn fill_from_object(
-    lead: &mut Lead,
-    fields: &mut HashMap<String, Field>,
-    text: &[u8],
-) -> Result<(), String> {
-    if text.len() > ROW_BYTES_MAX {
-        return Err(format!("has more than {ROW_BYTES_MAX} bytes"));
-    }
-    // The reader's own message would repeat parts of the text.
-    let object: Map<String, Json> = serde_json::from_slice(text).map_err(|error| {
-        format!("is no JSON object (column {}: {:?})", error.column(), error.classify())
-    })?;
-    for (key, value) in object {
-        let field = fields.entry(key).or_insert_with_key(|key| Field::of_column(key));
-        put_json(lead, field, value)?;
-    }
-    Ok(())
-}
-
-fn put_json(lead: &mut Lead, field: &Field, value: Json) -> Result<(), String> {
-    match (field, value) {
-        (_, Json::Null) | (Field::Ignored, _) => Ok(()),
-        (Field::Attributes, Json::Object(nested)) => {
-            for (name, value) in nested {
-                put_json(lead, &Field::Attribute(name, Kind::Inferred), value)?;
-            }
-            Ok(())
+        let put = reading.put(lead, cell).map_err(|problem| format!("column '{name}': {problem}"));
+        if put? == Fit::KeptAsText {
+            fit = Fit::KeptAsText;
         }
-        (Field::Attributes, _) => Err("attributes: must be an object".to_owned()),
-        (Field::Attribute(name, Kind::Inferred), value) => {
-            let value = AttributeValue { value: Some(attribute(value)) };
-            lead.attributes.insert(name.clone(), value);
-            Ok(())
-        }
-        (Field::Numbers, Json::Array(numbers)) => {
-            for one in numbers {
-                let text = one.as_str().or_else(|| one.get("number")?.as_str());
-                let text = text.ok_or("numbers: must be a list of texts")?;
-                lead.numbers.push(number(text));
-            }
-            Ok(())
-        }
-        (Field::Skills, Json::Array(skills)) => {
-            for one in skills {
-                let skill = one.as_str().ok_or("skills: must be a list of texts")?;
-                lead.skills.push(skill.to_owned());
-            }
-            Ok(())
-        }
-        (field, Json::String(text)) => put(lead, field, &text).map_err(str::to_owned),
-        (field, value @ (Json::Bool(_) | Json::Number(_))) => {
-            put(lead, field, &value.to_string()).map_err(str::to_owned)
-        }
-        (_, Json::Array(_) | Json::Object(_)) => Err("a field is a list or an object".to_owned()),
     }
-}
-
-/// JSON says its types itself. What nests deeper is kept as its JSON text.
-fn attribute(value: Json) -> Value {
-    match value {
-        Json::Bool(value) => Value::BoolValue(value),
-        Json::String(text) => Value::StringValue(text),
-        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => Value::IntValue(whole),
-            (None, Some(double)) if !number.is_u64() => Value::DoubleValue(double),
-            _ => Value::StringValue(number.to_string()),
-        },
-        nested => Value::StringValue(nested.to_string()),
-    }
+    Ok(fit)
 }
 
 #[cfg(test)]
 mod tests {
     use std::io::Cursor;
-    use std::sync::Arc;
 
     use super::*;
-    use crate::cli::import::mapping::shown;
+    use crate::cli::import::cell::shown;
+    use crate::cli::import::field::Field;
+    use crate::cli::import::mapping::Mapped;
 
     fn rows(text: &str, format: Format, maps: &[(&str, Field)]) -> anyhow::Result<Vec<Row>> {
         let source = Source {
             text: Box::new(Cursor::new(text.to_owned())),
             format,
             delimiter: b';',
+            encoding: encoding_rs::UTF_8,
             read_bytes: Arc::default(),
             length: None,
+        };
+        let mapped = |(name, field): &(&str, Field)| Mapped {
+            name: (*name).to_owned(),
+            reading: Reading::of(field.clone()),
+            line: None,
         };
         let plan = Plan {
             campaign_id: "spring".into(),
             source_system: "crm".into(),
-            maps: maps.iter().map(|(name, field)| ((*name).to_owned(), field.clone())).collect(),
-            sets: vec![(Field::Source, "fair".into())],
-            is_id_row_number: false,
+            columns: maps.iter().map(mapped).collect(),
+            constants: vec![(Field::Source, "fair".into())],
+            ..Plan::default()
         };
         let mut rows = Rows::new(source, plan)?;
+        rows.settle(2, DeclaredKinds::new())?;
         let mut all = Vec::new();
         while let Some(row) = rows.next()? {
             all.push(row);
@@ -326,11 +307,15 @@ mod tests {
         Ok(all)
     }
 
+    fn lead(row: &Row) -> &Lead {
+        &row.lead.as_ref().unwrap().0
+    }
+
     #[test]
     fn rows_become_leads_with_their_attributes() {
         let text = "id;name;phone;plz;size\nA1;\"Ann; B\";+49301;01067;12\n";
         let rows = rows(text, Format::Csv, &[("id", Field::ExternalId)]).unwrap();
-        let lead = rows[0].lead.as_ref().unwrap();
+        let lead = lead(&rows[0]);
         let key = lead.handover_key.as_ref().unwrap();
         assert_eq!((key.external_id.as_str(), key.campaign_id.as_str()), ("A1", "spring"));
         assert_eq!((lead.name.as_str(), lead.source.as_str()), ("Ann; B", "fair"));
@@ -362,8 +347,8 @@ mod tests {
             ]
         );
         // An empty cell was not given: what is set for all rows stays.
-        assert_eq!(rows[2].lead.as_ref().unwrap().source, "fair");
-        assert_eq!(rows[4].lead.as_ref().unwrap().source, "web");
+        assert_eq!(lead(&rows[2]).source, "fair");
+        assert_eq!(lead(&rows[4]).source, "web");
     }
 
     #[test]
@@ -383,7 +368,7 @@ mod tests {
                     \"vip\": true, \"attributes\": {\"plz\": \"01067\", \"size\": 1.0, \"tags\": [1]}}\n\
                     \n[1]\n{\"external_id\": \"8\", \"name\": null}\n";
         let rows = rows(text, Format::Ndjson, &[]).unwrap();
-        let lead = rows[0].lead.as_ref().unwrap();
+        let lead = lead(&rows[0]);
         assert_eq!(lead.handover_key.as_ref().unwrap().external_id, "7");
         assert_eq!(lead.numbers.len(), 2);
         let value = |name: &str| shown(lead.attributes[name].value.as_ref().unwrap());

@@ -1,5 +1,5 @@
-//! Opens what is imported: plain or gzip by its first bytes, CSV or NDJSON, with the delimiter that
-//! its header line uses.
+//! Opens what is imported: plain or gzip by its first bytes, in the encoding that they tell, CSV or
+//! NDJSON, with the delimiter that its header line uses.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
@@ -8,17 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::Context as _;
+use encoding_rs::Encoding;
 use flate2::bufread::MultiGzDecoder;
+
+use super::encoding::{decoded, detect};
 
 const BUFFER_BYTES: usize = 256 * 1024;
 /// How much of a header line is looked at.
 const HEADER_BYTES_MAX: u64 = 1024 * 1024;
+/// How much of a text is looked at to tell its encoding.
+const ENCODING_BYTES: u64 = 256 * 1024;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
+pub(in crate::cli) enum Format {
     /// A header line, then a row a line
     Csv,
     /// A JSON object a line
@@ -26,22 +30,27 @@ pub(super) enum Format {
 }
 
 /// What is imported, decompressed.
-pub(super) struct Source {
-    pub(super) text: Box<dyn BufRead + Send>,
-    pub(super) format: Format,
-    pub(super) delimiter: u8,
+pub(in crate::cli) struct Source {
+    pub(in crate::cli) text: Box<dyn BufRead + Send>,
+    pub(in crate::cli) format: Format,
+    pub(in crate::cli) delimiter: u8,
+    pub(in crate::cli) encoding: &'static Encoding,
     /// Bytes of the file that were read so far.
-    pub(super) read_bytes: Arc<AtomicU64>,
+    pub(in crate::cli) read_bytes: Arc<AtomicU64>,
     /// The length of the file; `None` for standard input.
-    pub(super) length: Option<u64>,
+    pub(in crate::cli) length: Option<u64>,
 }
 
-/// Opens a file; `-` is standard input. What is not stated is found out from the first line.
-pub(super) fn open(
-    path: &Path,
-    format: Option<Format>,
-    delimiter: Option<u8>,
-) -> anyhow::Result<Source> {
+/// What is stated about how a source is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::cli) struct Stated {
+    pub(in crate::cli) format: Option<Format>,
+    pub(in crate::cli) delimiter: Option<u8>,
+    pub(in crate::cli) encoding: Option<&'static Encoding>,
+}
+
+/// Opens a file; `-` is standard input. What is not stated is found out from how it begins.
+pub(in crate::cli) fn open(path: &Path, stated: Stated) -> anyhow::Result<Source> {
     let read_bytes = Arc::new(AtomicU64::new(0));
     let (raw, length): (Box<dyn Read + Send>, _) = if path == Path::new("-") {
         (Box::new(io::stdin()), None)
@@ -54,20 +63,29 @@ pub(super) fn open(
     let cannot_read = || format!("cannot read {}", path.display());
     let mut packed = BufReader::with_capacity(BUFFER_BYTES, counted);
     let is_gzip = packed.fill_buf().with_context(cannot_read)?.starts_with(&GZIP_MAGIC);
-    let mut text: Box<dyn BufRead + Send> = if is_gzip {
+    let mut bytes: Box<dyn BufRead + Send> = if is_gzip {
         Box::new(BufReader::with_capacity(BUFFER_BYTES, MultiGzDecoder::new(packed)))
     } else {
         Box::new(packed)
     };
 
+    let mut begin = Vec::new();
+    let looked_at = (&mut bytes).take(ENCODING_BYTES).read_to_end(&mut begin);
+    // What breaks off further on is told when it is read; its begin may still be rows.
+    looked_at
+        .or_else(|error| if begin.is_empty() { Err(error) } else { Ok(0) })
+        .with_context(cannot_read)?;
+    let (detected, mark_length) = detect(&begin);
+    begin.drain(..mark_length);
+    let encoding = stated.encoding.unwrap_or(detected);
+    let mut text = decoded(Box::new(Cursor::new(begin).chain(bytes)), encoding);
+
     let mut first = Vec::new();
     (&mut text).take(HEADER_BYTES_MAX).read_until(b'\n', &mut first).with_context(cannot_read)?;
-    if first.starts_with(BYTE_ORDER_MARK) {
-        first.drain(..BYTE_ORDER_MARK.len());
-    }
     Ok(Source {
-        format: format.unwrap_or_else(|| format_of(&first)),
-        delimiter: delimiter.unwrap_or_else(|| delimiter_of(&first)),
+        format: stated.format.unwrap_or_else(|| format_of(&first)),
+        delimiter: stated.delimiter.unwrap_or_else(|| delimiter_of(&first)),
+        encoding,
         text: Box::new(Cursor::new(first).chain(text)),
         read_bytes,
         length,
@@ -155,13 +173,19 @@ mod tests {
         let check = |name: &str, bytes: &[u8], format, text: &str| {
             let path = folder.path().join(name);
             std::fs::write(&path, bytes).unwrap();
-            let mut source = open(&path, None, None).unwrap();
+            let mut source = open(&path, Stated::default()).unwrap();
             let mut read = String::new();
             source.text.read_to_string(&mut read).unwrap();
             assert_eq!((read.as_str(), source.format), (text, format), "{name}");
             assert_eq!(source.read_bytes.load(Ordering::Relaxed), bytes.len() as u64);
         };
         check("plain.csv", b"\xef\xbb\xbfa;b\n1;2\n", Format::Csv, "a;b\n1;2\n");
+        check(
+            "latin.csv",
+            b"name;ort\nM\xfcller;K\xf6ln\n",
+            Format::Csv,
+            "name;ort\nMüller;Köln\n",
+        );
         check("lines", b" {\"a\": 1}\n", Format::Ndjson, " {\"a\": 1}\n");
         // Two members in one file are one text: so do `cat a.gz b.gz` and some writers make them.
         let mut packed = Vec::new();

@@ -1,15 +1,16 @@
 //! Counts what became of the rows, and holds every answer against what was sent.
 
 use anyhow::{bail, ensure};
+use serde::{Deserialize, Serialize};
 
 use super::batch::Pending;
-use super::rejects::{Rejects, reason_text};
+use super::rejects::reason_text;
 use super::rows::Original;
 use crate::api::proto::ImportLeadsResponse;
 use crate::api::proto::import_row_result::Result as RowResult;
 
 /// What became of the rows so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Tally {
     pub(super) opened: i64,
     pub(super) updated: i64,
@@ -17,12 +18,16 @@ pub(super) struct Tally {
     pub(super) merged: i64,
     /// By the node, or since they could not be read.
     pub(super) rejected: i64,
+    /// Of a check: would be taken in.
+    pub(super) accepted: i64,
+    /// Of those that were sent: an attribute did not look like its type, and stayed a text.
+    pub(super) kept_as_text: i64,
 }
 
 impl Tally {
     /// All of them.
     pub(super) fn total(&self) -> i64 {
-        self.taken() + self.rejected
+        self.taken() + self.accepted + self.rejected
     }
 
     /// Those that the node has, for good.
@@ -30,25 +35,22 @@ impl Tally {
         self.opened + self.updated + self.unchanged + self.merged
     }
 
-    /// Takes a batch that is done with, and writes its rejected rows in the order of the file.
-    /// Fails if the answer does not fit the batch.
-    pub(super) fn add(
+    /// Takes a batch that is done with, and gives its rejected rows in the order of the file. Fails if
+    /// the answer does not fit the batch.
+    pub(super) fn add<'row>(
         &mut self,
-        pending: &Pending,
+        pending: &'row Pending,
         answer: Option<&ImportLeadsResponse>,
-        rejects: &mut Rejects,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<(&'row Original, String)>> {
         let mut rejected: Vec<(&Original, String)> =
             pending.unreadable.iter().map(|(original, why)| (original, why.clone())).collect();
         if let Some(answer) = answer {
             self.add_answer(pending, answer, &mut rejected)?;
         }
         rejected.sort_by_key(|(original, _)| original.number);
-        for (original, why) in &rejected {
-            rejects.add(original, why)?;
-        }
         self.rejected += rejected.len() as i64;
-        Ok(())
+        self.kept_as_text += pending.kept_as_text;
+        Ok(rejected)
     }
 
     fn add_answer<'row>(
@@ -71,7 +73,7 @@ impl Tally {
                 _ if row.row_number != original.number => {
                     bail!("the node answered row {} as {}", original.number, row.row_number)
                 }
-                Some(RowResult::Taken(_)) => {}
+                Some(RowResult::Taken(_) | RowResult::Accepted(_)) => {}
                 Some(RowResult::Rejection(rejection)) => {
                     rejected.push((original, reason_text(rejection)));
                 }
@@ -84,6 +86,8 @@ impl Tally {
             unchanged: answer.unchanged_count,
             merged: answer.merged_count,
             rejected: answer.rejected_count,
+            accepted: answer.accepted_count,
+            kept_as_text: 0,
         };
         let rejected_count = (rejected.len() - before) as i64;
         ensure!(
@@ -96,6 +100,7 @@ impl Tally {
         self.updated += counts.updated;
         self.unchanged += counts.unchanged;
         self.merged += counts.merged;
+        self.accepted += counts.accepted;
         Ok(())
     }
 }
@@ -120,6 +125,7 @@ mod tests {
             number: 5,
             sent: [1, 3, 4].map(original).into(),
             unreadable: vec![(original(2), "has 1 cells".to_owned())],
+            kept_as_text: 1,
             _place: Arc::new(Semaphore::new(1)).try_acquire_owned().unwrap(),
         }
     }
@@ -142,14 +148,11 @@ mod tests {
         }
     }
 
-    fn add(answer: &ImportLeadsResponse) -> anyhow::Result<(Tally, String)> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("rejected.csv");
-        let mut rejects = Rejects::new(path.clone(), vec!["row".to_owned()]);
+    fn add(answer: &ImportLeadsResponse) -> anyhow::Result<(Tally, Vec<(i64, String)>)> {
         let mut tally = Tally::default();
-        tally.add(&pending(), Some(answer), &mut rejects)?;
-        rejects.flush()?;
-        Ok((tally, std::fs::read_to_string(path)?))
+        let pending = pending();
+        let rejected = tally.add(&pending, Some(answer))?.into_iter();
+        Ok((tally, rejected.map(|(original, why)| (original.number, why)).collect()))
     }
 
     #[test]
@@ -157,8 +160,8 @@ mod tests {
         let (tally, rejects) = add(&answer()).unwrap();
         assert_eq!((tally.opened, tally.merged, tally.rejected), (1, 1, 2));
         assert_eq!((tally.taken(), tally.total()), (2, 4));
-        let rows: Vec<_> = rejects.lines().skip(1).collect();
-        assert_eq!(rows, ["1,1,FIELD_INVALID,1", "2,1,has 1 cells,2"]);
+        assert_eq!(tally.kept_as_text, 1);
+        assert_eq!(rejects, [(1, "FIELD_INVALID".to_owned()), (2, "has 1 cells".to_owned())]);
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use clap::Parser;
@@ -10,7 +12,8 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{ImportArgs, run};
+use super::sending::Patience;
+use super::{ImportArgs, run_with};
 use crate::api::client::connect;
 use crate::api::proto;
 use crate::api::proto::import_row_result::Result as RowResult;
@@ -21,8 +24,15 @@ use crate::cli::output::Output;
 #[derive(Clone, Default)]
 struct Intake {
     taken: Arc<Mutex<BTreeMap<i64, proto::Lead>>>,
+    /// Of one stream.
     batch_count_max: Option<usize>,
+    /// After so many streams no more is taken.
+    stream_count_max: Option<usize>,
+    stream_count: Arc<AtomicUsize>,
 }
+
+/// One more try, at once.
+const PATIENCE: Patience = Patience { try_count_max: 1, first_wait: std::time::Duration::ZERO };
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -61,6 +71,10 @@ impl IntakeService for Intake {
         request: Request<Streaming<proto::ImportLeadsRequest>>,
     ) -> Answer<Self::ImportLeadsStream> {
         assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer test");
+        let stream_count = self.stream_count.fetch_add(1, Ordering::SeqCst);
+        if self.stream_count_max.is_some_and(|max| stream_count >= max) {
+            return Err(Status::unavailable("shutting down"));
+        }
         let (answers, receiver) = mpsc::channel(1);
         let mut batches = request.into_inner();
         let intake = self.clone();
@@ -108,6 +122,23 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    type ImportSuppressionsStream =
+        ReceiverStream<Result<proto::ImportSuppressionsResponse, Status>>;
+
+    async fn import_suppressions(
+        &self,
+        _: Request<Streaming<proto::ImportSuppressionsRequest>>,
+    ) -> Answer<Self::ImportSuppressionsStream> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn list_suppressions(
+        &self,
+        _: Request<proto::ListSuppressionsRequest>,
+    ) -> Answer<proto::ListSuppressionsResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn erase_lead(
         &self,
         _: Request<proto::EraseLeadRequest>,
@@ -131,13 +162,23 @@ struct Line {
     args: ImportArgs,
 }
 
-async fn import(intake: &Intake, file: &std::path::Path) -> anyhow::Result<()> {
+async fn import(intake: &Intake, file: &Path) -> anyhow::Result<()> {
+    import_with(intake, file, &[]).await
+}
+
+async fn import_with(intake: &Intake, file: &Path, more: &[&str]) -> anyhow::Result<()> {
     let address = serve(intake.clone()).await;
     let file = file.to_str().unwrap();
     let line = ["import", file, "--campaign", "spring", "--source-system", "crm"];
+    let line = line.iter().chain(more);
     let args = Line::try_parse_from(line)?.args;
-    run(args, connect(&format!("http://{address}"), "test").await?, Output { is_json: true })
-        .await?;
+    run_with(
+        args,
+        connect(&format!("http://{address}"), "test").await?,
+        Output { is_json: true },
+        PATIENCE,
+    )
+    .await?;
     Ok(())
 }
 
@@ -179,19 +220,71 @@ async fn every_row_of_many_batches_is_taken_or_rejected_in_order() {
     assert!(rejects.contains("\n1500,1501,FIELD_INVALID,A1500,bad,+49301001500\n"), "{rejects}");
 }
 
+/// The rows of the rejects file of an input.
+fn rejected_rows(file: &Path) -> Vec<i64> {
+    let rejects = std::fs::read_to_string(format!("{}.rejected.csv", file.display())).unwrap();
+    rejects.lines().skip(1).map(|line| line.split(',').next().unwrap().parse().unwrap()).collect()
+}
+
+/// Of a file of 60,000 rows, those that are rejected: every 1,000th and every 1,500th.
+fn rejected_of_60_000() -> Vec<i64> {
+    (1..=60_000).filter(|row| row % 1_000 == 0 || row % 1_500 == 0).collect()
+}
+
 #[tokio::test]
-async fn a_connection_that_is_cut_says_how_many_rows_are_durable() {
+async fn a_connection_that_is_cut_is_made_again_and_no_row_is_lost_or_doubled() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("leads.csv");
     std::fs::write(&path, file_of(60_000)).unwrap();
     let intake = Intake { batch_count_max: Some(2), ..Intake::default() };
+    import(&intake, &path).await.unwrap();
+    assert!(intake.stream_count.load(Ordering::SeqCst) >= 3);
+    assert_eq!(rejected_rows(&path), rejected_of_60_000());
+    assert_eq!(intake.taken.lock().unwrap().len(), 60_000 - rejected_of_60_000().len());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the progress is forgotten");
+}
+
+#[tokio::test]
+async fn an_import_that_was_given_up_goes_on_where_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leads.csv");
+    std::fs::write(&path, file_of(60_000)).unwrap();
+    let intake =
+        Intake { batch_count_max: Some(2), stream_count_max: Some(1), ..Intake::default() };
     let problem = import(&intake, &path).await.unwrap_err().to_string();
     let taken = intake.taken.lock().unwrap().len();
-    assert!(
-        problem.contains(&format!("{} rows are durable", super::count(taken as i64))),
-        "{problem}"
-    );
-    assert!(problem.contains("import it again"), "{problem}");
+    assert!(taken > 0 && taken < 60_000, "{taken}");
+    let durable = format!("{} rows are durable", super::count(taken as i64));
+    assert!(problem.contains(&durable), "{problem}");
+    assert!(problem.contains("go on with --resume, or import it again"), "{problem}");
+    // What came behind the last answered batch, as a kill between two writes leaves it.
+    let mut rejects = std::fs::read(folder.path().join("leads.csv.rejected.csv")).unwrap();
+    rejects.extend(b"59999,1,half a ro");
+    std::fs::write(folder.path().join("leads.csv.rejected.csv"), rejects).unwrap();
+
+    let other = import_with(&intake, &path, &["--resume", "--map", "name=company"]).await;
+    assert!(format!("{:#}", other.unwrap_err()).contains("another mapping"));
+    let again = Intake { taken: Arc::clone(&intake.taken), ..Intake::default() };
+    import_with(&again, &path, &["--resume"]).await.unwrap();
+    assert_eq!(rejected_rows(&path), rejected_of_60_000());
+    assert_eq!(again.taken.lock().unwrap().len(), 60_000 - rejected_of_60_000().len());
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2, "the progress is forgotten");
+}
+
+#[tokio::test]
+async fn a_file_that_changed_is_not_gone_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leads.csv");
+    std::fs::write(&path, file_of(60_000)).unwrap();
+    let intake =
+        Intake { batch_count_max: Some(1), stream_count_max: Some(1), ..Intake::default() };
+    import(&intake, &path).await.unwrap_err();
+    std::fs::write(&path, file_of(60_001)).unwrap();
+    let problem = import_with(&Intake::default(), &path, &["--resume"]).await.unwrap_err();
+    assert!(problem.to_string().contains("has changed since"), "{problem}");
+    // From the start it goes, and forgets the old progress.
+    import(&Intake::default(), &path).await.unwrap();
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[tokio::test]

@@ -1,9 +1,11 @@
-//! `serve` runs a node until it is told to stop.
+//! `serve` runs a node until it is told to stop. Its settings come in groups, one a file.
 
 mod disk;
 mod jwt;
+mod limits;
 mod notify;
 mod signals;
+mod tls;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -33,7 +35,8 @@ in FILE.admin-token; the other commands find it there when they run in the same 
 
 Examples:
   nextlead serve
-  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400"
+  nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400
+  nextlead serve --listen 0.0.0.0:7400 --tls-cert node.crt --tls-key node.key"
 )]
 pub(super) struct ServeArgs {
     /// The store
@@ -43,21 +46,26 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
     #[command(flatten)]
+    tls: tls::TlsArgs,
+    #[command(flatten)]
+    limits: limits::LimitArgs,
+    #[command(flatten)]
     disk: DiskArgs,
     #[command(flatten)]
     jwt: JwtArgs,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, disk, jwt } = args;
+    let ServeArgs { store: StoreFile(store), listen, tls, limits, disk, jwt } = args;
     let jwt = jwt.settings()?;
     telemetry::start();
     warn_of_misspelt_variables();
     let listener = TcpListener::bind(listen)
         .await
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
+    let (tls, limits) = (tls.transport(), limits.limits());
     let disk_reserve_bytes = disk.disk_reserve.0;
-    let options = Options { disk_reserve_bytes, jwt, ..Options::new(store, listener) };
+    let options = Options { tls, limits, disk_reserve_bytes, jwt, ..Options::new(store, listener) };
     let node = Node::start(options).await?;
     if output.is_json {
         output.document(&serde_json::json!({

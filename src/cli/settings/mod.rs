@@ -1,9 +1,10 @@
 //! Settings from a configuration file: file < environment < flags.
 //!
-//! The file is read before the arguments, and its values become the defaults of the commands' own
-//! arguments. So every flag of every command can be set in it without a line of code, and precedence,
-//! types and messages are those of the flags.
+//! The file is read before the arguments, against the commands themselves, and what it says is put
+//! among the arguments. So every flag of every command can be set in it without a line of code, and
+//! types, messages and what goes with what are those of the flags.
 
+mod inject;
 mod locate;
 mod read;
 #[cfg(test)]
@@ -13,7 +14,6 @@ mod variables;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::builder::OsStr;
 use clap::{Arg, ArgAction, Command};
 
 use crate::rules::Mistakes;
@@ -81,19 +81,22 @@ impl Settings {
         }
     }
 
-    /// The commands, with the settings as their defaults.
-    pub(super) fn apply(&self, command: Command) -> Command {
-        self.all.iter().fold(command, |command, setting| {
+    /// The commands, so that what the file switches on can be switched off again: `--wait=false`.
+    pub(super) fn prepare(&self, command: Command) -> Command {
+        let switched_on = self.all.iter().filter(|one| one.values == ["true"]);
+        switched_on.fold(command, |command, setting| {
             let path: Vec<&str> = setting.command.iter().map(String::as_str).collect();
-            change(command, &path, &|command| {
-                command.mut_arg(&setting.id, |argument| with_default(argument, &setting.values))
-            })
+            change(command, &path, &|command| command.mut_arg(&setting.id, with_value))
         })
     }
 
-    /// What the file says of an argument.
-    pub(super) fn of(&self, command: &[&str], id: &str) -> Option<&Setting> {
-        self.all.iter().find(|one| one.command == command && one.id == id)
+    /// The arguments, with those settings of the file that hold; and which these are.
+    pub(super) fn add_to(
+        &self,
+        command: &Command,
+        args: Vec<OsString>,
+    ) -> (Vec<OsString>, Vec<&Setting>) {
+        inject::inject(&self.all, command, args, &|name| std::env::var_os(name).is_some())
     }
 }
 
@@ -106,17 +109,13 @@ fn change(command: Command, path: &[&str], what: &dyn Fn(Command) -> Command) ->
     }
 }
 
-fn with_default(argument: Arg, values: &[String]) -> Arg {
-    let argument = argument.required(false);
+/// A flag that may be given `=false`.
+fn with_value(argument: Arg) -> Arg {
     if !read::is_flag(&argument) {
-        return argument.default_values(values.iter().map(|one| OsStr::from(one.clone())));
-    }
-    if values != ["true"] {
         return argument;
     }
-    // What the file switches on can be switched off again: `--wait=false`.
     let argument = argument.action(ArgAction::Set).num_args(0..=1).require_equals(true);
-    argument.default_missing_value("true").default_value("true").hide_possible_values(true)
+    argument.default_missing_value("true").default_value("false").hide_possible_values(true)
 }
 
 /// Whether a configuration file may set an argument: it has a long flag, and is neither one that ends

@@ -1,7 +1,10 @@
 //! Configuration files against the real commands.
 
+use std::ffi::{OsStr, OsString};
+
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use super::inject::inject;
 use super::read::{Setting, read};
 use super::{Settings, misspelt_variables};
 use crate::cli::Cli;
@@ -16,9 +19,17 @@ fn settings(text: &str) -> Settings {
     Settings { path: Some("n.toml".into()), all }
 }
 
-fn shown(text: &str, line: &str) -> Result<String, clap::Error> {
-    let mut matches = settings(text).apply(Cli::command()).try_get_matches_from(line.split(' '))?;
+fn shown_with(text: &str, line: &str, variables: &[&str]) -> Result<String, clap::Error> {
+    let settings = settings(text);
+    let args = line.split(' ').map(OsString::from).collect();
+    let has_variable = |name: &OsStr| variables.iter().any(|one| name == *one);
+    let (args, _) = inject(&settings.all, &Cli::command(), args, &has_variable);
+    let mut matches = settings.prepare(Cli::command()).try_get_matches_from(args)?;
     Cli::from_arg_matches_mut(&mut matches).map(|cli| format!("{cli:?}"))
+}
+
+fn shown(text: &str, line: &str) -> Result<String, clap::Error> {
+    shown_with(text, line, &[])
 }
 
 #[test]
@@ -129,7 +140,39 @@ fn lists_fill_flags_that_repeat_and_are_replaced_as_a_whole() {
     assert!(skills.contains("skills: [\"de\", \"en\"]"), "{skills}");
 }
 
-/// Every flag of every command, whoever adds one, can be a default without breaking the commands.
+#[test]
+fn a_file_satisfies_what_the_flags_demand_of_each_other() {
+    let file = "[suppress]\nemail = 'a@b.example'\nsource = 'letter'\n";
+    assert!(shown(file, "nextlead suppress").unwrap().contains("a@b.example"));
+    let typed = shown(file, "nextlead suppress --number +4930111").unwrap();
+    assert!(typed.contains("+4930111") && !typed.contains("a@b.example"), "{typed}");
+    let half = "[explain]\nsource-system = 'crm'\n";
+    assert!(shown(half, "nextlead explain").is_err(), "a part of a key is none in a file either");
+    assert!(shown(half, "nextlead explain --external-id 1 --campaign c").is_ok());
+    let outer = "[coverage]\ncampaign = 'spring'\n";
+    let inner = shown(outer, "nextlead coverage uncontacted").unwrap();
+    assert!(!inner.contains("spring"), "{inner}");
+}
+
+#[test]
+fn what_is_typed_is_told_from_what_is_a_value() {
+    let file = "server = 'http://file'\n[rules.publish]\nreason = 'r'\n[next]\nrep = 'file'\n";
+    for (line, part) in [
+        ("nextlead --token-file next audit", "http://file"),
+        ("nextlead rules --json publish f", "reason: \"r\""),
+        ("nextlead rules publish --queue publish f", "reason: \"r\""),
+        ("nextlead next --rep next", "rep: \"next\""),
+        ("nextlead next --rep=typed", "rep: \"typed\""),
+        ("nextlead next --server http://typed", "http://typed"),
+    ] {
+        let shown = shown(file, line).unwrap();
+        assert!(shown.contains(part), "{line}: {part} in {shown}");
+    }
+    let of_variable = shown_with(file, "nextlead next", &["NEXTLEAD_SERVER"]).unwrap();
+    assert!(!of_variable.contains("http://file"), "a variable goes before the file: {of_variable}");
+}
+
+/// Every flag of every command, whoever adds one, can stand in the file without breaking the commands.
 #[test]
 fn every_flag_of_every_command_can_stand_in_the_file() {
     fn walk(command: &clap::Command, path: &[String], all: &mut Vec<Setting>) {
@@ -150,7 +193,14 @@ fn every_flag_of_every_command_can_stand_in_the_file() {
     let mut all = Vec::new();
     walk(&Cli::command(), &[], &mut all);
     assert!(all.len() > 40, "{}", all.len());
-    Settings { path: None, all }.apply(Cli::command()).debug_assert();
+    for setting in &all {
+        let line = ["nextlead".to_owned()].into_iter().chain(setting.command.clone());
+        let line = line.map(OsString::from).collect();
+        let one = std::slice::from_ref(setting);
+        let (args, held) = inject(one, &Cli::command(), line, &|_| false);
+        assert_eq!((held.len(), args.len()), (1, setting.command.len() + 2), "{setting:?}");
+    }
+    Settings { path: None, all }.prepare(Cli::command()).debug_assert();
 }
 
 #[test]

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::json;
 use tokio::sync::mpsc;
 
 use calls::Calls;
@@ -147,11 +148,20 @@ impl Work {
 
     /// Says what is left open.
     fn finish(&self, end: End) -> anyhow::Result<ExitCode> {
-        if let Some(request) = self.desk.unsent() {
-            eprintln!("note: whether the last touch was recorded is unknown; to make sure, run");
-            eprintln!("  {}", again_line(request));
-        } else if matches!(end, End::Stopped) && self.desk.lead.is_some() {
-            eprintln!("note: the lead stays yours until its lease is over");
+        let note = match self.desk.unsent() {
+            Some(request) => Some(format!(
+                "whether the last touch was recorded is unknown; to make sure, run {}",
+                again_line(request)
+            )),
+            None if matches!(end, End::Stopped) && self.desk.lead.is_some() => {
+                Some("the lead stays yours until its lease is over".to_owned())
+            }
+            None => None,
+        };
+        match note {
+            Some(note) if self.output.is_json => eprintln!("{}", json!({"note": note})),
+            Some(note) => eprintln!("note: {note}"),
+            None => {}
         }
         match end {
             End::Quit => Ok(ExitCode::SUCCESS),

@@ -21,7 +21,7 @@ mod touch;
 
 use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
-    Renew, RequestKey, Suppress, Suppressed, Swept, TouchRecorded,
+    Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::error::Denied;
 use crate::domain::Lease;
@@ -53,6 +53,7 @@ pub(super) enum Change {
     Release(Release),
     Touch(Box<RecordTouch>),
     Suppress(Suppress),
+    SuppressAll(SuppressAll),
     Erase(Erase),
     Sweep { now: i64, limit: usize },
 }
@@ -67,7 +68,7 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
-            Self::Touch(_) | Self::Sweep { .. } => None,
+            Self::Touch(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
         }
     }
 }
@@ -81,6 +82,7 @@ pub(super) enum Answer {
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
     Suppress(Suppressed),
+    SuppressAll(SuppressedAll),
     Erase(Erased),
     Sweep(Swept),
 }
@@ -96,6 +98,9 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
+        Change::SuppressAll(change) => {
+            Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))
+        }
         Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }

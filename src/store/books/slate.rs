@@ -136,6 +136,8 @@ pub(crate) struct Slate {
     pub(crate) held_by: HashMap<LeadId, Vec<Number>>,
     pub(crate) suppressed_numbers: HashSet<Number>,
     pub(crate) suppressed_emails: HashSet<String>,
+    /// More leads carry what is suppressed than were loaded.
+    pub(crate) has_more_carriers: bool,
     pub(crate) requests: HashMap<(String, String), RequestRow>,
     pub(crate) touches: HashMap<(String, String), TouchRow>,
     pub(crate) handovers: HashMap<HandoverOnce, HandoverRow>,

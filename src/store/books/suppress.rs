@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use foldhash::HashSet;
+
 use super::grant::replayed;
 use super::{Slate, StoredAnswer, SuppressionRow};
 use crate::domain::moves::Command;
 use crate::domain::{
     CloseReason, EventKind, Facts, LeadId, Number, ReleaseReason, Route, Standing,
 };
-use crate::store::changes::{Suppress, Suppressed, SuppressionOf};
+use crate::store::changes::{Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf};
 use crate::store::error::Denied;
 
 /// Who says never, and when.
@@ -36,22 +38,54 @@ pub(super) fn suppress(slate: &mut Slate, suppress: &Suppress) -> Result<Suppres
         now: suppress.now,
         is_sealed: false,
     };
-    let mut numbers = BTreeSet::new();
-    let mut email = None;
-    let was_known = match &suppress.what {
-        SuppressionOf::Number(number) => {
-            numbers.insert(number.clone());
-            !add_number(slate, number, &wish)
-        }
-        SuppressionOf::Email(folded) => {
-            email = Some(folded.clone());
-            !add_email(slate, folded, &wish)
-        }
-    };
-    let closed_count = close_carriers(slate, &numbers, email.as_deref(), None, &wish);
+    let what = std::slice::from_ref(&suppress.what);
+    let was_known = add_all(slate, what, &wish) == 0;
+    let closed_count = close_carriers(slate, &Said::of(what), None, &wish);
     let answer = StoredAnswer::Suppressed { was_known, closed_count };
     slate.answer(suppress.request.as_ref(), answer, suppress.now);
     Ok(Suppressed { was_known, closed_count })
+}
+
+/// Decides many suppressions. Of the leads that carry one of them only a bounded number is loaded.
+pub(super) fn suppress_all(slate: &mut Slate, all: &SuppressAll) -> SuppressedAll {
+    let wish = Wish { source: &all.source, actor: &all.actor, now: all.now, is_sealed: false };
+    let new_count = add_all(slate, &all.whats, &wish);
+    let closed_count = close_carriers(slate, &Said::of(&all.whats), None, &wish);
+    SuppressedAll { new_count, closed_count, is_unfinished: slate.has_more_carriers }
+}
+
+/// What said never.
+#[derive(Default)]
+struct Said {
+    numbers: HashSet<Number>,
+    emails: HashSet<String>,
+}
+
+impl Said {
+    fn of(whats: &[SuppressionOf]) -> Self {
+        let mut said = Self::default();
+        for what in whats {
+            match what {
+                SuppressionOf::Number(number) => drop(said.numbers.insert(number.clone())),
+                SuppressionOf::Email(folded) => drop(said.emails.insert(folded.clone())),
+            }
+        }
+        said
+    }
+
+    fn includes(&self, facts: &Facts) -> bool {
+        facts.numbers.iter().any(|one| self.numbers.contains(&one.number))
+            || facts.email_folded().is_some_and(|email| self.emails.contains(&email))
+    }
+}
+
+/// Says how many are new.
+fn add_all(slate: &mut Slate, whats: &[SuppressionOf], wish: &Wish<'_>) -> usize {
+    let mut add = |what: &&SuppressionOf| match what {
+        SuppressionOf::Number(number) => add_number(slate, number, wish),
+        SuppressionOf::Email(folded) => add_email(slate, folded, wish),
+    };
+    whats.iter().filter(|what| add(what)).count()
 }
 
 /// Suppresses a person: all their numbers, the one that was dialled, and their e-mail address, and
@@ -64,17 +98,13 @@ pub(super) fn suppress_person(
 ) -> usize {
     let lead_row = slate.known(lead).lead.clone();
     let facts = &lead_row.facts;
-    let mut numbers: BTreeSet<Number> =
-        facts.numbers.iter().map(|one| one.number.clone()).collect();
-    numbers.extend(dialled.cloned());
-    for number in &numbers {
-        add_number(slate, number, wish);
-    }
-    let email = facts.email_folded();
-    if let Some(email) = &email {
-        add_email(slate, email, wish);
-    }
-    let closed_count = close_carriers(slate, &numbers, email.as_deref(), Some(lead), wish);
+    let numbers: BTreeSet<&Number> =
+        facts.numbers.iter().map(|one| &one.number).chain(dialled).collect();
+    let numbers = numbers.into_iter().cloned().map(SuppressionOf::Number);
+    let email = facts.email_folded().map(SuppressionOf::Email);
+    let whats: Vec<SuppressionOf> = numbers.chain(email).collect();
+    add_all(slate, &whats, wish);
+    let closed_count = close_carriers(slate, &Said::of(&whats), Some(lead), wish);
     close_suppressed(slate, lead, wish.actor, wish.now);
     closed_count
 }
@@ -113,18 +143,13 @@ fn row(kind: &'static str, value: String, wish: &Wish<'_>) -> SuppressionRow {
 /// Closes every lead but `except` that carries one of these, in any queue; says how many.
 fn close_carriers(
     slate: &mut Slate,
-    numbers: &BTreeSet<Number>,
-    email: Option<&str>,
+    said: &Said,
     except: Option<LeadId>,
     wish: &Wish<'_>,
 ) -> usize {
-    let carries = |facts: &Facts| {
-        facts.numbers.iter().any(|one| numbers.contains(&one.number))
-            || email.is_some_and(|email| facts.email_folded().as_deref() == Some(email))
-    };
     let leads = slate.leads.values().map(|tracked| &tracked.now.lead);
     let mut carriers: Vec<LeadId> = leads
-        .filter(|lead| Some(lead.id) != except && carries(&lead.facts))
+        .filter(|lead| Some(lead.id) != except && said.includes(&lead.facts))
         .map(|lead| lead.id)
         .collect();
     carriers.sort_unstable();

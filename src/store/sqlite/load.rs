@@ -10,7 +10,7 @@ use super::super::books::{
     Change, EMAIL_MATCH_COUNT_MAX, Found, HandoverOnce, HandoverRow, RequestRow, SHARED_COUNT_MAX,
     Seal, Slate, StoredAnswer, TouchRow,
 };
-use super::super::changes::{Grant, RequestKey, SuppressionOf};
+use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf};
 use super::super::error::StoreError;
 use super::rows::{corrupt, packed, packed_leads, token};
 use super::{erasure, sql};
@@ -29,12 +29,21 @@ struct Needs {
     emails: BTreeSet<String>,
     sweep: Option<(i64, usize)>,
     erased: Vec<LeadId>,
+    /// How many leads that carry what said never are loaded at most.
+    carrier_count_max: Option<usize>,
     has_handovers: bool,
 }
 
 impl Needs {
     fn grant(&mut self, grant: &Grant) {
         self.leads.extend(grant.candidates.iter().map(|candidate| candidate.lead));
+    }
+
+    fn suppression(&mut self, what: &SuppressionOf) {
+        match what {
+            SuppressionOf::Number(number) => drop(self.numbers.insert(number.clone())),
+            SuppressionOf::Email(email) => drop(self.emails.insert(email.clone())),
+        }
     }
 
     fn of(changes: &[&Change]) -> Self {
@@ -68,14 +77,11 @@ impl Needs {
                         needs.numbers.extend(touch.number.clone());
                     }
                 }
-                Change::Suppress(suppress) => match &suppress.what {
-                    SuppressionOf::Number(number) => {
-                        needs.numbers.insert(number.clone());
-                    }
-                    SuppressionOf::Email(email) => {
-                        needs.emails.insert(email.clone());
-                    }
-                },
+                Change::Suppress(suppress) => needs.suppression(&suppress.what),
+                Change::SuppressAll(all) => {
+                    all.whats.iter().for_each(|what| needs.suppression(what));
+                    needs.carrier_count_max = Some(CARRIER_COUNT_MAX);
+                }
                 Change::Erase(erase) => {
                     needs.leads.insert(erase.lead);
                     needs.erased.push(erase.lead);
@@ -292,9 +298,15 @@ async fn load_carriers(
         needs.numbers.extend(row.lead.facts.numbers.iter().map(|one| one.number.clone()));
         needs.emails.extend(row.lead.facts.email_folded());
     }
-    let query =
-        sqlx::query_scalar(sql::LOAD_CARRIERS).bind(json(&needs.numbers)).bind(json(&needs.emails));
-    let carriers: BTreeSet<LeadId> = packed(connection, "lead_number", query).await?;
+    let count_max = needs.carrier_count_max.unwrap_or(usize::MAX);
+    // One more than the limit tells whether there are more.
+    let query = sqlx::query_scalar(sql::LOAD_CARRIERS)
+        .bind(json(&needs.numbers))
+        .bind(json(&needs.emails))
+        .bind(limit_of(count_max).saturating_add(1));
+    let mut carriers: Vec<LeadId> = packed(connection, "lead_number", query).await?;
+    slate.has_more_carriers = carriers.len() > count_max;
+    carriers.truncate(count_max);
     let missing = carriers.into_iter().filter(|lead| slate.row(*lead).is_none()).collect();
     load_leads(connection, slate, &missing, &BTreeSet::new()).await
 }

@@ -8,6 +8,7 @@ mod audit;
 mod backup;
 mod checkpoint;
 mod erasure;
+mod export;
 mod load;
 mod open;
 mod read;
@@ -39,11 +40,14 @@ use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::books::{Answer, Change};
 use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
-    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, Suppressed, Swept,
-    TouchRecorded,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
+    SuppressedAll, Swept, TouchRecorded,
 };
 use super::error::StoreError;
-use super::reports::{AuditReport, Book, BookFilter, Uncontacted, UncontactedPage};
+use super::reports::{
+    AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionPage, TouchOfLead,
+    Uncontacted, UncontactedPage,
+};
 use super::tokens::{NewToken, TokenKept, TokenPage};
 use super::{CommitSink, RosterRows, Store};
 use crate::domain::{
@@ -283,6 +287,43 @@ impl Store for SqliteStore {
         report::uncontacted(&mut *self.reader().await?, page).await
     }
 
+    async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError> {
+        let _turn = self.report().await;
+        report::suppressions(&mut *self.reader().await?, page).await
+    }
+
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        let _turn = self.report().await;
+        export::leads(&mut *self.reader().await?, filter, after, through).await
+    }
+
+    async fn last_lead(&self) -> Result<LeadId, StoreError> {
+        export::last_lead(&mut *self.reader().await?).await
+    }
+
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError> {
+        export::lead_page_end(&mut *self.reader().await?, after, count).await
+    }
+
+    async fn last_touch(&self) -> Result<i64, StoreError> {
+        export::last_touch(&mut *self.reader().await?).await
+    }
+
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError> {
+        let _turn = self.report().await;
+        export::touches(&mut *self.reader().await?, filter, after, through).await
+    }
+
     async fn audit(&self) -> Result<AuditReport, StoreError> {
         let _turn = self.report().await;
         audit::audit(&mut *self.reader().await?).await
@@ -376,6 +417,11 @@ impl Store for SqliteStore {
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
         let answer = self.change(Change::Suppress(suppress)).await?;
         answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn suppress_all(&self, all: SuppressAll) -> Result<SuppressedAll, StoreError> {
+        let answer = self.change(Change::SuppressAll(all)).await?;
+        answered!(answer, Answer::SuppressAll(suppressed) => suppressed)
     }
 
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {

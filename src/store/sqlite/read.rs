@@ -17,7 +17,7 @@ use crate::domain::{
 };
 
 /// A lead as it is answered.
-fn record(row: LeadRow) -> LeadRecord {
+pub(super) fn record(row: LeadRow) -> LeadRecord {
     LeadRecord { lead: row.lead, state: row.state, lease: row.lease }
 }
 
@@ -121,7 +121,8 @@ pub(super) async fn touches(
     rows.iter().map(touch).collect()
 }
 
-fn touch(row: &sqlx::sqlite::SqliteRow) -> Result<RecordedTouch, StoreError> {
+/// The first columns of `touches.sql` and `touches_between.sql`.
+pub(super) fn touch(row: &sqlx::sqlite::SqliteRow) -> Result<RecordedTouch, StoreError> {
     let text = |place: usize| row.try_get::<String, _>(place).map_err(failure);
     let maybe = |place: usize| row.try_get::<Option<String>, _>(place).map_err(failure);
     let number = |place: usize| row.try_get::<i64, _>(place).map_err(failure);

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use sqlx::{Row, SqliteConnection};
 
 use super::super::error::StoreError;
-use super::super::reports::{Book, BookFilter, Uncontacted, UncontactedPage};
+use super::super::reports::{
+    Book, BookFilter, Suppression, SuppressionKind, SuppressionPage, Uncontacted, UncontactedPage,
+};
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::rows::packed_leads;
@@ -93,4 +95,33 @@ pub(super) async fn uncontacted(
         external_id: row.lead.external_id.clone(),
     });
     Ok(rows.collect())
+}
+
+pub(super) async fn suppressions(
+    connection: &mut SqliteConnection,
+    page: &SuppressionPage,
+) -> Result<Vec<Suppression>, StoreError> {
+    let mut found = Vec::new();
+    for kind in [SuppressionKind::Email, SuppressionKind::Number] {
+        let after = page.after.as_ref().filter(|(after, _)| *after == kind);
+        let is_over = page.after.as_ref().is_some_and(|(after, _)| *after > kind);
+        if is_over || page.kind.is_some_and(|wanted| wanted != kind) || found.len() >= page.limit {
+            continue;
+        }
+        let query = sqlx::query_as(sql::SUPPRESSIONS)
+            .bind(kind.code())
+            .bind(after.map_or("", |(_, value)| value.as_str()))
+            .bind(limit_of(page.limit - found.len()));
+        let rows: Vec<(String, bool, String, String, i64)> =
+            query.fetch_all(&mut *connection).await.map_err(failure)?;
+        found.extend(rows.into_iter().map(|(value, is_hashed, source, actor, at)| Suppression {
+            kind,
+            value,
+            is_hashed,
+            source,
+            actor,
+            at,
+        }));
+    }
+    Ok(found)
 }

@@ -67,6 +67,9 @@ statements! {
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     LAST_INSTANT = "last_instant";
+    LAST_LEAD = "last_lead";
+    LAST_TOUCH = "last_touch";
+    LEAD_PAGE_END = "lead_page_end";
     LEAD_BY_KEY = "lead_by_key";
     LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
     LEASE_OF = "lease_of";
@@ -86,7 +89,9 @@ statements! {
     REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
+    SUPPRESSIONS = "suppressions";
     TOUCHES = "touches";
+    TOUCHES_BETWEEN = "touches_between";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
 }
@@ -94,6 +99,10 @@ statements! {
 pub(super) const LEADS_BY_ID: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
     include_str!("../sql/sqlite/leads_by_id.sql"),
+);
+pub(super) const LEADS_BETWEEN: &str = concat!(
+    include_str!("../sql/sqlite/leads_packed.sql"),
+    include_str!("../sql/sqlite/leads_between.sql"),
 );
 pub(super) const LEADS_OPEN: &str = concat!(
     include_str!("../sql/sqlite/leads_packed.sql"),
@@ -110,6 +119,7 @@ pub(super) const TOKEN_BY_ID: &str =
 pub(super) const HOT: &[(&str, &str)] = &[
     ("leads_by_id", LEADS_BY_ID),
     ("leads_open", LEADS_OPEN),
+    ("leads_between", LEADS_BETWEEN),
     ("load_numbers", LOAD_NUMBERS),
     ("load_requests", LOAD_REQUESTS),
     ("load_touches", LOAD_TOUCHES),
@@ -130,6 +140,7 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("uncontacted", UNCONTACTED),
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),
+    ("touches_between", TOUCHES_BETWEEN),
     ("lead_by_key", LEAD_BY_KEY),
     ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
     ("load_erasable", LOAD_ERASABLE),
@@ -139,6 +150,7 @@ pub(super) const HOT: &[(&str, &str)] = &[
     ("erase_touches", ERASE_TOUCHES),
     ("erase_handovers", ERASE_HANDOVERS),
     ("seal_suppressions", SEAL_SUPPRESSIONS),
+    ("suppressions", SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),

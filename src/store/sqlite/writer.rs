@@ -259,7 +259,9 @@ enum Kind {
 fn kind(work: &Work) -> Kind {
     match work {
         Work::Change(Change::HandOver(_)) => Kind::Handover,
-        Work::Change(Change::Suppress(_) | Change::Erase(_) | Change::Sweep { .. })
+        Work::Change(
+            Change::Suppress(_) | Change::SuppressAll(_) | Change::Erase(_) | Change::Sweep { .. },
+        )
         | Work::Roster(_) => Kind::Alone,
         Work::Change(_) => Kind::Call,
     }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use nextlead::domain::{CampaignId, CampaignKey, Disposition, LeadId, QueueKey, RepId, Route};
 use nextlead::store::{
-    BookFilter, CommitSink, Denied, LeadRecord, NewRep, NewRules, StoreError, UncontactedPage,
+    BookFilter, CommitSink, Denied, ExportFilter, LeadRecord, NewRep, NewRules, StoreError,
+    UncontactedPage,
 };
 
 use super::desk::{Desk, PROMISE_MS, START, campaign_settings};
@@ -134,6 +135,62 @@ pub(super) async fn open_leads_come_in_pages(desk: &Desk) {
     assert_eq!(ids, [leads[0], leads[2], leads[3], leads[4]]);
     assert_eq!(first[1].lease, Some(lease));
     assert_eq!(first[1], desk.record(leads[2]).await);
+}
+
+pub(super) async fn leads_are_exported_between_two_ids_whatever_the_filter(desk: &Desk) {
+    let leads = desk.leads(4).await;
+    let other = desk.one(desk.of(&desk.elsewhere, desk.somebody().facts)).await.lead();
+    desk.work(0, leads[1], Disposition::Sale, START + 7).await;
+    desk.lease(0, leads[2], START + 9).await;
+    let export = async |filter: &ExportFilter, after: LeadId, through: LeadId| {
+        let rows = desk.store.leads_between(filter, after, through).await.expect("a page");
+        rows.into_iter().map(|record| record.lead.id).collect::<Vec<_>>()
+    };
+    let all = ExportFilter::default();
+    assert_eq!(export(&all, LeadId(0), other).await, [&leads[..], &[other]].concat());
+    assert_eq!(export(&all, leads[0], leads[2]).await, [leads[1], leads[2]]);
+    let mine = ExportFilter { campaign: Some(desk.campaign.key), ..all.clone() };
+    assert_eq!(export(&mine, leads[2], other).await, [leads[3]]);
+    let theirs = ExportFilter { queue: Some(desk.elsewhere.queue), ..all.clone() };
+    assert_eq!(export(&theirs, LeadId(0), other).await, [other]);
+    let changed = ExportFilter { since: Some(START + 7), ..all.clone() };
+    assert_eq!(export(&changed, LeadId(0), other).await, [leads[1], leads[2]]);
+    assert_eq!(desk.store.last_lead().await.expect("a read"), other);
+    let end = async |after, count| desk.store.lead_page_end(after, count).await.expect("a read");
+    assert_eq!(end(LeadId(0), 2).await, leads[1]);
+    assert_eq!((end(leads[2], 9).await, end(other, 9).await), (other, other));
+    let page = desk.store.leads_between(&all, leads[1], leads[2]).await.expect("a page");
+    assert_eq!(page, [desk.record(leads[2]).await]);
+}
+
+pub(super) async fn touches_are_exported_as_they_were_recorded(desk: &Desk) {
+    assert_eq!(desk.store.last_touch().await.expect("a read"), 0);
+    let leads = desk.leads(2).await;
+    let other = desk.one(desk.of(&desk.elsewhere, desk.somebody().facts)).await.lead();
+    let mut sent = Vec::new();
+    for (place, lead) in [leads[1], other, leads[0], leads[1]].into_iter().enumerate() {
+        let change = desk.call(lead, Disposition::NoAnswer, START + place as i64).await;
+        desk.record_touch(change.clone()).await;
+        sent.push(change.touch);
+    }
+    let last = desk.store.last_touch().await.expect("a read");
+    let export = async |filter: &ExportFilter, after: i64, through: i64| {
+        let rows = desk.store.touches_between(filter, after, through).await.expect("a page");
+        rows.into_iter().map(|row| row.recorded.touch).collect::<Vec<_>>()
+    };
+    let all = ExportFilter::default();
+    assert_eq!(last, 4);
+    assert_eq!(export(&all, 0, last).await, sent);
+    assert_eq!(export(&all, 1, 3).await, sent[1..3]);
+    let theirs = ExportFilter { queue: Some(desk.elsewhere.queue), ..all.clone() };
+    assert_eq!(export(&theirs, 0, last).await, sent[1..2]);
+    let mine = ExportFilter { campaign: Some(desk.campaign.key), since: Some(START + 2), ..all };
+    assert_eq!(export(&mine, 0, last).await, sent[2..]);
+    let rows = desk.store.touches_between(&mine, 0, last).await.expect("a page");
+    let record = desk.record(leads[0]).await;
+    assert_eq!(rows[0].external_id, record.lead.external_id);
+    assert_eq!((rows[0].queue, rows[0].campaign), (desk.queue.key, desk.campaign.key));
+    assert_eq!(rows[0].recorded.recorded_at, START + 2);
 }
 
 /// Writes down what it is told.

@@ -117,13 +117,15 @@ async fn an_import_ends_with_its_token_and_what_was_answered_stays() {
     let batch = |nth: u32| proto::ImportLeadsRequest {
         batch_number: nth.into(),
         rows: vec![proto::ImportRow { row_number: 1, lead: Some(lead(nth)) }],
+        ..Default::default()
     };
     batches.send(batch(1)).await.unwrap();
     let mut answers = crm.import_leads(ReceiverStream::new(sent)).await.unwrap().into_inner();
     assert_eq!(answers.message().await.unwrap().unwrap().opened_count, 1);
 
     node.revoke(&id).await;
-    let status = answers.message().await.unwrap_err();
+    let ended = tokio::time::timeout(Duration::from_secs(20), answers.message());
+    let status = ended.await.expect("the stream ends by itself").unwrap_err();
     // The stream may be gone already, and then the batch goes nowhere.
     let _ = batches.send(batch(2)).await;
 

@@ -331,7 +331,7 @@ pub(super) async fn stock(client_nth: u64, family_count: u64, mut line: Line) ->
     let batches = leads.chunks(BATCH_LENGTH).zip(1..).map(|(leads, batch_number)| {
         let rows = leads.iter().cloned().zip(1..);
         let rows = rows.map(|(lead, row_number)| proto::ImportRow { row_number, lead: Some(lead) });
-        proto::ImportLeadsRequest { batch_number, rows: rows.collect() }
+        proto::ImportLeadsRequest { batch_number, rows: rows.collect(), ..Default::default() }
     });
     let batches: Vec<_> = batches.collect();
     let client = line.connected().await;
@@ -342,7 +342,7 @@ pub(super) async fn stock(client_nth: u64, family_count: u64, mut line: Line) ->
     while let Some(answer) = answers.message().await.unwrap() {
         lead_ids.extend(answer.rows.into_iter().map(|row| match row.result.unwrap() {
             proto::import_row_result::Result::Taken(taken) => taken.lead_id,
-            proto::import_row_result::Result::Rejection(rejection) => panic!("{rejection:?}"),
+            other => panic!("{other:?}"),
         }));
     }
     let span = line.answered(span);

@@ -91,7 +91,11 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
     let handover = proto::UpsertLeadRequest { lead: Some(new.clone()), ..Default::default() };
     put(all, "UpsertLead", handover);
     let row = proto::ImportRow { row_number: 1, lead: Some(new) };
-    put(all, "ImportLeads", proto::ImportLeadsRequest { batch_number: 1, rows: vec![row] });
+    put(
+        all,
+        "ImportLeads",
+        proto::ImportLeadsRequest { batch_number: 1, rows: vec![row], validate_only: false },
+    );
     let suppression = proto::SuppressContactRequest {
         contact: Some(Contact::Number("+12025550177".into())),
         source: "a letter".into(),

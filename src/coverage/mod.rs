@@ -1,14 +1,18 @@
 //! Where every lead stands: the books by campaign and source, who was never contacted, and whether
 //! everything adds up. Reads only.
 
+mod export;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{CampaignId, CampaignKey, LeadId, QueueId, QueueKey};
+use crate::domain::{CampaignId, CampaignKey, LeadId, QueueId, QueueKey, RepId, RepKey};
 use crate::store::{
     AuditReport, Book, BookFilter, Store, StoreError, Uncontacted, UncontactedPage,
 };
+
+pub use export::{ExportScope, LeadExport, LeadView, TouchExport, TouchView};
 
 /// Why a report could not be given.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +72,7 @@ pub struct Coverage {
 struct Names {
     queues: HashMap<QueueKey, QueueId>,
     campaigns: HashMap<CampaignKey, CampaignId>,
+    reps: HashMap<RepKey, RepId>,
 }
 
 impl Names {
@@ -101,6 +106,7 @@ impl Coverage {
         Ok(Names {
             queues: rows.queues.into_iter().map(|queue| (queue.key, queue.id)).collect(),
             campaigns: rows.campaigns.into_iter().map(|one| (one.key, one.id)).collect(),
+            reps: rows.reps.into_iter().map(|rep| (rep.key, rep.id)).collect(),
         })
     }
 
@@ -158,10 +164,14 @@ impl Coverage {
     /// Reads for as long as it takes, away from the network's thread.
     pub async fn audit(&self) -> Result<AuditReport, CoverageError> {
         let store = self.store.clone();
+        Ok(Self::in_back_room(async move { store.audit().await }).await?)
+    }
+
+    /// Runs heavy reading away from the network's thread.
+    async fn in_back_room<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
         let runtime = tokio::runtime::Handle::current();
-        let audit = tokio::task::spawn_blocking(move || runtime.block_on(store.audit()));
-        match audit.await {
-            Ok(report) => Ok(report?),
+        match tokio::task::spawn_blocking(move || runtime.block_on(work)).await {
+            Ok(answer) => answer,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         }
     }

@@ -1,0 +1,1 @@
+SELECT coalesce(max(lead_id), 0) FROM lead

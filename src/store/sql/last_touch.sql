@@ -1,0 +1,1 @@
+SELECT coalesce(max(touch_key), 0) FROM touch
