@@ -35,6 +35,8 @@ use rules::{CANARY, Expects, broken, rule_of};
 
 /// How many requests a method gets unless told otherwise.
 const COUNT_DEFAULT: usize = 60;
+/// What every method takes, in bytes; some take more.
+const SHORTEST_LENGTH_MAX: usize = 64 * 1_024;
 /// No answer may take longer. Most take a millisecond.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -280,8 +282,8 @@ fn judge(hostile: &Hostile, answer: Answer) -> Result<String, String> {
     let is_fine = match &hostile.wanted {
         Wanted::Unreadable => code == Code::InvalidArgument && why == "MESSAGE_INVALID",
         Wanted::Reused => code == Code::InvalidArgument && why == "REQUEST_REUSED",
-        // Longer than any message may be.
-        _ if code == Code::OutOfRange => hostile.bytes.len() > 4 << 20,
+        // Longer than this method takes.
+        _ if code == Code::OutOfRange => hostile.bytes.len() > SHORTEST_LENGTH_MAX,
         Wanted::Fields(_) => code == Code::InvalidArgument && hostile.is_named(&fields(&status)),
         Wanted::Absent => match code {
             Code::InvalidArgument => !fields(&status).is_empty(),
