@@ -60,7 +60,8 @@ impl Number {
     /// call, whose disposition then stops it.
     pub fn parse(text: &str, country: Option<&str>) -> Result<Self, NumberProblem> {
         let text = text.trim();
-        if text.len() > TEXT_LENGTH_MAX {
+        // The library passes over whatever stands before the first digit, bytes of zero included.
+        if text.len() > TEXT_LENGTH_MAX || text.chars().any(char::is_control) {
             return Err(NumberProblem::NotANumber);
         }
         let region = country.and_then(region);
@@ -168,6 +169,7 @@ mod tests {
         for (text, country, problem) in [
             ("", None, Problem::NotANumber),
             ("unknown", None, Problem::NotANumber),
+            ("\0+12025550100", None, Problem::NotANumber),
             ("+12025550100 or later", None, Problem::NotANumber),
             ("1-800-FLOWERS", Some("US"), Problem::NotANumber),
             (

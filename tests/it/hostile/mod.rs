@@ -35,6 +35,8 @@ use rules::{CANARY, Expects, broken, rule_of};
 
 /// How many requests a method gets unless told otherwise.
 const COUNT_DEFAULT: usize = 60;
+/// What every method takes, in bytes; some take more.
+const SHORTEST_LENGTH_MAX: usize = 64 * 1_024;
 /// No answer may take longer. Most take a millisecond.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
@@ -143,6 +145,7 @@ fn make(method: &MethodDescriptor, good: Option<&[u8]>, random: &mut Random) -> 
 /// Breaks one to three fields of a good request, none of which undoes what another broke.
 fn break_some(mut message: DynamicMessage, sites: &[Site], random: &mut Random) -> Option<Hostile> {
     let mut chosen: Vec<(&Site, Expects)> = Vec::new();
+    let mut made = Vec::new();
     for _ in 0..1 + random.below(3) {
         let site = random.pick(sites);
         if chosen.iter().any(|(other, _)| site.clashes_with(other)) {
@@ -152,12 +155,12 @@ fn break_some(mut message: DynamicMessage, sites: &[Site], random: &mut Random) 
         else {
             continue;
         };
+        let shown: String = format!("{value:?}").chars().take(60).collect();
         assert!(set(&mut message, &site.path, value), "{} is there", site.name);
         chosen.push((site, expects));
+        made.push(format!("{} as {shown}", site.name));
     }
     let is_absent = chosen.iter().any(|(_, expects)| *expects == Expects::Absent);
-    let made: Vec<String> =
-        chosen.iter().map(|(site, _)| format!("{} as {:?}", site.name, site.rule)).collect();
     let mut bytes = message.encode_to_vec();
     if random.below(4) == 0 {
         // Nobody knows this field, and nobody minds it.
@@ -279,8 +282,8 @@ fn judge(hostile: &Hostile, answer: Answer) -> Result<String, String> {
     let is_fine = match &hostile.wanted {
         Wanted::Unreadable => code == Code::InvalidArgument && why == "MESSAGE_INVALID",
         Wanted::Reused => code == Code::InvalidArgument && why == "REQUEST_REUSED",
-        // Longer than any message may be.
-        _ if code == Code::OutOfRange => hostile.bytes.len() > 4 << 20,
+        // Longer than this method takes.
+        _ if code == Code::OutOfRange => hostile.bytes.len() > SHORTEST_LENGTH_MAX,
         Wanted::Fields(_) => code == Code::InvalidArgument && hostile.is_named(&fields(&status)),
         Wanted::Absent => match code {
             Code::InvalidArgument => !fields(&status).is_empty(),
