@@ -1,7 +1,8 @@
 //! What managers and marketing set: queues, campaigns, reps.
 
 use crate::domain::{
-    CampaignId, CampaignSettings, QueueId, QueueSettings, ReleaseReason, Rep, RepId,
+    CampaignId, CampaignSettings, QueueId, QueueSettings, REP_ID_RESERVED, ReleaseReason, Rep,
+    RepId,
 };
 use crate::store::{self, NewRep};
 
@@ -82,8 +83,12 @@ impl Dialer {
     }
 
     /// Makes or changes a rep. A rep who changes queue, or may no longer pull, gives back what they
-    /// hold: another queue's policy must not decide about it.
+    /// hold: another queue's policy must not decide about it. A new rep is not called what another
+    /// caller may be; one who was so before there was this rule stays, and can be changed.
     pub async fn put_rep(&self, id: RepId, settings: RepSettings) -> Result<RepView, DialerError> {
+        if id.is_reserved() && self.roster().rep(&id).is_err() {
+            return Err(DialerError::invalid("rep.rep_id", REP_ID_RESERVED));
+        }
         let queue = self.roster().queue(&settings.queue)?;
         let dialer = self.clone();
         Self::apart(async move {

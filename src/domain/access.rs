@@ -19,6 +19,21 @@ codes! {
     }
 }
 
+/// What a rep must not be called, in words.
+pub const REP_ID_RESERVED: &str =
+    "must not be `admin`, nor begin with `jwt:` or a role and a colon: other callers are named so";
+
+impl RepId {
+    /// Whether another caller may be named so. The ledger and request ids know a rep by the bare id, an
+    /// admin's file as `admin`, and everybody else by a prefix: the role of the token, or `jwt`.
+    pub fn is_reserved(&self) -> bool {
+        let id = self.as_str();
+        let prefix = id.split_once(':').map(|(prefix, _)| prefix);
+        id == Role::Admin.code()
+            || prefix.is_some_and(|one| one == "jwt" || Role::from_code(one).is_some())
+    }
+}
+
 /// A token that an admin made. Its text is known to who carries it alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessToken {
@@ -56,6 +71,21 @@ impl AccessToken {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rep_cannot_be_called_what_another_caller_is() {
+        let is_reserved = |id: &str| RepId::new(id).unwrap().is_reserved();
+        for role in Role::ALL {
+            assert!(is_reserved(&format!("{}:crm", role.code())), "{role:?}");
+        }
+        for id in ["admin", "admin:", "jwt:ann", "intake:crm:2"] {
+            assert!(is_reserved(id), "{id}");
+        }
+        for id in ["ann", "administrator", "Admin", "intake", "ann:intake:crm", "sales:ann", "jwt"]
+        {
+            assert!(!is_reserved(id), "{id}");
+        }
+    }
 
     #[test]
     fn a_token_lives_until_its_end_and_not_a_millisecond_longer() {

@@ -22,7 +22,7 @@ mod standing;
 mod touch;
 mod window;
 
-pub use access::{AccessToken, Role};
+pub use access::{AccessToken, REP_ID_RESERVED, Role};
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
 pub use id::{

@@ -140,6 +140,11 @@ async fn whom_the_identity_provider_vouches_for_gets_in_as_what_it_says() {
     let both = door.token("ann", json!(["heads", "sales"]));
     assert_eq!((door.pull(&both, "ann").await, door.list_reps(&both).await), (ok(), ok()));
     assert_eq!(door.pull(&door.token("ann", json!(["guests"])), "ann").await, denied());
+    // Nor does anybody become a rep whom the ledger would take for somebody else.
+    for name in ["admin", "jwt:eve", "intake:crm"] {
+        let answer = door.pull(&door.token(name, json!(["sales"])), name).await;
+        assert_eq!(answer, (Code::Unauthenticated, "TOKEN_INVALID".to_owned()));
+    }
     // The node's own tokens open as before.
     let admin = std::fs::read_to_string(&door.node.token_file).unwrap();
     assert_eq!(door.list_reps(admin.trim()).await, ok());

@@ -41,6 +41,8 @@ pub(super) fn read(claims: &Value, settings: &JwtSettings, now: i64) -> Result<B
         false => None,
         true => {
             let rep = text(settings.rep_claim.find(claims)).and_then(|id| RepId::new(id).ok());
+            // The provider chooses its names without asking whom the ledger knows by them.
+            let rep = rep.filter(|id| !id.is_reserved());
             Some(rep.ok_or(Refusal::Claims("rep"))?)
         }
     };

@@ -164,7 +164,10 @@ async fn a_rep_is_named_by_the_claim_that_was_set_or_refused() {
         verifier.bearer(token.as_bytes(), NOON).map(|bearer| bearer.rep)
     };
     assert_eq!(ask(json!({ "number": "a-17" })), Ok(RepId::new("a-17").ok()));
-    for odd in [json!({}), json!("a-17"), json!({ "number": 17 }), json!({ "number": "" })] {
+    for odd in [json!({}), json!("a-17"), json!({ "number": 17 }), json!({ "number": "" })]
+        .into_iter()
+        .chain(["admin", "intake:crm", "jwt:ann"].map(|id| json!({ "number": id })))
+    {
         assert_eq!(ask(odd), Err(Refusal::Claims("rep")));
     }
     // Who is no rep needs no such claim.

@@ -314,7 +314,8 @@ fn kind(work: &Work) -> Kind {
 }
 
 /// What a disk that is nearly full has no room for: leads come again, as whoever hands them over is
-/// told so. A wish never to be called, a touch or a lease given back does not.
+/// told so. A wish never to be called, a touch or a lease given back does not. Neither does a whole list
+/// of wishes, though it takes more room than one: while it waited, reps would call who is on it.
 fn can_wait(job: &Job) -> bool {
     kind(&job.work) == Kind::Handover
 }

@@ -158,6 +158,47 @@ async fn a_token_and_its_last_use_survive_a_restart() {
 }
 
 #[tokio::test]
+async fn a_rep_who_would_pass_for_another_caller_is_not_taken_and_one_of_old_stays() {
+    let mut node = TestNode::start().await;
+    let rep = |id: &str, active| proto::Rep {
+        rep_id: id.into(),
+        queue_id: "sales".into(),
+        active: Some(active),
+        ..Default::default()
+    };
+    let put = |id: &str, active| proto::UpsertRepRequest {
+        rep: Some(rep(id, active)),
+        ..Default::default()
+    };
+    for id in ["admin", "intake:crm", "jwt:eve"] {
+        let status = node.queues.upsert_rep(put(id, true)).await.unwrap_err();
+        assert_eq!(
+            (status.code(), fields(&status)),
+            (Code::InvalidArgument, vec!["rep.rep_id".into()])
+        );
+    }
+    let (_, text) = node.make_token(Role::Rep, "ann").await;
+    rename_rep(&node.folder.path().join("nextlead.db"), "ann", "admin").await;
+
+    let mut node = node.restart().await;
+
+    node.hand_over(lead(1)).await;
+    let pull = proto::NextLeadRequest { rep_id: "admin".into(), ..Default::default() };
+    let mut softphone = RepServiceClient::new(node.signed_by(&text));
+    let answer = softphone.next_lead(pull).await.unwrap().into_inner().answer;
+    assert!(matches!(answer, Some(proto::next_lead_response::Answer::Served(_))), "{answer:?}");
+    let left = node.queues.upsert_rep(put("admin", false)).await.unwrap().into_inner();
+    assert_eq!(left.rep, Some(rep("admin", false)));
+}
+
+/// Gives a rep an id that is refused today.
+async fn rename_rep(file: &Path, from: &str, to: &str) {
+    let mut file = SqliteConnectOptions::new().filename(file).connect().await.unwrap();
+    let rename = sqlx::query("UPDATE rep SET rep_id = ?1 WHERE rep_id = ?2").bind(to).bind(from);
+    assert_eq!(rename.execute(&mut file).await.unwrap().rows_affected(), 1);
+}
+
+#[tokio::test]
 async fn a_use_is_written_down_once_a_minute_and_shown_at_once() {
     let mut node = TestNode::start().await;
     let (_, text) = node.make_token(Role::Marketing, "").await;

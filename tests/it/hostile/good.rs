@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use nextlead::api::proto;
 use prost::Message;
 use proto::suppress_contact_request::Contact;
+use proto::suppression_row::Contact as RowContact;
 
 use crate::support::{NOON, TestNode, by_id, lead, time};
 
@@ -102,6 +103,15 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
         ..Default::default()
     };
     put(all, "SuppressContact", suppression);
+    let wish = RowContact::Number("+12025550178".into());
+    let register = proto::ImportSuppressionsRequest {
+        batch_number: 1,
+        rows: vec![proto::SuppressionRow { row_number: 1, contact: Some(wish) }],
+        source: "a register".into(),
+        country: String::new(),
+    };
+    put(all, "ImportSuppressions", register);
+    put(all, "ListSuppressions", proto::ListSuppressionsRequest::default());
     let erasure = proto::EraseLeadRequest { lead: Some(by_id(other)), ..Default::default() };
     put(all, "EraseLead", erasure);
 }
@@ -136,6 +146,8 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
     put(all, "TraceLead", trace);
     put(all, "GetCoverage", proto::GetCoverageRequest::default());
     put(all, "ListUncontacted", proto::ListUncontactedRequest::default());
+    put(all, "ExportLeads", proto::ExportLeadsRequest::default());
+    put(all, "ExportTouches", proto::ExportTouchesRequest::default());
     put(all, "AuditLedger", proto::AuditLedgerRequest::default());
 }
 

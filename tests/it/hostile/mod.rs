@@ -344,6 +344,7 @@ impl Door {
         match answer {
             Err(status) => Answer::Refused(status),
             Ok(bytes) if method.name() == "ImportLeads" => rejected(&bytes),
+            Ok(bytes) if method.name() == "ImportSuppressions" => rejected_wishes(&bytes),
             Ok(_) => Answer::Taken,
         }
     }
@@ -361,11 +362,25 @@ fn rejected(bytes: &Bytes) -> Answer {
     let mut named = Vec::new();
     for row in answer.rows {
         let Some(RowResult::Rejection(rejection)) = row.result else { return Answer::Taken };
-        let told = format!("{rejection:?}");
-        assert!(!told.contains(CANARY), "a rejection repeats a value: {}", rejection.reason);
-        named.extend(rejection.problems.into_iter().map(|problem| problem.field));
+        named.extend(named_by(rejection));
     }
     Answer::Rejected(named)
+}
+
+/// The same of a batch of suppressions, which names the rejected rows alone.
+fn rejected_wishes(bytes: &Bytes) -> Answer {
+    let answer = proto::ImportSuppressionsResponse::decode(bytes.clone()).unwrap();
+    if answer.rejected_count == 0 || answer.suppressed_count + answer.known_count > 0 {
+        return Answer::Taken;
+    }
+    let rejections = answer.rejections.into_iter();
+    Answer::Rejected(rejections.flat_map(|row| named_by(row.rejection.unwrap())).collect())
+}
+
+fn named_by(rejection: proto::RowRejection) -> Vec<String> {
+    let told = format!("{rejection:?}");
+    assert!(!told.contains(CANARY), "a rejection repeats a value: {}", rejection.reason);
+    rejection.problems.into_iter().map(|problem| problem.field).collect()
 }
 
 /// The node's file, seen from outside.

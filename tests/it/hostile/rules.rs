@@ -41,6 +41,8 @@ pub(super) enum Rule {
     TokenIfGiven,
     /// A value of a closed list, below this.
     Code(i32),
+    /// The same, or the first of the list, which stands for all.
+    CodeIfGiven(i32),
     /// One of a few routes.
     EndRoute,
     Instant,
@@ -84,9 +86,15 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
     Some(match (message.as_str(), field.name()) {
         ("Queue", "queue_id") | ("Campaign", "campaign_id") | ("Rep", "rep_id") => Word,
         ("ListCampaignsRequest" | "ListRepsRequest", "queue_id") => KnownIfGiven,
-        ("GetCoverageRequest" | "ListUncontactedRequest", "queue_id" | "campaign_id") => {
-            KnownIfGiven
-        }
+        (
+            "GetCoverageRequest"
+            | "ListUncontactedRequest"
+            | "ExportLeadsRequest"
+            | "ExportTouchesRequest",
+            "queue_id" | "campaign_id",
+        ) => KnownIfGiven,
+        (_, "changed_since_time" | "recorded_since_time") => Instant,
+        ("ListSuppressionsRequest", "kind") => CodeIfGiven(3),
         (_, "queue_id" | "campaign_id" | "rep_id" | "token_id") => Known,
         (_, "request_id") => WordIfGiven,
         (_, "page_size" | "place_count" | "engagements") => NotNegative,
@@ -96,8 +104,10 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         (_, "handover_key") => Key,
         (_, "lead" | "queue" | "campaign" | "rep") => Given,
         ("HandoverKey", _) | (_, "touch_id") | ("CreateTokenRequest", "name") => Word,
-        ("SuppressContactRequest", "source") => Word,
-        ("SuppressContactRequest", "email") => Email,
+        ("SuppressContactRequest" | "ImportSuppressionsRequest", "source") => Word,
+        ("SuppressContactRequest" | "SuppressionRow", "email") => Email,
+        ("SuppressContactRequest" | "ImportSuppressionsRequest", "country") => Country,
+        ("Campaign", "default_country") => Country,
         (_, "number") => Number,
         ("Lead", "lead_id" | "predecessor_lead_id") | ("LeadNumber", "stopped_by") => Free,
         ("Lead", "handed_over_time") => Past,
@@ -131,7 +141,7 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         ("Campaign", "end_time") => Instant,
         ("Campaign", "end_route") => EndRoute,
         ("PublishRulesRequest", "text") => Rules,
-        ("ImportLeadsRequest", "rows") => Rows,
+        ("ImportLeadsRequest" | "ImportSuppressionsRequest", "rows") => Rows,
         ("CheckRulesRequest", "text") | (_, "batch_number" | "row_number") => Free,
         (_, "rule_version" | "ranking_version") => Free,
         _ if field.kind() == Kind::Bool => Free,
@@ -183,6 +193,10 @@ pub(super) fn broken(
         TokenIfGiven => text(odd_token(random, false)),
         Code(end) => {
             let odd = [0, end, end + 90, -1, i32::MIN, i32::MAX];
+            (Some(Value::EnumNumber(*random.pick(&odd))), Expects::Field)
+        }
+        CodeIfGiven(end) => {
+            let odd = [end, end + 90, -1, i32::MIN, i32::MAX];
             (Some(Value::EnumNumber(*random.pick(&odd))), Expects::Field)
         }
         EndRoute => {

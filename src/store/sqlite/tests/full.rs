@@ -2,7 +2,7 @@
 //! `tests/it/full.rs` does it on a real small disk; here SQLite itself is given no more pages.
 
 use super::super::super::books::route_index;
-use super::super::super::changes::{HandOver, Suppress, SuppressionOf};
+use super::super::super::changes::{HandOver, Suppress, SuppressAll, SuppressionOf};
 use super::super::super::error::StoreError;
 use super::super::super::{SqliteStore, Store};
 use super::super::{open, space};
@@ -10,7 +10,7 @@ use super::{START, campaign, folder, hand_over, handover};
 use crate::domain::{LeadId, Number, Route};
 
 #[tokio::test]
-async fn below_the_reserve_leads_are_refused_and_a_wish_never_to_be_called_is_not() {
+async fn below_the_reserve_leads_are_refused_and_wishes_never_to_be_called_are_not() {
     let (_folder, path) = folder();
     let store = SqliteStore::open(&path).await.unwrap();
     let campaign = campaign(&store).await;
@@ -25,9 +25,14 @@ async fn below_the_reserve_leads_are_refused_and_a_wish_never_to_be_called_is_no
     let suppress =
         Suppress { what, source: "letter".into(), actor: "crm".into(), now: START, request: None };
     assert_eq!(store.suppress(suppress).await.unwrap().closed_count, 1);
+    let number = |nth: u64| Number::from_e164(&format!("+1202{nth:07}")).unwrap();
+    let whats = (2..1_000).map(|nth| SuppressionOf::Number(number(nth))).collect();
+    let list = SuppressAll { whats, source: "list".into(), actor: "crm".into(), now: START };
+    let all = store.suppress_all(list).await.unwrap();
+    assert_eq!((all.new_count, all.closed_count, all.is_unfinished), (998, 1, false));
     assert!(store.lead(LeadId(4)).await.unwrap().is_none());
     let books = store.books(&Default::default(), START).await.unwrap();
-    assert_eq!(books[0].closed[route_index(&Route::Suppressed)], 1);
+    assert_eq!(books[0].closed[route_index(&Route::Suppressed)], 2);
     assert_eq!(store.audit().await.unwrap().imbalance, 0);
 }
 
