@@ -3,6 +3,7 @@
 
 mod caretaker;
 mod exhibit;
+mod front;
 mod process;
 mod watching;
 
@@ -138,6 +139,7 @@ impl Node {
             store_metrics,
             dialer: dialer.clone(),
             coverage: coverage.clone(),
+            tally: tally.clone(),
             jwt,
             clock,
         };
