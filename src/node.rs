@@ -141,6 +141,7 @@ impl Node {
             coverage: coverage.clone(),
             tally: tally.clone(),
             jwt,
+            disk_reserve_bytes: options.disk_reserve_bytes,
             clock,
         };
         let swept = watching.add(parts, file, options.trace_metrics).await;

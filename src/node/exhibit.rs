@@ -37,6 +37,7 @@ pub(super) struct Parts {
     pub(super) coverage: Coverage,
     pub(super) tally: Arc<Tally>,
     pub(super) jwt: Option<Arc<JwtVerifier>>,
+    pub(super) disk_reserve_bytes: u64,
     pub(super) clock: Arc<dyn Clock>,
 }
 
