@@ -1,68 +1,38 @@
-"""A rep's softphone in a few lines: pulls a lead, says who it is, records how the call went.
+"""A rep's softphone: pulls a lead, shows who to call, records how the call went, goes on to the next.
 
-    python tests/softphone.py SERVER TOKEN_FILE REP
-
-Needs grpcio and grpcio-tools; the stubs are generated from proto/ on the fly.
+Usage: python softphone.py SERVER TOKEN_FILE    (the token of a rep; needs grpcio and grpcio-tools)
 """
-
-import pathlib
-import sys
-import tempfile
-import time
-import uuid
-
+import pathlib, sys, uuid
 import grpc
-import grpc_tools
-from grpc_tools import protoc
 
-PROTO = pathlib.Path(__file__).resolve().parent.parent / "proto"
-
-
-def stubs():
-    """Generates the Python code of rep_service.proto and imports it."""
-    out = tempfile.mkdtemp()
-    known = pathlib.Path(grpc_tools.__file__).parent / "_proto"
-    files = ["nextlead/v1/types.proto", "nextlead/v1/rep_service.proto"]
-    command = ["protoc", f"-I{PROTO}", f"-I{known}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    if protoc.main(command + files) != 0:
-        raise SystemExit("could not generate the stubs")
-    sys.path.insert(0, out)
-    from nextlead.v1 import rep_service_pb2, rep_service_pb2_grpc, types_pb2
-
-    return rep_service_pb2, rep_service_pb2_grpc, types_pb2
+sys.path.insert(0, "proto")  # the folder with nextlead's API
+rep_api, services = grpc.protos_and_services("nextlead/v1/rep_service.proto")
+types = grpc.protos("nextlead/v1/types.proto")
 
 
-def main(server, token_file, rep_id):
-    messages, services, types = stubs()
+def work(server, token_file):
     token = pathlib.Path(token_file).read_text().strip()
-    signed = [("authorization", f"Bearer {token}")]
-    with grpc.insecure_channel(server) as channel:
+    metadata = [("authorization", f"Bearer {token}")]
+    with grpc.insecure_channel(server) as channel:  # with TLS: grpc.secure_channel
         reps = services.RepServiceStub(channel)
-
-        pulled = reps.NextLead(
-            messages.NextLeadRequest(rep_id=rep_id, request_id=str(uuid.uuid4())),
-            metadata=signed,
-        )
-        if pulled.WhichOneof("answer") == "nothing":
-            raise SystemExit(f"nothing to call: {pulled.nothing}")
-        served = pulled.served
-        print(f"call {served.lead.name} on {served.lead.numbers[0].number}", flush=True)
-
-        touch = messages.RecordTouchRequest(
-            rep_id=rep_id,
-            lead=types.LeadRef(lead_id=served.lead.lead_id),
-            touch_id=str(uuid.uuid4()),
-            lease_token=served.lease_token,
-            channel=types.CHANNEL_CALL,
-            direction=types.DIRECTION_OUTBOUND,
-            number=served.lead.numbers[0].number,
-            disposition=types.DISPOSITION_NO_ANSWER,
-        )
-        touch.start_time.FromMilliseconds(int(time.time() * 1000) - 20)
-        touch.end_time.FromMilliseconds(int(time.time() * 1000) - 10)
-        recorded = reps.RecordTouch(touch, metadata=signed)
-        print(f"recorded, late={recorded.late}, now {recorded.state.standing.WhichOneof('standing')}")
+        pull = rep_api.NextLeadRequest(request_id=str(uuid.uuid4()))
+        pull.wait_duration.FromSeconds(2)  # up to 60: a fresh lead reaches an idle rep at once
+        answer = reps.NextLead(pull, metadata=metadata)
+        served = answer.served if answer.HasField("served") else None
+        while served:
+            number = served.lead.numbers[0].number
+            touch = rep_api.RecordTouchRequest(
+                lead=types.LeadRef(lead_id=served.lead.lead_id), lease_token=served.lease_token,
+                touch_id=str(uuid.uuid4()), number=number, then_next=True,
+                channel=types.CHANNEL_CALL, direction=types.DIRECTION_OUTBOUND)
+            touch.start_time.GetCurrentTime()
+            said = input(f"call {served.lead.name} on {number}: ")  # no_answer, sale, ...
+            touch.disposition = types.Disposition.Value(f"DISPOSITION_{said.strip().upper()}")
+            touch.end_time.GetCurrentTime()
+            recorded = reps.RecordTouch(touch, metadata=metadata, timeout=10)
+            print(f"now {recorded.state.standing.WhichOneof('standing')}")
+            served = recorded.next_served if recorded.HasField("next_served") else None
+        print("nothing to call")
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+work(*sys.argv[1:])

@@ -43,6 +43,12 @@ fn tls_text(problem: &rustls::Error) -> String {
                 "its certificate is for another name; call it by the name in the certificate"
                     .to_owned()
             }
+            // What `openssl req -x509` makes unless told otherwise. The library keeps its own error hidden.
+            other if other.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate is that of an issuer, which no server may use; make one with \
+                 basicConstraints CA:FALSE"
+                    .to_owned()
+            }
             other => format!("its certificate is not accepted: {other}"),
         },
         rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => {

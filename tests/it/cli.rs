@@ -206,7 +206,7 @@ fn a_file_is_imported_and_what_is_rejected_is_kept_with_its_reason() {
         &rejects,
         &[
             "rejected_row,rejected_line,rejected_reason,lead_id,full name,mobile,time_zone,plz",
-            "\n2,3,FIELD_INVALID: lead.numbers[0].number: must begin with +",
+            "\n2,3,FIELD_INVALID: lead.numbers[0].number: must be",
             ",A2,Bob Jones,030 123,UTC,\n3,4,FIELD_INVALID: lead.numbers: must be",
             "4,5,external_id: must not be empty,,Dan Poe,",
             "\n6,7,\"has 6 cells, the header has 5\",A6,one,cell,too,many,here\n",
