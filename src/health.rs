@@ -56,6 +56,12 @@ impl Health {
         !parts.is_empty() && parts.iter().all(|part| part.problem.is_none())
     }
 
+    /// Whether every part is up but for one, which may be down.
+    pub fn is_ready_but_for(&self, name: &str) -> bool {
+        let parts = self.parts.borrow();
+        !parts.is_empty() && parts.iter().all(|part| part.problem.is_none() || part.name == name)
+    }
+
     /// Is told of every change.
     pub fn watch(&self) -> watch::Receiver<Vec<PartHealth>> {
         self.parts.subscribe()
@@ -74,6 +80,7 @@ mod tests {
         assert!(health.is_ready());
         health.set("disk", Some("it is full"), 7);
         assert!(!health.is_ready());
+        assert!(health.is_ready_but_for("disk") && !health.is_ready_but_for("store"));
         health.set("disk", None, 9);
         assert!(health.is_ready());
     }

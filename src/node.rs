@@ -3,6 +3,7 @@
 
 mod caretaker;
 mod exhibit;
+mod front;
 mod process;
 mod watching;
 
@@ -112,13 +113,7 @@ pub struct Node {
 impl Node {
     /// Starts a node on the current runtime. It is ready when this returns.
     pub async fn start(options: Options) -> anyhow::Result<Self> {
-        let address = options.listener.local_addr().context("could not read the address")?;
-        if options.tls == Transport::Loopback && !address.ip().is_loopback() {
-            bail!(
-                "{address} is not a loopback address: without TLS a node serves this machine only; \
-                 give it a certificate, or say that a proxy before it terminates TLS"
-            );
-        }
+        let address = address_of(&options)?;
         let (file, sweeping) = (&options.store, options.sweeping);
         let mut watching = Watching::begin(file, options.metrics_listener, sweeping)?;
         let (store, store_metrics) = open_store(file, options.disk_reserve_bytes).await?;
@@ -144,7 +139,9 @@ impl Node {
             store_metrics,
             dialer: dialer.clone(),
             coverage: coverage.clone(),
+            tally: tally.clone(),
             jwt,
+            disk_reserve_bytes: options.disk_reserve_bytes,
             clock,
         };
         let swept = watching.add(parts, file, options.trace_metrics).await;
@@ -155,23 +152,12 @@ impl Node {
             health: watching.health.clone(),
             metrics: watching.calls.clone(),
         };
-        let serving = tokio::spawn({
-            let ending = StopsNode(stop.clone());
-            async move {
-                let _ending = ending;
-                Ok(api::serve(options.listener, services, front, stopped(stopping)).await?)
-            }
-        });
+        let serving = api::serve(options.listener, services, front, stopped(stopping));
+        let serving = StopsNode(stop.clone()).spawn(async { Ok(serving.await?) });
         let (beat, pulse) = watch::channel(0);
-        let sweeping = tokio::spawn({
-            let ending = StopsNode(stop.clone());
-            let (dialer, access) = (dialer.clone(), access.clone());
-            let stopping = stop.subscribe();
-            async move {
-                let _ending = ending;
-                sweep(dialer, access, sweeping, swept, beat, stopping).await
-            }
-        });
+        let (by, who) = (dialer.clone(), access.clone());
+        let sweeping = sweep(by, who, sweeping, swept, beat, stop.subscribe());
+        let sweeping = StopsNode(stop.clone()).spawn(sweeping);
         tracing::info!(%address, metrics_address = ?watching.address, "serving on {address}");
         Ok(Self {
             address,
@@ -241,6 +227,18 @@ impl Node {
     }
 }
 
+/// Where a node is to listen; refused if it would be read on its way.
+fn address_of(options: &Options) -> anyhow::Result<SocketAddr> {
+    let address = options.listener.local_addr().context("could not read the address")?;
+    if options.tls == Transport::Loopback && !address.ip().is_loopback() {
+        bail!(
+            "{address} is not a loopback address: without TLS a node serves this machine only; \
+             give it a certificate, or say that a proxy before it terminates TLS"
+        );
+    }
+    Ok(address)
+}
+
 async fn open_store(
     file: &Path,
     reserve_bytes: u64,
@@ -253,6 +251,19 @@ async fn open_store(
 
 /// Stops the node when it goes: no part of a node runs on without the others, also after a panic.
 struct StopsNode(watch::Sender<bool>);
+
+impl StopsNode {
+    /// Runs a part of the node, which stops when the part ends, however it does.
+    fn spawn<T: Send + 'static>(
+        self,
+        part: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        tokio::spawn(async move {
+            let _ending = self;
+            part.await
+        })
+    }
+}
 
 impl Drop for StopsNode {
     fn drop(&mut self) {

@@ -1,13 +1,19 @@
 //! gRPC health: the same truth as `/ready`, by the name of a service or of a part of the node.
 //!
-//! The empty name is the node as a whole, and so is each service: none of them works without every
-//! part. A part is asked for by its own name: `store`, `index`, `rules`, `sweep`, `disk`.
+//! The empty name is the node as a whole. A part is asked for by its own name: `store`, `index`, `rules`,
+//! `sweep`, `disk`. A service is up while the parts that it needs are: without room on the disk the one
+//! that takes leads in is down, and reps go on, whose touches have the reserve.
 
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 
 use crate::auth::METHODS;
 use crate::health::Health;
+
+/// The part that only intake cannot do without.
+const DISK: &str = "disk";
+/// What takes leads in.
+const INTAKE: &str = "nextlead.v1.IntakeService";
 
 /// Tells the reporter whatever changes, for as long as it is polled.
 pub(super) async fn follow(reporter: HealthReporter, health: Health) {
@@ -25,9 +31,11 @@ async fn tell(reporter: &HealthReporter, health: &Health) {
     for part in health.parts() {
         reporter.set_service_status(part.name, status(part.problem.is_none())).await;
     }
-    let whole = status(health.is_ready());
-    for name in whole_names() {
-        reporter.set_service_status(name, whole).await;
+    let whole = health.is_ready();
+    let but_for_disk = health.is_ready_but_for(DISK);
+    for name in service_names() {
+        let is_up = if name.is_empty() || name == INTAKE { whole } else { but_for_disk };
+        reporter.set_service_status(name, status(is_up)).await;
     }
 }
 
@@ -36,13 +44,13 @@ pub(super) async fn end(reporter: &HealthReporter, health: &Health) {
     for part in health.parts() {
         reporter.set_service_status(part.name, ServingStatus::NotServing).await;
     }
-    for name in whole_names() {
+    for name in service_names() {
         reporter.set_service_status(name, ServingStatus::NotServing).await;
     }
 }
 
-/// The names under which the node is asked for as a whole.
-fn whole_names() -> Vec<&'static str> {
+/// The names of the services, and the empty one.
+fn service_names() -> Vec<&'static str> {
     let services = METHODS.iter().filter_map(|(path, _)| path.split('/').nth(1));
     let mut names: Vec<_> = services.filter(|name| name.starts_with("nextlead.")).collect();
     names.push("");

@@ -20,9 +20,9 @@ use crate::api::proto::{
 
 An empty queue is no failure: the answer says why in numbers, and the exit code is 0.")]
 pub(super) struct NextArgs {
-    /// Who pulls
+    /// Who pulls; a rep's own token says so itself
     #[arg(long, value_name = "REP")]
-    rep: String,
+    rep: Option<String>,
     /// How long to wait for a lead to appear, at most 60s
     #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
     wait: Option<i64>,
@@ -32,9 +32,9 @@ pub(super) struct NextArgs {
 }
 
 pub(super) async fn run(args: NextArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
-    let rep = args.rep.clone();
+    let rep = args.rep.unwrap_or_default();
     let request = NextLeadRequest {
-        rep_id: args.rep,
+        rep_id: rep.clone(),
         wait_duration: args.wait.map(duration_of),
         request_id: args.request_id.unwrap_or_default(),
     };
@@ -95,11 +95,16 @@ fn touch_line(rep: &str, served: &ServedLead) -> String {
     let number = lead.and_then(|lead| lead.numbers.iter().find(|one| one.stopped_by == 0));
     let number = number.map_or(String::new(), |one| format!(" --number {}", quoted(&one.number)));
     format!(
-        "nextlead touch --rep {} --lead {} --token {}{number} --disposition no_answer",
-        quoted(rep),
+        "nextlead touch{} --lead {} --token {}{number} --disposition no_answer",
+        rep_words(rep),
         lead.map_or("", |lead| lead.lead_id.as_str()),
         served.lease_token,
     )
+}
+
+/// The option that names a rep, unless the token does.
+pub(super) fn rep_words(rep: &str) -> String {
+    if rep.is_empty() { String::new() } else { format!(" --rep {}", quoted(rep)) }
 }
 
 /// A word as a shell takes it.
@@ -170,6 +175,8 @@ mod tests {
             "nextlead touch --rep 'ann'\\''s phone' --lead 17 --token 00ff --number +4930222 \
              --disposition no_answer"
         );
+        let own = touch_line("", &served);
+        assert!(own.starts_with("nextlead touch --lead 17 "), "the token says who it is: {own}");
     }
 
     #[test]

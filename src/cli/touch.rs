@@ -9,7 +9,7 @@ use tonic::Code;
 
 use super::error::Noted;
 use super::lead::standing_text;
-use super::next::{nothing_text, quoted, served_text};
+use super::next::{nothing_text, quoted, rep_words, served_text};
 use super::output::{Output, count};
 use super::words::{
     Instant, duration_of, proto_duration_text, read_duration_ms, read_instant, read_word,
@@ -33,9 +33,9 @@ use crate::clock::{Clock as _, SystemClock};
 
 A touch is recorded even if its lease is over; it is then late, and moves nothing.")]
 pub(super) struct TouchArgs {
-    /// Who made the touch
+    /// Who made the touch; a rep's own token says so itself
     #[arg(long, value_name = "REP")]
-    rep: String,
+    rep: Option<String>,
     /// The lead's id
     #[arg(long, value_name = "LEAD")]
     lead: String,
@@ -78,9 +78,9 @@ pub(super) struct TouchArgs {
 /// Names a lease.
 #[derive(Debug, Args)]
 pub(super) struct LeaseArgs {
-    /// Who holds the lease
+    /// Who holds the lease; a rep's own token says so itself
     #[arg(long, value_name = "REP")]
-    rep: String,
+    rep: Option<String>,
     /// The lead's id
     #[arg(long, value_name = "LEAD")]
     lead: String,
@@ -115,8 +115,8 @@ pub(super) struct ReleaseArgs {
 }
 
 pub(super) async fn run(args: TouchArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
-    let rep = args.rep.clone();
     let request = request_of(args, SystemClock::start(0).now())?;
+    let rep = request.rep_id.clone();
     let touch_id = request.touch_id.clone();
     let again = again_text(&request);
     let answer = node.reps().record_touch(request).await.map_err(|status| {
@@ -176,8 +176,8 @@ pub(super) fn again_line(request: &RecordTouchRequest) -> String {
     let next = if request.then_next { " --next" } else { "" };
     let notes = if request.notes.is_empty() { "" } else { " --notes-file FILE" };
     format!(
-        "nextlead touch --rep {} --lead {lead} --token {}{number} --disposition {} {}{notes}{next}",
-        quoted(&request.rep_id),
+        "nextlead touch{} --lead {lead} --token {}{number} --disposition {} {}{notes}{next}",
+        rep_words(&request.rep_id),
         request.lease_token,
         word::<Disposition>(request.disposition),
         again_text(request),
@@ -187,7 +187,7 @@ pub(super) fn again_line(request: &RecordTouchRequest) -> String {
 fn request_of(args: TouchArgs, now: i64) -> anyhow::Result<RecordTouchRequest> {
     let ended = args.ended_at.map_or(timestamp_of(now), |instant| instant.timestamp(now));
     Ok(RecordTouchRequest {
-        rep_id: args.rep,
+        rep_id: args.rep.unwrap_or_default(),
         lead: named(args.lead),
         touch_id: match args.touch_id {
             Some(touch_id) => touch_id,
@@ -272,7 +272,7 @@ pub(super) async fn renew(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     let request = RenewLeaseRequest {
-        rep_id: args.lease.rep,
+        rep_id: args.lease.rep.unwrap_or_default(),
         lead: named(args.lease.lead),
         lease_token: args.lease.token,
         renewal_duration: args.duration.map(duration_of),
@@ -294,7 +294,7 @@ pub(super) async fn release(
 ) -> anyhow::Result<ExitCode> {
     let lead = args.lease.lead.clone();
     let request = ReleaseLeaseRequest {
-        rep_id: args.lease.rep,
+        rep_id: args.lease.rep.unwrap_or_default(),
         lead: named(args.lease.lead),
         lease_token: args.lease.token,
         reason: args.reason as i32,

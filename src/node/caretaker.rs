@@ -21,8 +21,6 @@ pub(super) const LOOK_EVERY: Duration = Duration::from_secs(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// How long the sweep may go without a pass that went well.
 const SWEEP_WITHIN: Duration = Duration::from_secs(10);
-/// How much must be free on the store's disk.
-const DISK_FREE_BYTES_MIN: u64 = 64 << 20;
 
 /// When the sweep last went well.
 #[derive(Clone)]
@@ -57,6 +55,8 @@ pub(super) struct Caretaker {
     pub(super) jwt: Option<Arc<JwtVerifier>>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) file: PathBuf,
+    /// What is kept free on the store's disk; below it, leads are not taken in.
+    pub(super) disk_reserve_bytes: u64,
     /// `None`: somebody sweeps by hand.
     pub(super) swept: Option<Swept>,
 }
@@ -108,6 +108,10 @@ impl Caretaker {
             return Some("it was full at the last commit: changes are refused, reads go on");
         }
         let free = process::disk_free_bytes(&self.file)?;
-        (free < DISK_FREE_BYTES_MIN).then_some("less than 64 MiB are free")
+        // As the store's writer asks.
+        let is_low = free < self.disk_reserve_bytes.max(1);
+        is_low.then_some(
+            "less than the disk reserve is free: leads are not taken in, all else goes on",
+        )
     }
 }

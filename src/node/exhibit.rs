@@ -12,6 +12,7 @@ use std::time::Duration;
 use prometheus_client::metrics::info::Info;
 
 use crate::api::CallMetrics;
+use crate::api::front::Tally;
 use crate::auth::JwtVerifier;
 use crate::clock::{Clock, Stopwatch};
 use crate::coverage::Coverage;
@@ -22,6 +23,7 @@ use crate::metrics::{self, FractionGauge, Gauge, Gauges, Registry};
 use crate::store::{Book, BookFilter, Store, StoreMetrics, UncontactedPage};
 use crate::telemetry::TraceMetrics;
 
+use super::front::FrontMetrics;
 use super::process;
 
 /// How long a scrape waits for the books.
@@ -33,7 +35,9 @@ pub(super) struct Parts {
     pub(super) store_metrics: StoreMetrics,
     pub(super) dialer: Dialer,
     pub(super) coverage: Coverage,
+    pub(super) tally: Arc<Tally>,
     pub(super) jwt: Option<Arc<JwtVerifier>>,
+    pub(super) disk_reserve_bytes: u64,
     pub(super) clock: Arc<dyn Clock>,
 }
 
@@ -77,6 +81,7 @@ impl Exhibit {
         parts.dialer.metrics().register(&mut registry);
         parts.coverage.metrics().register(&mut registry);
         calls.register(&mut registry);
+        registry.register_collector(Box::new(FrontMetrics(parts.tally.clone())));
         if let Some(traces) = traces {
             traces.register(&mut registry);
         }

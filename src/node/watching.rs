@@ -77,6 +77,7 @@ impl Watching {
         let swept = Swept::now();
         let is_by_timer = self.sweeping == Sweeping::ByTimer;
         let caretaker = Arc::new(Caretaker {
+            disk_reserve_bytes: parts.disk_reserve_bytes,
             health: self.health.clone(),
             store: parts.store.clone(),
             store_metrics: parts.store_metrics.clone(),

@@ -335,6 +335,36 @@ fn a_rep_can_work_from_the_command_line() {
 }
 
 #[test]
+fn a_reps_own_token_says_who_works() {
+    let (folder, node) = start();
+    import_two(&folder, &node);
+    node.ok(&["token", "create", "Ann", "--role", "rep", "--rep", "ann", "--out", "ann.token"]);
+    let ann = ["--token-file", "ann.token"];
+    let as_ann = |args: &[&str]| node.ok(&[&ann[..], args].concat());
+
+    let served = as_ann(&["next"]);
+    assert_says(&served, &["Ada Byron", "leased"]);
+    // The line that is offered names no rep either, and works as it stands.
+    let line = served.lines().last().unwrap().trim().strip_prefix("nextlead ").unwrap();
+    assert!(!line.contains("--rep"), "{line}");
+    let touched = as_ann(&line.split(' ').chain(["--next"]).collect::<Vec<_>>());
+    assert_says(&touched, &["is recorded; the lead is waiting (retry) until", "Bob Jones"]);
+    assert_says(&node.ok(&["explain", "2"]), &["held by", "ann"]);
+    let line = touched.lines().last().unwrap().trim();
+    let token = line.split(' ').skip_while(|word| *word != "--token").nth(1).unwrap();
+    let lease = ["--lead", "2", "--token", token];
+    assert_says(&as_ann(&[&["renew"], &lease[..]].concat()), &["The lease lasts 10m"]);
+    assert_eq!(as_ann(&[&["release"], &lease[..]].concat()), "Lead 2 is back in line.\n");
+
+    // The admin's token is nobody's, so the node asks who it is.
+    assert_fails(&node.run(&["next"]), 4, &["rep_id"]);
+    assert_fails(&node.run(&["work"]), 4, &["rep_id"]);
+    let renewed = node.run(&[&["renew"], &lease[..]].concat());
+    assert_fails(&renewed, 4, &["rep_id"]);
+    assert_eq!(node.audit()["touch_count"], 1);
+}
+
+#[test]
 fn what_a_rep_gets_wrong_is_refused_with_the_choices() {
     let (folder, node) = start();
     import_two(&folder, &node);

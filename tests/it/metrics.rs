@@ -158,6 +158,28 @@ async fn every_metric_moves_when_its_thing_happens() {
 }
 
 #[tokio::test]
+async fn a_limit_of_the_front_that_is_met_moves_its_counter() {
+    let mut node = TestNode::start().await;
+    let met =
+        |shown: &Exposition, limit| shown.sum("nextlead_limits_met_total", &[("limit", limit)]);
+    let before = scrape(&node).await;
+    assert!(before.has("nextlead_limits_met_total"), "every limit is there from the start");
+    assert_eq!(before.sum("nextlead_limits_met_total", &[]), 0.0);
+
+    let long = proto::NextLeadRequest { rep_id: "a".repeat(100_000), ..Default::default() };
+    for _ in 0..2 {
+        node.reps.next_lead(long.clone()).await.unwrap_err();
+    }
+
+    let after = scrape(&node).await;
+    assert_eq!((met(&after, "request_size"), met(&after, "calls")), (2.0, 0.0));
+    assert_eq!(after.sum("nextlead_limits_met_total", &[]), 2.0);
+    assert_eq!(after.sum("nextlead_connections", &[]), 1.0);
+    assert!(after.has("nextlead_calls_admitted"));
+    assert_eq!(after.sum("nextlead_calls_admitted", &[]), 0.0, "nothing is under way");
+}
+
+#[tokio::test]
 async fn leads_that_nobody_may_take_are_counted_by_why() {
     let mut node = TestNode::start().await;
     let no_zone = proto::Lead { time_zone: String::new(), ..lead(1) };

@@ -52,6 +52,40 @@ async fn the_services_and_parts_of_a_node_are_healthy_by_their_names() {
 }
 
 #[tokio::test]
+async fn a_disk_below_its_reserve_is_told_by_the_node_and_by_what_takes_leads_in() {
+    let folder = TempDir::new().unwrap();
+    let node = Process::start_with(
+        folder.path(),
+        &["--metrics-listen", "127.0.0.1:0", "--disk-reserve", "1000000GiB"],
+    );
+    node.set_up();
+    let ready = get(node.said["metrics_address"].as_str().unwrap(), "/ready").await;
+    assert_eq!(ready.status, 503, "{}", ready.body);
+    let said: Value = serde_json::from_str(&ready.body).unwrap();
+    let parts = said["parts"].as_array().unwrap();
+    let down: Vec<_> = parts.iter().filter(|part| part["up"] == false).collect();
+    assert_eq!(down.len(), 1, "{said:#}");
+    assert_eq!(down[0]["part"], "disk");
+    assert!(down[0]["problem"].as_str().unwrap().contains("disk reserve"), "{said:#}");
+
+    let url = format!("http://{}", node.address());
+    let channel = Endpoint::from_shared(url).unwrap().connect().await.unwrap();
+    let mut health = HealthClient::new(channel);
+    for (service, status) in [
+        ("", ServingStatus::NotServing),
+        ("disk", ServingStatus::NotServing),
+        ("nextlead.v1.IntakeService", ServingStatus::NotServing),
+        ("store", ServingStatus::Serving),
+        ("nextlead.v1.RepService", ServingStatus::Serving),
+        ("nextlead.v1.CoverageService", ServingStatus::Serving),
+    ] {
+        let request = HealthCheckRequest { service: service.into() };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status(), status, "{service:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_door_answers_questions_and_nothing_else() {
     let node = TestNode::start().await;
     let address = watched(&node);

@@ -120,6 +120,33 @@ fn people_read_who_it_is_why_and_what_the_keys_mean() {
 }
 
 #[test]
+fn a_rep_works_by_their_own_token_without_naming_themselves() {
+    let (_folder, node) = start("10m");
+    node.ok(&["token", "create", "Ann", "--role", "rep", "--rep", "ann", "--out", "ann.token"]);
+    let work = ["work", "--token-file", "ann.token"];
+    let told = ran(node.command(&work), "a\nq\ny\n");
+    assert_eq!((told.code, told.err.as_str()), (0, ""), "{told:?}");
+    for part in ["Lead 1", "is recorded; the lead is waiting", "Lead 2", "back in line"] {
+        assert!(told.out.contains(part), "{part}:\n{}", told.out);
+    }
+    let trace = node.ok(&["trace", "1"]);
+    assert!(trace.contains("ann"), "{trace}");
+
+    let mut rep = Pty::start(node.command(&work));
+    rep.wait_for("Lead 3");
+    assert!(rep.seen.contains("nextlead"), "{:?}", rep.seen);
+    // The screen settles before a key may end the lead.
+    rep.wait_for("9m 58s left");
+    rep.press("a");
+    rep.wait_for("Recorded; the lead is waiting");
+    rep.press("q");
+    rep.wait_for("Give the lead back?");
+    rep.press("y");
+    assert!(rep.end().success());
+    assert_eq!(node.audit()["touch_count"], 2);
+}
+
+#[test]
 fn a_touch_that_was_typed_while_the_node_was_away_is_recorded_once() {
     let (folder, mut node) = start("10m");
     let address = node.address();

@@ -172,6 +172,7 @@ pub(super) async fn run<S>(
         vitals: vitals.clone(),
         tally: front.tally.clone(),
         answer_piece_within: front.limits.deadlines.answer_piece_within,
+        stream_answer_piece_within: front.limits.deadlines.stream_answer_piece_within,
     };
     let (address, front_too) = (Address::from(peer.ip()), front.clone());
     let step = Step { vitals: vitals.clone(), peer, address, front: front_too };

@@ -60,6 +60,9 @@ where
         Box::pin(async move {
             let stream = Stream::current();
             let is_open = is_open_to_all(request.uri().path());
+            if step.front.methods.is_answered_at_length(request.uri().path()) {
+                stream.answer_at_length();
+            }
             let response = step.answer(service, request, stream.clone()).await;
             if !is_open {
                 step.weigh(is_unauthenticated(&response)).await;

@@ -106,6 +106,8 @@ pub struct Deadlines {
     pub call_within: Duration,
     /// For a client to read the next piece of an answer.
     pub answer_piece_within: Duration,
+    /// The same for a stream of answers, which a person may be reading page by page.
+    pub stream_answer_piece_within: Duration,
     /// How long a connection may stand without a call.
     pub idle_within: Duration,
     /// How old a connection may become; `None`: as old as it likes. A limit spreads clients over nodes.
@@ -134,6 +136,7 @@ impl Default for Deadlines {
             stream_piece_within: seconds(300),
             call_within: seconds(300),
             answer_piece_within: seconds(30),
+            stream_answer_piece_within: seconds(300),
             idle_within: seconds(300),
             age_max: None,
             keepalive_every: seconds(20),

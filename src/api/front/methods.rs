@@ -23,26 +23,41 @@ pub(super) enum Shape {
     Stream,
 }
 
-/// The methods of the API that take a stream.
-pub(super) struct Methods(HashSet<String>);
+/// The methods of the API that take a stream, and those that answer with one.
+pub(super) struct Methods {
+    takers: HashSet<String>,
+    givers: HashSet<String>,
+}
 
 impl Methods {
     pub(super) fn of_api() -> Self {
         let set = FileDescriptorSet::decode(proto::DESCRIPTORS).expect("the build wrote them");
-        let mut streams = HashSet::from([REFLECTION.to_owned()]);
+        let mut takers = HashSet::from([REFLECTION.to_owned()]);
+        let mut givers = HashSet::new();
         for file in &set.file {
             for service in &file.service {
-                for method in service.method.iter().filter(|one| one.client_streaming()) {
+                for method in &service.method {
                     let (package, service) = (file.package(), service.name());
-                    streams.insert(format!("/{package}.{service}/{}", method.name()));
+                    let path = format!("/{package}.{service}/{}", method.name());
+                    if method.server_streaming() {
+                        givers.insert(path.clone());
+                    }
+                    if method.client_streaming() {
+                        takers.insert(path);
+                    }
                 }
             }
         }
-        Self(streams)
+        Self { takers, givers }
+    }
+
+    /// Whether a method of the API answers with a stream.
+    pub(super) fn is_answered_at_length(&self, path: &str) -> bool {
+        self.givers.contains(path)
     }
 
     pub(super) fn shape(&self, path: &str, limits: &Limits) -> Shape {
-        if self.0.contains(path) {
+        if self.takers.contains(path) {
             return Shape::Stream;
         }
         let length_max = if DOCUMENTS.iter().any(|service| path.starts_with(service)) {
@@ -82,6 +97,10 @@ mod tests {
         assert_eq!(shape("/nextlead.v1.RulesService/PublishRules"), one(1_048_576));
         assert_eq!(shape("/nextlead.v1.IntakeService/UpsertLead"), one(1_048_576));
         assert_eq!(shape("/no.such.Service/Method"), one(65_536));
+        let is_long = |path| methods.is_answered_at_length(path);
+        assert!(is_long("/nextlead.v1.CoverageService/ExportLeads"));
+        assert!(is_long("/nextlead.v1.AdminService/Backup"));
+        assert!(!is_long("/nextlead.v1.RepService/NextLead") && !is_long(REFLECTION));
     }
 
     #[test]

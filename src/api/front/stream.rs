@@ -34,6 +34,8 @@ pub(super) struct Stream {
     /// A piece of the answer was handed out, and the next was not asked for yet.
     is_piece_out: AtomicBool,
     piece_count: AtomicU32,
+    /// The answer is a stream.
+    is_long: AtomicBool,
     /// The call's place among those that are worked on.
     seat: Mutex<Option<Seat>>,
 }
@@ -42,6 +44,11 @@ impl Stream {
     /// The stream that the current task works on.
     pub(super) fn current() -> Arc<Self> {
         CURRENT.with(Arc::clone)
+    }
+
+    /// Notes that the answer is a stream, whose reader may take longer.
+    pub(super) fn answer_at_length(&self) {
+        self.is_long.store(true, Relaxed);
     }
 
     /// Keeps the seat until the stream ends.
@@ -61,11 +68,12 @@ pub(super) struct StreamExecutor {
     pub(super) vitals: Arc<Vitals>,
     pub(super) tally: Arc<Tally>,
     pub(super) answer_piece_within: Duration,
+    pub(super) stream_answer_piece_within: Duration,
 }
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
     fn execute(&self, call: F) {
-        let Self { vitals, tally, answer_piece_within } = self.clone();
+        let Self { vitals, tally, answer_piece_within, stream_answer_piece_within } = self.clone();
         vitals.opened();
         tokio::spawn(async move {
             let _open = Open(vitals);
@@ -76,7 +84,9 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for StreamExecutor {
                 if call.as_mut().poll(context).is_ready() {
                     return Poll::Ready(true);
                 }
-                watch.poll(context, answer_piece_within).map(|()| false)
+                let is_long = stream.is_long.load(Relaxed);
+                let within = if is_long { stream_answer_piece_within } else { answer_piece_within };
+                watch.poll(context, within).map(|()| false)
             });
             if !is_over.await {
                 tally.note(Limit::AnswerLate);
@@ -199,17 +209,25 @@ mod tests {
     }
 
     fn executor(answer_piece_within: Duration) -> StreamExecutor {
-        StreamExecutor { vitals: Arc::default(), tally: Arc::default(), answer_piece_within }
+        StreamExecutor {
+            vitals: Arc::default(),
+            tally: Arc::default(),
+            answer_piece_within,
+            stream_answer_piece_within: 20 * answer_piece_within,
+        }
     }
 
     /// Sends an answer of four pieces to a client that takes one every so often, and says whether all
     /// of it went out.
-    async fn is_read(within: Duration, pause: Duration) -> bool {
+    async fn is_read(within: Duration, pause: Duration, is_long: bool) -> bool {
         let executor = executor(within);
         let (done, is_done) = tokio::sync::oneshot::channel();
         executor.execute(async move {
             let mut answer = answer(4 * PIECE_LENGTH_MAX);
             answer.stream = Stream::current();
+            if is_long {
+                answer.stream.answer_at_length();
+            }
             while !answer.is_end_stream() {
                 answer.frame().await.unwrap().unwrap();
                 tokio::time::sleep(pause).await;
@@ -227,8 +245,11 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_does_not_read_loses_its_call_and_a_slow_one_does_not() {
         let milliseconds = Duration::from_millis;
-        assert!(!is_read(milliseconds(50), Duration::from_secs(3_600)).await);
-        assert!(is_read(milliseconds(2_000), milliseconds(600)).await);
+        assert!(!is_read(milliseconds(50), Duration::from_secs(3_600), false).await);
+        assert!(is_read(milliseconds(2_000), milliseconds(600), false).await);
+        assert!(!is_read(milliseconds(100), milliseconds(300), false).await);
+        assert!(is_read(milliseconds(100), milliseconds(300), true).await, "a stream has longer");
+        assert!(!is_read(milliseconds(5), Duration::from_secs(3_600), true).await);
     }
 
     #[tokio::test]

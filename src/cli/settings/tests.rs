@@ -101,14 +101,14 @@ fn everything_that_is_wrong_is_told_at_once_with_its_line() {
 fn flags_go_before_the_file_and_the_file_before_defaults() {
     let file = "server = 'http://file'\n[next]\nrep = 'ann'\nwait = '30s'\n";
     let from_file = shown(file, "nextlead next").unwrap();
-    for part in ["http://file", "rep: \"ann\"", "wait: Some(30000)"] {
+    for part in ["http://file", "rep: Some(\"ann\")", "wait: Some(30000)"] {
         assert!(from_file.contains(part), "{part} in {from_file}");
     }
     let from_flags = shown(file, "nextlead --server http://flag next --rep bob").unwrap();
-    for part in ["http://flag", "rep: \"bob\"", "wait: Some(30000)"] {
+    for part in ["http://flag", "rep: Some(\"bob\")", "wait: Some(30000)"] {
         assert!(from_flags.contains(part), "{part} in {from_flags}");
     }
-    assert!(shown("", "nextlead next").is_err(), "a required flag stays one without the file");
+    assert!(shown("", "nextlead renew").is_err(), "a required flag stays one without the file");
 }
 
 #[test]
@@ -161,8 +161,8 @@ fn what_is_typed_is_told_from_what_is_a_value() {
         ("nextlead --token-file next audit", "http://file"),
         ("nextlead rules --json publish f", "reason: \"r\""),
         ("nextlead rules publish --queue publish f", "reason: \"r\""),
-        ("nextlead next --rep next", "rep: \"next\""),
-        ("nextlead next --rep=typed", "rep: \"typed\""),
+        ("nextlead next --rep next", "rep: Some(\"next\")"),
+        ("nextlead next --rep=typed", "rep: Some(\"typed\")"),
         ("nextlead next --server http://typed", "http://typed"),
     ] {
         let shown = shown(file, line).unwrap();

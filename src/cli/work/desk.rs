@@ -87,6 +87,7 @@ pub(super) enum Busy {
 }
 
 pub(super) struct Desk {
+    /// Empty: the rep of the token.
     pub(super) rep: String,
     pub(super) lead: Option<Held>,
     pub(super) nothing: Option<NothingToServe>,

@@ -50,9 +50,9 @@ Examples:
   nextlead work --rep ann
   nextlead work --rep ann --json < keys.txt")]
 pub(super) struct WorkArgs {
-    /// Who works
+    /// Who works; a rep's own token says so itself
     #[arg(long, value_name = "REP")]
-    rep: String,
+    rep: Option<String>,
 }
 
 /// How the work ended.
@@ -75,8 +75,9 @@ pub(super) async fn run(
     random_id()?;
     let new_id = || random_id().expect("the system had random bits before");
     let (sender, answers) = mpsc::unbounded_channel();
-    let calls = Calls::new(node, args.rep.clone(), sender);
-    let (desk, effects) = Desk::open(args.rep, is_screen, clock.now(), Box::new(new_id));
+    let rep = args.rep.unwrap_or_default();
+    let calls = Calls::new(node, rep.clone(), sender);
+    let (desk, effects) = Desk::open(rep, is_screen, clock.now(), Box::new(new_id));
     let screen = if is_screen { Some(Screen::take()?) } else { None };
     let mut work = Work { desk, calls, screen, output, url, clock };
     let end = work.until_end(effects, answers).await?;

@@ -27,7 +27,8 @@ pub(super) fn frame(desk: &Desk, now: i64, width: usize, height: usize) -> Vec<S
 }
 
 fn head(desk: &Desk, width: usize) -> Vec<String> {
-    let left = format!("nextlead  {}", printable(&desk.rep));
+    // Whose desk it is without a name, the token knows.
+    let left = format!("nextlead  {}", printable(&desk.rep)).trim_end().to_owned();
     let right = match desk.touch_count {
         1 => "1 touch".to_owned(),
         touches => format!("{touches} touches"),
