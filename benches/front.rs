@@ -166,7 +166,8 @@ impl Side {
             let client = connect_with(&url, token, &trust).await.expect("a connection");
             reps.push(RepClient { id, client, held: None, touch_count: 0 });
         }
-        let histogram = || Histogram::new(3).expect("three digits are kept");
+        let histogram =
+            || Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are fixed");
         let (pulls, looks) = (histogram(), histogram());
         Self { reps, pulls, looks, cycle_count: 0, seconds: 0.0, stop, thread, _folder: folder }
     }

@@ -28,6 +28,9 @@ pub(super) async fn during<E>(
     }
 }
 
+/// How many frames an answer has that is one message: it, and its trailers.
+const WHOLE_FRAME_COUNT: u32 = 2;
+
 /// A body that breaks off with a status when its caller's stay is over.
 struct Staying {
     body: Body,
@@ -35,11 +38,27 @@ struct Staying {
     /// Made when the body first has nothing ready: most bodies are whole from the beginning.
     over: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     is_over: bool,
+    frame_count: u32,
 }
 
 impl Staying {
     fn new(stay: Stay, body: Body) -> Self {
-        Self { body, stay, over: None, is_over: false }
+        Self { body, stay, over: None, is_over: false, frame_count: 0 }
+    }
+
+    fn poll_over(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let stay = &self.stay;
+        let over = self.over.get_or_insert_with(|| Box::pin(stay.clone().over()));
+        over.as_mut().poll(context)
+    }
+
+    fn break_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        self.is_over = true;
+        // Whatever the call still did for its answer ends here.
+        self.body = Body::empty();
+        let mut trailers = HeaderMap::new();
+        let status = Status::from(AuthError::Unauthenticated);
+        Poll::Ready(Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))))
     }
 }
 
@@ -54,23 +73,18 @@ impl http_body::Body for Staying {
         if self.is_over {
             return Poll::Ready(None);
         }
+        // A stream that always has something ready, a backup, say, is asked before each piece.
+        let is_stream = self.frame_count >= WHOLE_FRAME_COUNT;
+        if is_stream && self.poll_over(context).is_ready() {
+            return self.break_off();
+        }
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            self.frame_count = self.frame_count.saturating_add(1);
             return Poll::Ready(frame);
         }
-        let stay = self.stay.clone();
-        let over = self.over.get_or_insert_with(|| Box::pin(stay.over()));
-        match over.as_mut().poll(context) {
-            Poll::Pending => Poll::Pending,
-            Poll::Ready(()) => {
-                self.is_over = true;
-                // Whatever the call still did for its answer ends here.
-                self.body = Body::empty();
-                let mut trailers = HeaderMap::new();
-                let status = Status::from(AuthError::Unauthenticated);
-                Poll::Ready(Some(
-                    status.add_header(&mut trailers).map(|()| Frame::trailers(trailers)),
-                ))
-            }
+        match !is_stream && self.poll_over(context).is_ready() {
+            true => self.break_off(),
+            false => Poll::Pending,
         }
     }
 
@@ -105,6 +119,23 @@ mod tests {
         let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
         let status = Status::from_header_map(&trailers).unwrap();
         assert_eq!(status.code(), Code::Unauthenticated);
+        assert!(body.frame().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_always_has_more_breaks_off_too() {
+        let (over, stay) = watch::channel(false);
+        let piece = || Ok::<_, Status>(Frame::data(Bytes::from_static(b"more")));
+        let endless = futures_util::stream::repeat_with(piece);
+        let endless = Body::new(http_body_util::StreamBody::new(endless));
+        let mut body = Staying::new(Stay::until(stay), endless);
+        for _ in 0..5 {
+            assert!(body.frame().await.unwrap().unwrap().is_data());
+        }
+
+        over.send_replace(true);
+
+        assert!(body.frame().await.unwrap().unwrap().is_trailers());
         assert!(body.frame().await.is_none());
     }
 

@@ -60,6 +60,14 @@ impl TokenTable {
         }
     }
 
+    /// The same, by its id.
+    pub(super) fn remove_by_id(&self, id: &TokenId) {
+        let hash = self.read().iter().find(|(_, one)| one.id == *id).map(|(hash, _)| *hash);
+        if let Some(hash) = hash {
+            self.remove(&hash);
+        }
+    }
+
     /// Who comes with the token of this hash.
     ///
     /// The hash is found as any key is, not in constant time: whoever measured that would learn the
@@ -164,7 +172,7 @@ mod tests {
         let (first, second) =
             (table.admit(&[1; 32], 99).unwrap(), table.admit(&[2; 32], 99).unwrap());
         assert!(!is_over(&first.stay));
-        table.remove(&[1; 32]);
+        table.remove_by_id(&TokenId::new("t1").unwrap());
         assert!(is_over(&first.stay) && !is_over(&second.stay));
         assert!(table.admit(&[1; 32], 0).is_none());
 

@@ -96,7 +96,11 @@ impl Access {
         let (access, actor) = (self.clone(), revoker.name.clone());
         apart(async move {
             let _turn = access.turn.lock().await;
-            let revoked = access.store.revoke_token(&id, &actor, now).await?;
+            let revoked = access.store.revoke_token(&id, &actor, now).await.inspect_err(|_| {
+                // A full disk must not keep a leaked token alive: it is out until the next start, and
+                // the error says that this was not written down.
+                access.tokens.remove_by_id(&id);
+            })?;
             let token = revoked.ok_or_else(|| AccessError::UnknownToken(id.to_string()))?;
             let token = access.with_last_use(token);
             access.tokens.remove(&token.hash);

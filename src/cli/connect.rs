@@ -3,6 +3,7 @@
 //! A token is a secret, so it never comes from an argument, where every process list shows it: it
 //! comes from the environment or from a file.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, anyhow, bail};
@@ -59,14 +60,18 @@ pub(super) struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// The node's URL. If no scheme was given: `https://` with certificates, `http://` without.
+    /// The node's URL. If no scheme was given: `http://` on this machine, unless certificates are named,
+    /// else `https://`.
     pub(super) fn url(&self) -> String {
         let has_certificates = self.ca_cert.is_some() || self.client_cert.is_some();
         match self.server.as_deref() {
             None | Some("") if has_certificates => SERVER_DEFAULT.replacen("http", "https", 1),
             None | Some("") => SERVER_DEFAULT.to_owned(),
             Some(url) if url.contains("://") => url.to_owned(),
-            Some(address) if has_certificates => format!("https://{address}"),
+            // Beyond this machine a node has a certificate, and a token must not be read on its way.
+            Some(address) if has_certificates || !is_loopback(address) => {
+                format!("https://{address}")
+            }
             Some(address) => format!("http://{address}"),
         }
     }
@@ -120,6 +125,14 @@ impl ServerArgs {
         if let Some(token) = from_variable.filter(|token| !token.trim().is_empty()) {
             return checked(&token, TOKEN_VARIABLE);
         }
+        // It opens everything on this machine's node: no other server is to see it.
+        if !is_loopback(&self.url()) {
+            bail!(
+                "no token for {}: set {TOKEN_VARIABLE}, or name its file with --token-file \
+                 (NEXTLEAD_TOKEN_FILE)",
+                self.url()
+            );
+        }
         let StoreFile(store) = STORE_DEFAULT.parse().expect("the default is a store");
         let path = admin_token_file(&store);
         let Ok(text) = std::fs::read_to_string(&path) else {
@@ -145,6 +158,21 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<u8>> {
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Whether an address, with a scheme or without, is on this machine.
+fn is_loopback(address: &str) -> bool {
+    let rest = address.split_once("://").map_or(address, |(_, rest)| rest);
+    let place = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = match place.strip_prefix('[').and_then(|host| host.split_once(']')) {
+        Some((host, _)) => host,
+        None => place.rsplit_once(':').map_or(place, |(host, _)| host),
+    };
+    if place.contains('@') {
+        return false;
+    }
+    let is_local_address = host.parse().is_ok_and(|one: IpAddr| one.is_loopback());
+    is_local_address || host.eq_ignore_ascii_case("localhost")
 }
 
 fn checked(text: &str, place: &str) -> anyhow::Result<String> {
@@ -177,13 +205,26 @@ mod tests {
     }
 
     #[test]
-    fn an_address_without_a_scheme_is_http_unless_there_are_certificates() {
+    fn an_address_without_a_scheme_is_http_on_this_machine_and_without_certificates() {
         assert_eq!(args(None, None).url(), SERVER_DEFAULT);
-        assert_eq!(args(Some("crm:7400"), None).url(), "http://crm:7400");
+        assert_eq!(args(Some("crm:7400"), None).url(), "https://crm:7400");
         assert_eq!(args(Some("https://crm"), None).url(), "https://crm");
         let with = |server| ServerArgs { ca_cert: Some("ca".into()), ..args(server, None) };
         assert_eq!(with(Some("crm:7400")).url(), "https://crm:7400");
         assert_eq!(with(None).url(), "https://127.0.0.1:7400");
+    }
+
+    #[test]
+    fn the_admin_token_that_lies_here_is_for_this_machine_alone() {
+        for here in ["http://127.0.0.1:7400", "localhost:7400", "https://[::1]:7400/", "127.8.8.8"]
+        {
+            assert!(is_loopback(here), "{here}");
+        }
+        for there in ["crm:7400", "https://localhost.example.com", "http://localhost:1@crm", ""] {
+            assert!(!is_loopback(there), "{there}");
+        }
+        let refused = args(Some("crm:7400"), None).token(None).unwrap_err().to_string();
+        assert!(refused.contains("no token for https://crm:7400"), "{refused}");
     }
 
     #[test]

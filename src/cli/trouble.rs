@@ -28,7 +28,8 @@ pub(super) fn text(url: &str, error: &(dyn Error + 'static)) -> String {
 fn tls_text(problem: &rustls::Error) -> String {
     match problem {
         rustls::Error::InvalidCertificate(why) => match why {
-            CertificateError::UnknownIssuer => {
+            // A trusted issuer of the same name, but not that one.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
                 "its certificate comes from an issuer that is not trusted here; name the issuer's \
                  certificate with --ca-cert"
                     .to_owned()

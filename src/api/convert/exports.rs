@@ -83,6 +83,12 @@ fn mask_lead(lead: &mut proto::Lead) {
     if let Some(key) = &mut lead.handover_key {
         key.external_id = masked_if_number(&key.external_id);
     }
+    // A column that nobody mapped may hold a second number.
+    for value in lead.attributes.values_mut() {
+        if let Some(proto::attribute_value::Value::StringValue(text)) = &mut value.value {
+            *text = masked_if_number(text);
+        }
+    }
 }
 
 /// Cuts a page where a message is full.

@@ -23,6 +23,10 @@ use super::stream::Stream;
 use super::tally::{Limit, Tally};
 use crate::auth::{Caller, Role};
 
+/// How many may watch the node's health at a time: it takes no token, and a watch may last for ever.
+const WATCH_COUNT_MAX: usize = 256;
+const HEALTH_WATCH: &str = "/grpc.health.v1.Health/Watch";
+
 /// Counts who sits and who waits.
 #[derive(Debug)]
 pub(super) struct Desk {
@@ -51,6 +55,7 @@ struct Count {
 enum For {
     Call,
     Wait,
+    Watch,
 }
 
 /// A seat; given back when dropped.
@@ -90,6 +95,19 @@ impl Desk {
         Ok(Seat { desk: self.clone(), token, is_for: For::Call })
     }
 
+    fn seat_for_watch(self: &Arc<Self>) -> Result<Seat, Refusal> {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        // No caller has an empty name.
+        let token: Token = (false, Arc::from(""));
+        let count = counts.tokens.entry(token.clone()).or_default();
+        if count.calls >= WATCH_COUNT_MAX {
+            self.tally.note(Limit::Calls);
+            return Err(Refusal::Overloaded);
+        }
+        count.calls += 1;
+        Ok(Seat { desk: self.clone(), token, is_for: For::Watch })
+    }
+
     fn seat_for_wait(self: &Arc<Self>, token: &Token) -> Result<Seat, Refusal> {
         let limits = &self.limits;
         let token_max =
@@ -122,6 +140,7 @@ impl Drop for Seat {
                 count.calls -= 1;
                 self.desk.tally.calls(-1);
             }
+            For::Watch => count.calls -= 1,
             For::Wait => {
                 all.waits -= 1;
                 count.waits -= 1;
@@ -171,9 +190,15 @@ impl<S> Admission<S> {
 
     fn admit(&self, request: &http::Request<Body>) -> Result<(), Refusal> {
         let extensions = request.extensions();
-        // Whoever asks for the node's health has no token, and is always told.
-        let Some(caller) = extensions.get::<Caller>() else { return Ok(()) };
+        // Whoever asks for the node's health has no token, and is always told; who stays to watch it holds
+        // memory.
         let Some(stream) = extensions.get::<Arc<Stream>>() else { return Ok(()) };
+        let Some(caller) = extensions.get::<Caller>() else {
+            if request.uri().path() == HEALTH_WATCH {
+                stream.sit(self.desk.seat_for_watch()?);
+            }
+            return Ok(());
+        };
         stream.sit(self.desk.seat_for_call(caller, request.uri().path())?);
         Ok(())
     }

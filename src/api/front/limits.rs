@@ -66,7 +66,7 @@ impl Default for Limits {
             wait_count_max: 20_000,
             rep_call_count_max: 8,
             rep_wait_count_max: 2,
-            token_call_count_max: 4_096,
+            token_call_count_max: 1_024,
             token_wait_count_max: 20_000,
             guess_count_max: 20,
             guess_row_max: 100,

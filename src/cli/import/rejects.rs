@@ -1,8 +1,9 @@
 //! The file of what was not taken: row, line, reason, then the row as it stood. Corrected, it can be
 //! imported as it is: the columns that it adds are known by their names and ignored.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, Permissions};
 use std::io::{Seek as _, SeekFrom};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, ensure};
@@ -18,6 +19,13 @@ pub(super) struct Rejects {
     path: PathBuf,
     header: Vec<String>,
     writer: Option<csv::Writer<File>>,
+}
+
+/// A new file for its owner's eyes alone, in place of whatever was there: it holds whole leads.
+fn private(path: &Path) -> std::io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 impl Rejects {
@@ -69,7 +77,7 @@ impl Rejects {
         let is_own =
             |nth: usize| self.header.get(nth).is_none_or(|name| !ADDED.contains(&name.as_str()));
         if self.writer.is_none() {
-            let mut writer = Self::writer(File::create(&self.path)?, SeekFrom::Start(0))?;
+            let mut writer = Self::writer(private(&self.path)?, SeekFrom::Start(0))?;
             let own = self.header.iter().enumerate().filter(|(nth, _)| is_own(*nth));
             writer.write_record(ADDED.into_iter().chain(own.map(|(_, name)| name.as_str())))?;
             self.writer = Some(writer);

@@ -5,7 +5,7 @@ use super::suppress::{Wish, suppress_person};
 use super::text::hex;
 use super::{NewTouch, Slate, TouchRow};
 use crate::domain::moves::Command;
-use crate::domain::{Direction, Disposition, LeadId, LeaseToken, Standing, Touch};
+use crate::domain::{Direction, Disposition, LeadId, LeaseToken, Number, Standing, Touch};
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
 use crate::store::error::Denied;
 
@@ -41,7 +41,17 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     if touch.disposition == Disposition::DoNotCall {
         let wish =
             Wish { source: "touch", actor: &change.actor, now: change.now, is_sealed: is_erased };
-        suppressed_count = suppress_person(slate, touch.lead, touch.number.as_ref(), &wish);
+        // A rep speaks for whom they had in their hands: with a made-up number, a touch of any lead
+        // would take it out of everybody's.
+        let is_theirs = |number: &&Number| {
+            let numbers = &slate.known(touch.lead).lead.facts.numbers;
+            holds
+                || change.is_by_system
+                || is_erased
+                || numbers.iter().any(|one| one.number == **number)
+        };
+        let dialled = touch.number.as_ref().filter(is_theirs);
+        suppressed_count = suppress_person(slate, touch.lead, dialled, &wish);
     }
     slate.book_of(touch.lead).touches += 1;
 

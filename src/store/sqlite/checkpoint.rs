@@ -41,7 +41,8 @@ impl Checkpointer {
             running: None,
             carried_bytes: 0,
             wait_bytes: WAIT_BYTES,
-            is_scrub_due: false,
+            // An erasure before the last crash may still be in the log.
+            is_scrub_due: true,
             pause: None,
         }
     }

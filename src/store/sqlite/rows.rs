@@ -64,11 +64,13 @@ pub(super) async fn packed<T: DeserializeOwned>(
     query: sqlx::query::QueryScalar<'_, sqlx::Sqlite, String, sqlx::sqlite::SqliteArguments>,
 ) -> Result<T, StoreError> {
     let text = query.fetch_one(connection).await.map_err(failure)?;
-    // The problem in words would repeat a value that may be personal.
-    serde_json::from_str(&text).map_err(|problem| {
-        let place = format!("{:?} at {}", problem.classify(), problem.column());
-        corrupt(table, "(row)", &place)
-    })
+    serde_json::from_str(&text).map_err(|problem| unreadable(table, &problem))
+}
+
+/// The problem in words would repeat a value that may be personal.
+fn unreadable(table: &'static str, problem: &serde_json::Error) -> StoreError {
+    let place = format!("{:?} at {}", problem.classify(), problem.column());
+    corrupt(table, "(row)", &place)
 }
 
 /// Runs a statement of `leads_packed.sql`, and reads its leads.
@@ -78,7 +80,7 @@ pub(super) async fn packed_leads(
 ) -> Result<Vec<LeadRow>, StoreError> {
     let row = query.fetch_one(connection).await.map_err(failure)?;
     let text = |place: usize| row.try_get::<&str, _>(place).map_err(failure);
-    let unreadable = |problem: serde_json::Error| corrupt("lead", "(row)", &problem.to_string());
+    let unreadable = |problem: serde_json::Error| unreadable("lead", &problem);
     let leads: Vec<PackedLead> = serde_json::from_str(text(0)?).map_err(unreadable)?;
     let facts: Vec<Facts> = serde_json::from_str(text(1)?).map_err(unreadable)?;
     if leads.len() != facts.len() {

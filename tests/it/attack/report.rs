@@ -156,7 +156,8 @@ fn attack(address: SocketAddr, attack: &Attack, is_over: &Arc<AtomicBool>) -> u6
 /// What an honest client sees for a while: answer times in microseconds, failures, and the node's
 /// memory at most, in KiB.
 async fn watch(client: &Client, process: &Process, length: Duration) -> (Histogram<u64>, u64, u64) {
-    let (mut times, mut failed_count, mut memory) = (Histogram::new(3).unwrap(), 0, 0);
+    let (mut times, mut failed_count, mut memory) =
+        (Histogram::new_with_bounds(1, 60_000_000, 3).unwrap(), 0, 0);
     let begun = Instant::now();
     while begun.elapsed() < length {
         let asked = Instant::now();
