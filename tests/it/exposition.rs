@@ -29,9 +29,9 @@ pub(crate) async fn get(address: &str, path: &str) -> Answer {
 /// Sends a request as it is, and reads until the node closes.
 pub(crate) async fn ask(address: &str, request: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // A node that refuses closes without reading on, which may reset the connection.
+    let _ = stream.write_all(request.as_bytes()).await;
     let _ = stream.read_to_end(&mut answer).await;
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

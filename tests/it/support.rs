@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use nextlead::api::front::Limits;
 use nextlead::api::proto;
 use nextlead::clock::ManualClock;
 use nextlead::node::{Node, Options, Sweeping};
@@ -74,6 +75,12 @@ impl TestNode {
             clock: Some(Arc::new(clock.clone())),
             sweeping: Sweeping::ByHand,
             metrics_listener: Some(metrics_listener),
+            // Hundreds of refusals of one address are what some tests are about.
+            limits: Limits {
+                guess_count_max: u32::MAX,
+                guess_row_max: u32::MAX,
+                ..Limits::default()
+            },
             ..Options::new(folder.path().join("nextlead.db"), listener)
         };
         let node = Node::start(options).await.unwrap();

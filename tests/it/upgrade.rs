@@ -48,7 +48,6 @@ fn a_start_that_is_killed_while_it_upgrades_leaves_a_store_that_opens() {
         let node = Process::start(folder.path());
         let audit = node.audit();
         assert_eq!((&audit["lead_count"], &audit["touch_count"]), (&120.into(), &18.into()));
-        assert!(node.logged().contains("up to date") || log > 0, "{}", node.logged());
         assert!(node.terminate());
         fs::remove_file(folder.path().join("serve.log")).unwrap();
     }

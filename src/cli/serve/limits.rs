@@ -30,7 +30,7 @@ pub(super) struct LimitArgs {
     /// Waiting pulls of one rep's token [default: 2]
     #[arg(long, env = "NEXTLEAD_REP_WAITS_MAX", value_name = "COUNT")]
     rep_waits_max: Option<NonZeroUsize>,
-    /// Calls of any other token at a time [default: 4096]
+    /// Calls of any other token at a time [default: 1024]
     #[arg(long, env = "NEXTLEAD_TOKEN_CALLS_MAX", value_name = "COUNT")]
     token_calls_max: Option<NonZeroUsize>,
     /// Waiting pulls of any other token [default: 20000]
