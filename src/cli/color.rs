@@ -21,6 +21,7 @@ impl ColorWhen {
     /// Makes this hold for all that the process prints from now on.
     pub(super) fn hold(self) {
         let choice = match self {
+            Self::Auto if is_dumb() => anstream::ColorChoice::Never,
             Self::Auto => anstream::ColorChoice::Auto,
             Self::Always => anstream::ColorChoice::Always,
             Self::Never => anstream::ColorChoice::Never,
@@ -33,11 +34,19 @@ impl ColorWhen {
     /// The same for the help and the messages of the argument parser.
     pub(super) fn of_parser(self) -> clap::ColorChoice {
         match self {
+            Self::Auto if is_dumb() => clap::ColorChoice::Never,
             Self::Auto => clap::ColorChoice::Auto,
             Self::Always => clap::ColorChoice::Always,
             Self::Never => clap::ColorChoice::Never,
         }
     }
+}
+
+/// Whether the terminal cannot show colours and nobody forces them. The streams ask too, but overrule
+/// the answer where the variable `CI` is set.
+fn is_dumb() -> bool {
+    let is_forced = std::env::var_os("CLICOLOR_FORCE").is_some_and(|force| force != "0");
+    std::env::var_os("TERM").is_some_and(|kind| kind == "dumb") && !is_forced
 }
 
 /// What a colour says. Most text says nothing by its colour.

@@ -306,6 +306,9 @@ fn colours_are_for_terminals_and_for_who_asks_for_them() {
     assert!(on_terminal(&["coverage"], &[]) && on_terminal(&["trace", "9"], &[]));
     assert!(!on_terminal(&["coverage"], &["NO_COLOR=1"]));
     assert!(!on_terminal(&["coverage"], &["TERM=dumb"]));
+    assert!(!on_terminal(&["coverage"], &["TERM=dumb", "CI=true"]));
+    assert!(!on_terminal(&["help"], &["TERM=dumb", "CI=true"]));
+    assert!(on_terminal(&["coverage"], &["TERM=dumb", "CLICOLOR_FORCE=1"]));
     assert!(!on_terminal(&["coverage", "--color", "never"], &[]));
     assert!(!on_terminal(&["trace", "9", "--color=never"], &[]));
     assert!(!on_terminal(&["coverage", "--json"], &[]));

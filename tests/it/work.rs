@@ -220,7 +220,7 @@ fn a_lead_that_is_handed_over_comes_to_a_rep_who_waits() {
 fn a_dumb_terminal_gets_lines() {
     let (_folder, node) = start("10m");
     let mut work = command(Path::new("/usr/bin/env"), Path::new("/"));
-    work.args(["TERM=dumb", BINARY, "work", "--rep", "ann"]);
+    work.args(["TERM=dumb", "CI=true", BINARY, "work", "--rep", "ann"]);
     work.env("NEXTLEAD_SERVER", node.address()).env("NEXTLEAD_TOKEN", node.token());
     let mut rep = Pty::start(work);
     rep.wait_for("q quit");
