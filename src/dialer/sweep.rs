@@ -38,7 +38,7 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let now = dialer.now();
-            let swept = dialer.parts.store.sweep(now, limit).await?;
+            let swept = dialer.parts.store.sweep(now, limit, None).await?;
             dialer.note_passes(swept.expired);
             dialer.forget_passes(now);
             let promoted_count = dialer.queue_index().promote(now, limit).await?;
