@@ -142,7 +142,10 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
-        DialerError::Queue(QueueError::Unavailable(_)) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+        DialerError::Queue(error) => match error {
+            QueueError::Unavailable(_) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+            QueueError::NotBuilt(_) => (Code::Unavailable, "INDEX_NOT_BUILT"),
+        },
         DialerError::Store(error) => match error {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
