@@ -168,6 +168,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
+        Denied::DutyLost => (Code::Aborted, "DUTY_LOST"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }

@@ -48,7 +48,7 @@ impl Dialer {
         if stored.in_force_at.is_none() {
             let now = self.now();
             let noted =
-                self.parts.store.put_rules_in_force(stored.queue, stored.version, now).await;
+                self.parts.store.put_rules_in_force(stored.queue, stored.version, now, None).await;
             match noted {
                 // A node starts on a full disk, too, to be read; they are noted at the next start.
                 Err(StoreError::Full) => tracing::warn!("no room to note that rules are in force"),
@@ -264,7 +264,7 @@ impl Dialer {
         tracing::info!(version, lead_count, "rules version {version} is in force");
         if version > before {
             let now = self.now();
-            self.parts.store.put_rules_in_force(queue, version, now).await?;
+            self.parts.store.put_rules_in_force(queue, version, now, None).await?;
         }
         Ok(())
     }
