@@ -11,6 +11,7 @@ mod changes;
 mod error;
 mod measures;
 mod reports;
+mod sql;
 mod sqlite;
 mod tokens;
 

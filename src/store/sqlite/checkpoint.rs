@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::SqliteConnection;
 use tokio::task::JoinHandle;
 
-use super::open::end;
+use super::super::sql::Connection;
 
 /// From which growth of the log on a checkpoint runs beside the writer, in bytes.
 const STEP_BYTES: u64 = 8 << 20;
@@ -125,7 +125,7 @@ impl Checkpointer {
         self.rejoin().await;
         if let Some(mut connection) = self.idle {
             checkpoint(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-            end(connection).await;
+            Connection::Sqlite(connection).end().await;
         }
     }
 }

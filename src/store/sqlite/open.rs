@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::ConnectOptions;
 use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
 
 use super::super::books::Seal;
 use super::super::error::StoreError;
-use super::{backup, erasure, restore, space};
+use super::super::sql::{self, Connection, failure, unavailable};
+use super::{backup, restore, space};
 
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -62,7 +63,7 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
     let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
     check_version(&mut writer).await?;
     migrate(&mut writer).await?;
-    let seal = erasure::seal(&mut writer).await?;
+    let (writer, seal) = seal(writer).await?;
     let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
     let checkpointer = checkpointer.connect().await.map_err(failure)?;
     let readers = SqlitePoolOptions::new()
@@ -71,6 +72,14 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
         .await
         .map_err(failure)?;
     Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal") })
+}
+
+async fn seal(
+    writer: SqliteConnection,
+) -> Result<(SqliteConnection, Option<Arc<Seal>>), StoreError> {
+    let mut connection = Connection::Sqlite(writer);
+    let seal = sql::seal(&mut connection).await?;
+    Ok((connection.into_sqlite(), seal))
 }
 
 /// Brings the tables up to date, one transaction a migration.
@@ -176,26 +185,4 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreErr
         return Err(unavailable(io::Error::other(problem)));
     }
     Ok(())
-}
-
-/// What a failed statement means for the one who asked.
-pub(super) fn failure(error: sqlx::Error) -> StoreError {
-    // The low byte of the code is the kind, the rest says more about it. 13: SQLITE_FULL.
-    let code = error.as_database_error().and_then(|error| error.code());
-    let code = code.and_then(|code| code.parse::<i64>().ok());
-    if code.is_some_and(|code| code & 0xff == 13) {
-        return StoreError::Full;
-    }
-    unavailable(error)
-}
-
-pub(super) fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
-}
-
-/// Ends a connection and lets SQLite tidy up.
-pub(super) async fn end(connection: SqliteConnection) {
-    if let Err(error) = connection.close().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "could not close the store");
-    }
 }
