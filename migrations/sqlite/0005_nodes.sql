@@ -1,25 +1,25 @@
--- Several nodes over one store: who they are, who does what only one of them does at a time, and what
--- tells them that something they keep in memory was changed by another.
+-- What several nodes over one store agree on. A store in a file has one node, and the same tables.
 
--- Nodes that write here. A commit whose outcome a node did not learn is known by its number.
+-- The nodes, as the store knows them.
 CREATE TABLE node (
-    node_id     TEXT    NOT NULL PRIMARY KEY,
-    -- The number of the node's last commit.
-    last_commit INTEGER NOT NULL CHECK (last_commit >= 0),
-    seen_at_ms  INTEGER NOT NULL
+    node_id      TEXT    NOT NULL PRIMARY KEY,
+    -- The number of its last commit: tells whether one whose answer was lost is stored.
+    last_commit  INTEGER NOT NULL,
+    seen_at_ms   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Duties: what one node does for all, as long as its term is the current one.
+-- Who does what only one node at a time does.
 CREATE TABLE duty (
-    name     TEXT    NOT NULL PRIMARY KEY,
-    node_id  TEXT    NOT NULL,
-    -- Grows with every change of the holder, so that one who slept through it is found out.
-    term     INTEGER NOT NULL CHECK (term > 0),
-    until_ms INTEGER NOT NULL
+    name         TEXT    NOT NULL PRIMARY KEY,
+    node_id      TEXT    NOT NULL,
+    -- Grows with every change of hands: what names an older one is refused.
+    term         INTEGER NOT NULL CHECK (term > 0),
+    until_ms     INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- Counters that grow with every change of what they are named for.
+-- How often something changed: 'settings' grows with every change of a queue, campaign, rep, rule
+-- version or token, so that a node sees what others changed.
 CREATE TABLE change_count (
-    name   TEXT    NOT NULL PRIMARY KEY,
-    number INTEGER NOT NULL CHECK (number >= 0)
+    name         TEXT    NOT NULL PRIMARY KEY,
+    number       INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

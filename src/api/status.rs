@@ -142,7 +142,10 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
-        DialerError::Queue(QueueError::Unavailable(_)) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+        DialerError::Queue(error) => match error {
+            QueueError::Unavailable(_) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+            QueueError::NotBuilt(_) => (Code::Unavailable, "INDEX_NOT_BUILT"),
+        },
         DialerError::Store(error) => match error {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
@@ -152,6 +155,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
             StoreError::Unknown => (Code::Unavailable, "COMMIT_UNKNOWN"),
             StoreError::Stopped => (Code::Unavailable, "STORE_STOPPED"),
             StoreError::InUse { .. } => (Code::Unavailable, "STORE_IN_USE"),
+            StoreError::Unfit { .. } => (Code::Unavailable, "STORE_UNFIT"),
             StoreError::Newer { .. } => (Code::Unavailable, "STORE_NEWER"),
             StoreError::Corrupt { .. } => (Code::Internal, "STORE_CORRUPT"),
         },
@@ -164,7 +168,9 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
+        Denied::BackupElsewhere => (Code::FailedPrecondition, "BACKUP_ELSEWHERE"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
+        Denied::DutyLost => (Code::Aborted, "DUTY_LOST"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::{LeadId, RepKey};
+use crate::failpoint;
 use crate::store::Pass;
 
 use super::{Dialer, DialerError};
@@ -38,10 +39,12 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let now = dialer.now();
-            let swept = dialer.parts.store.sweep(now, limit).await?;
+            let swept = dialer.parts.store.sweep(now, limit, None).await?;
+            failpoint::reach("sweep.after-store");
             dialer.note_passes(swept.expired);
             dialer.forget_passes(now);
             let promoted_count = dialer.queue_index().promote(now, limit).await?;
+            failpoint::reach("sweep.after-promote");
             dialer.mend().await?;
             if promoted_count > 0 || dialer.parts.rung.is_over(now) {
                 let queues = dialer.roster().queues();
@@ -64,7 +67,7 @@ impl Dialer {
             // Nothing may commit between the reading and the taking in: an old place would come back.
             let _turn = follower.turn.lock().await;
             let records = self.parts.store.open_leads(queue.key, after, MENDED_COUNT).await?;
-            let rules = follower.rulebook.in_force(queue.key).rules;
+            let rules = follower.rulebook.in_force(queue.key);
             let now = self.now();
             let update = |record| follower.update_for(record, &rules, now);
             follower.queue.apply(records.iter().map(update).collect()).await?;

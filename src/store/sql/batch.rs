@@ -29,6 +29,7 @@ impl Work {
             Self::Change(change) => change.set_now(at),
             Self::Roster(RosterChange::Publish(rules)) => rules.now = at,
             Self::Roster(RosterChange::InForce { now, .. }) => *now = at,
+            Self::Roster(RosterChange::TakeDuty(take)) => take.now = at,
             Self::Roster(_) => {}
         }
     }

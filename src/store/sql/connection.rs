@@ -3,13 +3,14 @@
 //! only the statements that differ stand twice.
 
 use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgArguments, PgConnection, PgRow};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query as SqlxQuery;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Connection as _, Postgres, Row as _, Sqlite, SqliteConnection};
 
 use super::super::error::StoreError;
 use super::failure::failure;
+use super::session::Session;
 
 /// A statement in the words of each database.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +108,8 @@ impl<'a> Query<'a> {
                 Ok(rows.into_iter().map(Row::Sqlite).collect())
             }
             Link::Postgres(connection) => {
-                let rows = self.postgres().fetch_all(connection).await.map_err(failure)?;
+                let rows =
+                    connection.run(|to| self.postgres().fetch_all(to)).await.map_err(failure)?;
                 Ok(rows.into_iter().map(Row::Postgres).collect())
             }
         }
@@ -124,7 +126,10 @@ impl<'a> Query<'a> {
                 Ok(row.map(Row::Sqlite))
             }
             Link::Postgres(connection) => {
-                let row = self.postgres().fetch_optional(connection).await.map_err(failure)?;
+                let row = connection
+                    .run(|to| self.postgres().fetch_optional(to))
+                    .await
+                    .map_err(failure)?;
                 Ok(row.map(Row::Postgres))
             }
         }
@@ -139,9 +144,11 @@ impl<'a> Query<'a> {
             Link::Sqlite(connection) => {
                 self.sqlite().fetch_one(connection).await.map(Row::Sqlite).map_err(failure)
             }
-            Link::Postgres(connection) => {
-                self.postgres().fetch_one(connection).await.map(Row::Postgres).map_err(failure)
-            }
+            Link::Postgres(connection) => connection
+                .run(|to| self.postgres().fetch_one(to))
+                .await
+                .map(Row::Postgres)
+                .map_err(failure),
         }
     }
 
@@ -156,7 +163,8 @@ impl<'a> Query<'a> {
                 Ok(done.rows_affected())
             }
             Link::Postgres(connection) => {
-                let done = self.postgres().execute(connection).await.map_err(failure)?;
+                let done =
+                    connection.run(|to| self.postgres().execute(to)).await.map_err(failure)?;
                 Ok(done.rows_affected())
             }
         }
@@ -191,12 +199,12 @@ pub(in crate::store) enum Connection {
     Sqlite(SqliteConnection),
     /// Goes back to its pool when it is dropped.
     SqlitePooled(PoolConnection<Sqlite>),
-    Postgres(PgConnection),
+    Postgres(Session),
 }
 
 enum Link<'a> {
     Sqlite(&'a mut SqliteConnection),
-    Postgres(&'a mut PgConnection),
+    Postgres(&'a mut Session),
 }
 
 impl Connection {
@@ -216,7 +224,7 @@ impl Connection {
         let done = match self.link() {
             Link::Sqlite(connection) => sqlx::query(command).execute(connection).await.map(drop),
             Link::Postgres(connection) => {
-                sqlx::raw_sql(command).execute(connection).await.map(drop)
+                connection.run(|to| sqlx::raw_sql(command).execute(to)).await.map(drop)
             }
         };
         done.map_err(failure)
@@ -244,12 +252,20 @@ impl Connection {
         }
     }
 
+    /// The session of a server, where nothing else can be.
+    pub(in crate::store) fn session(&mut self) -> &mut Session {
+        match self {
+            Self::Postgres(session) => session,
+            other => unreachable!("opened on a server: {other:?}"),
+        }
+    }
+
     /// Ends the connection, and lets the database tidy up.
     pub(in crate::store) async fn end(self) {
         let ended = match self {
             Self::Sqlite(connection) => connection.close().await,
             Self::SqlitePooled(connection) => connection.close().await,
-            Self::Postgres(connection) => connection.close().await,
+            Self::Postgres(session) => session.end().await,
         };
         if let Err(error) = ended {
             tracing::warn!(error = &error as &dyn std::error::Error, "could not close the store");

@@ -28,3 +28,24 @@ fn is_full(error: &(dyn DatabaseError + 'static)) -> bool {
     // The low byte of SQLite's code is the kind, the rest says more about it. 13: SQLITE_FULL.
     code.parse::<i64>().is_ok_and(|code| code & 0xff == 13)
 }
+
+/// The code of a server's refusal.
+pub(in crate::store) fn refusal_code(error: &StoreError) -> Option<String> {
+    let StoreError::Unavailable(cause) = error else { return None };
+    let error = cause.downcast_ref::<sqlx::Error>()?.as_database_error()?;
+    error.code().map(|code| code.into_owned())
+}
+
+/// Whether a connection was lost under a statement. Says nothing about what became of it.
+pub(in crate::store) fn is_connection_lost(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    match cause.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Io(problem)) => problem.kind() != std::io::ErrorKind::TimedOut,
+        Some(sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed) => true,
+        // The server ends the session, or all of them.
+        Some(sqlx::Error::Database(refusal)) => {
+            refusal.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => false,
+    }
+}

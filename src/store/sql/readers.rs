@@ -1,13 +1,10 @@
 //! Who reads by which connection: reads are many, and a report must not keep a pull waiting.
 
-use std::time::Duration;
-
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::backup::Backup;
 use super::super::error::StoreError;
 use super::connection::Connection;
-use super::failure::unavailable;
 
 /// How often a read is tried again on another connection, as one that lay idle may be dead.
 pub(in crate::store) const AGAIN_COUNT_MAX: usize = 16;
@@ -25,8 +22,6 @@ pub(in crate::store) enum Reading {
 #[derive(Debug)]
 pub(in crate::store) struct Taken {
     pub(in crate::store) connection: Connection,
-    /// How long the read may take; `None`: as long as it takes.
-    pub(in crate::store) limit: Option<Duration>,
     pub(in crate::store) _turn: Option<OwnedSemaphorePermit>,
 }
 
@@ -43,18 +38,4 @@ pub(in crate::store) trait Readers: Send + Sync + 'static {
     fn back_up(&self) -> impl Future<Output = Result<Backup, StoreError>> + Send;
     /// Waits for reads to end, then gives no more connections.
     fn close(&self) -> impl Future<Output = ()> + Send;
-}
-
-/// Waits for a read as long as it may take.
-pub(in crate::store) async fn within<T>(
-    limit: Option<Duration>,
-    read: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    match limit {
-        None => read.await,
-        Some(limit) => match tokio::time::timeout(limit, read).await {
-            Ok(answer) => answer,
-            Err(elapsed) => Err(unavailable(elapsed)),
-        },
-    }
 }

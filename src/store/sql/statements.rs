@@ -42,6 +42,7 @@ macro_rules! packed {
 }
 
 pairs! {
+    DATABASE_NOW = "database_now";
     ADD_BOOKS = "add_books";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
@@ -91,6 +92,11 @@ pairs! {
 
 // Over single rows, in SQL that both databases speak.
 shared! {
+    COUNT_CHANGE = "count_change";
+    DUTY_TERM = "duty_term";
+    GIVE_DUTY_UP = "give_duty_up";
+    SETTINGS_NUMBER = "settings_number";
+    TAKE_DUTY = "take_duty";
     ADD_REQUEST = "add_request";
     ADD_RESTORE = "add_restore";
     ADD_SECRET = "add_secret";

@@ -1,6 +1,6 @@
 //! The store over whichever database: changes go to the writer, reads to the readers.
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +13,7 @@ use super::super::changes::{
     NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
     SuppressedAll, Swept, TouchRecorded,
 };
+use super::super::duty::{Duty, TakeDuty};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::reports::{
@@ -24,10 +25,10 @@ use super::super::{CommitSink, RosterRows, Store};
 use super::access::{self, AccessAnswer, AccessChange};
 use super::batch::{INBOX_COUNT_MAX, Job, Reply, Work};
 use super::failure::unavailable;
-use super::readers::{AGAIN_COUNT_MAX, Readers, Reading, within};
+use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::writer::{Follower, Stopping, Writer, Writing};
-use super::{audit, export, read, report};
+use super::{audit, duty, export, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
@@ -55,11 +56,11 @@ impl<R: Readers> SqlStore<R> {
     pub(in crate::store) fn start<W: Writing + Send + 'static>(
         writing: W,
         readers: R,
+        follower: Follower,
         kept: impl Send + 'static,
     ) -> Result<Self, StoreError> {
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
-        let follower: Follower = Arc::new(OnceLock::new());
         let metrics = StoreMetrics::default();
         let writer = Writer {
             writing,
@@ -141,9 +142,8 @@ macro_rules! read {
         let mut tries = 0;
         loop {
             let mut taken = $store.readers.take(Reading::$reading).await?;
-            let limit = taken.limit;
             let $by = &mut taken.connection;
-            match within(limit, $read).await {
+            match $read.await {
                 Err(error) if tries < AGAIN_COUNT_MAX && $store.readers.is_passing(&error) => {
                     tries += 1;
                 }
@@ -244,6 +244,10 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Call, by => read::passes(by, now))
     }
 
+    async fn settings_number(&self) -> Result<i64, StoreError> {
+        read!(self, Call, by => duty::settings_number(by))
+    }
+
     async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError> {
         read!(self, Call, by => access::tokens(by, page))
     }
@@ -332,8 +336,9 @@ impl<R: Readers> Store for SqlStore<R> {
         queue: QueueKey,
         version: i64,
         now: i64,
+        duty: Option<&Duty>,
     ) -> Result<(), StoreError> {
-        let change = RosterChange::InForce { queue, version, now };
+        let change = RosterChange::InForce { queue, version, now, duty: duty.cloned() };
         answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
     }
 
@@ -394,8 +399,24 @@ impl<R: Readers> Store for SqlStore<R> {
         answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
     }
 
-    async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {
-        answered!(self.change(Change::Sweep { now, limit }).await?, Answer::Sweep(swept) => swept)
+    async fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        duty: Option<&Duty>,
+    ) -> Result<Swept, StoreError> {
+        let change = Change::Sweep { now, limit, duty: duty.cloned() };
+        answered!(self.change(change).await?, Answer::Sweep(swept) => swept)
+    }
+
+    async fn take_duty(&self, take: &TakeDuty) -> Result<Option<Duty>, StoreError> {
+        let change = RosterChange::TakeDuty(take.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Duty(duty) => duty)
+    }
+
+    async fn give_duty_up(&self, duty: &Duty) -> Result<(), StoreError> {
+        let change = RosterChange::GiveDutyUp(duty.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
     }
 
     fn follow(&self, sink: Arc<dyn CommitSink>) {

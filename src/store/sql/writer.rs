@@ -5,14 +5,15 @@
 //! back, and each change of it gets a transaction of its own, so that it fails nobody else. What an
 //! error of the commit itself means is the database's own: see [`Writing`].
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
 use super::super::CommitSink;
-use super::super::books::{Change, Seal, decide};
-use super::super::changes::LeadRecord;
+use super::super::books::{Change, LeadRow, Seal, Slate, Tracked, decide};
+use super::super::changes::{LeadRecord, Pass};
 use super::super::error::StoreError;
 use super::super::measures::{Moved, StoreMetrics, WriterState};
 use super::batch::{BATCH_COUNT_MAX, Job, Reply, Work, answer_one, batches, can_wait, commit_span};
@@ -21,6 +22,8 @@ use super::load::load;
 use super::write::write;
 use super::{erasure, roster};
 use crate::clock::Stopwatch;
+use crate::domain::{QueueKey, Standing};
+use crate::failpoint;
 
 /// How often a batch is tried again after an error that may pass.
 const AGAIN_COUNT_MAX: usize = 3;
@@ -34,8 +37,8 @@ pub(in crate::store) trait Writing {
     async fn begin(&mut self) -> Result<Begun, StoreError>;
     /// The connection with the open transaction.
     fn connection(&mut self) -> &mut Connection;
-    /// Commits.
-    async fn commit(&mut self) -> Commit;
+    /// Commits. Whoever else writes there is told the news.
+    async fn commit(&mut self, news: &CommitNews) -> Commit;
     /// Takes the transaction back.
     async fn roll_back(&mut self) -> Result<(), Lost>;
     /// Whether the same batch may go through if it is tried again at once. Nothing of it is stored.
@@ -70,6 +73,35 @@ pub(in crate::store) enum Commit {
     /// Nothing is stored, and the transaction is over.
     Failed(StoreError),
     Unknown,
+}
+
+/// What a commit means for other nodes.
+#[derive(Debug, Default)]
+pub(in crate::store) struct CommitNews {
+    /// A queue, campaign, rep, rules or token changed.
+    pub(in crate::store) is_of_settings: bool,
+    /// Queues in which a lead became ready.
+    pub(in crate::store) ready: BTreeSet<QueueKey>,
+    /// What reps are not to be offered from here on.
+    pub(in crate::store) passes: Vec<Pass>,
+}
+
+impl CommitNews {
+    fn of(slate: &Slate) -> Self {
+        let became_ready = |tracked: &&Tracked| {
+            let is_ready = |row: &LeadRow| row.state.standing == Standing::Ready;
+            is_ready(&tracked.now) && !tracked.before.as_ref().is_some_and(is_ready)
+        };
+        let ready = slate.changed().filter(became_ready).map(|tracked| tracked.now.state.queue);
+        let passes = slate.new_passes.iter();
+        Self {
+            is_of_settings: false,
+            ready: ready.collect(),
+            passes: passes
+                .map(|((rep, lead), until)| Pass { rep: *rep, lead: *lead, until: *until })
+                .collect(),
+        }
+    }
 }
 
 /// Nobody knows where the connection stands.
@@ -113,6 +145,7 @@ struct Filled {
     moved: Option<Moved>,
     has_erased: bool,
     seal: Option<Arc<Seal>>,
+    news: CommitNews,
 }
 
 /// What became of a transaction.
@@ -185,9 +218,11 @@ impl<W: Writing> Writer<W> {
 
     async fn answer(&self, jobs: Vec<Job>, replies: Replies, records: &[LeadRecord]) {
         self.tell(records).await;
+        failpoint::reach("store.before-answer");
         for (job, reply) in jobs.into_iter().zip(replies) {
             answer_one(job, reply);
         }
+        failpoint::reach("store.after-answer");
     }
 
     async fn tell(&self, records: &[LeadRecord]) {
@@ -225,6 +260,7 @@ impl<W: Writing> Writer<W> {
         if let Some(now) = begun.now {
             jobs.iter_mut().for_each(|job| job.work.set_now(now));
         }
+        failpoint::reach("store.before-load");
         let filled = match self.fill(jobs, begun.seal).await {
             Ok(filled) => filled,
             Err(error) => {
@@ -234,7 +270,7 @@ impl<W: Writing> Writer<W> {
                 };
             }
         };
-        let Filled { replies, records, moved, has_erased, seal } = filled;
+        let Filled { replies, records, moved, has_erased, seal, news } = filled;
         let Some(moved) = moved else {
             return match self.writing.roll_back().await {
                 Ok(()) => Outcome::Done(replies, records),
@@ -242,8 +278,10 @@ impl<W: Writing> Writer<W> {
             };
         };
         let watch = Stopwatch::start();
-        match self.writing.commit().await {
+        failpoint::reach("store.before-commit");
+        match self.writing.commit(&news).await {
             Commit::Stored => {
+                failpoint::reach("store.after-commit");
                 self.metrics.commit.observe(watch.elapsed());
                 self.metrics.committed(&moved, jobs.len());
                 self.writing.committed(seal, has_erased);
@@ -273,8 +311,10 @@ impl<W: Writing> Writer<W> {
                 Err(StoreError::Denied(denied)) => Err(denied.into()),
                 answer => Ok(Reply::Roster(answer?)),
             };
-            let moved = answer.is_ok().then(Moved::default);
-            return Ok(Filled { replies: vec![answer], moved, seal, ..Filled::default() });
+            let is_moved = matches!(&answer, Ok(Reply::Roster(answer)) if answer.is_moved());
+            let moved = is_moved.then(Moved::default);
+            let news = CommitNews { is_of_settings: change.is_of_settings(), ..Default::default() };
+            return Ok(Filled { replies: vec![answer], moved, seal, news, ..Filled::default() });
         }
         let changes: Vec<&Change> = jobs
             .iter()
@@ -292,9 +332,11 @@ impl<W: Writing> Writer<W> {
         slate.close_books();
         let moved = slate.is_changed().then(|| Moved::of(&slate));
         if moved.is_some() {
+            failpoint::reach("store.before-write");
             write(connection, &slate).await?;
         }
         let has_erased = !slate.erased_leads.is_empty();
-        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal })
+        let news = CommitNews::of(&slate);
+        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal, news })
     }
 }

@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 
 use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::error::StoreError;
-use super::sql::{Connection, Readers, Reading, SqlStore, Taken, failure};
+use super::sql::{Connection, Follower, Readers, Reading, SqlStore, Taken, failure};
 use backup::Copier;
 use checkpoint::Checkpointer;
 use space::Space;
@@ -84,7 +84,7 @@ impl SqliteStore {
             copier: Copier::of(path, reserve_bytes),
         };
         // The file is free first, then it is told that the writer has ended.
-        Self::start(writing, readers, opened.lock)
+        Self::start(writing, readers, Follower::default(), opened.lock)
     }
 }
 
@@ -102,7 +102,7 @@ impl Readers for SqliteReaders {
             return Err(StoreError::Stopped);
         }
         let connection = self.pool.acquire().await.map_err(failure)?;
-        Ok(Taken { connection: Connection::SqlitePooled(connection), limit: None, _turn: turn })
+        Ok(Taken { connection: Connection::SqlitePooled(connection), _turn: turn })
     }
 
     fn put_back(&self, _reading: Reading, taken: Taken) {

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::ConnectOptions;
-use sqlx::migrate::MigrateError;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -84,26 +83,7 @@ async fn seal(
 
 /// Brings the tables up to date, one transaction a migration.
 pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    // A new store has no such table.
-    let applied = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations");
-    let from: i64 = applied.fetch_one(&mut *connection).await.unwrap_or(0);
-    let to = migrations.iter().map(|one| one.version).max().unwrap_or(0);
-    if from > 0 && from < to {
-        tracing::warn!(
-            from,
-            to,
-            "bringing the store up to date; an earlier release cannot open it any more"
-        );
-    }
-    match migrations.run(connection).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(migration)) => Err(StoreError::Newer { migration }),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(failure(error))
-        }
-        Err(error) => Err(unavailable(error)),
-    }
+    sql::migrate(&sqlx::migrate!("migrations/sqlite"), connection).await
 }
 
 pub(super) fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {

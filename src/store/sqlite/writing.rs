@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::super::books::Seal;
 use super::super::error::StoreError;
-use super::super::sql::{Begun, Commit, Connection, Lost, Writing};
+use super::super::sql::{Begun, Commit, CommitNews, Connection, Lost, Writing};
 use super::checkpoint::Checkpointer;
 use super::space::Space;
 
@@ -40,7 +40,7 @@ impl Writing for SqliteWriting {
         &mut self.connection
     }
 
-    async fn commit(&mut self) -> Commit {
+    async fn commit(&mut self, _news: &CommitNews) -> Commit {
         match self.connection.command("COMMIT").await {
             Ok(()) => Commit::Stored,
             // A full disk refuses the commit's last page, so it is certain that it is not stored.
