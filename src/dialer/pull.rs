@@ -282,6 +282,7 @@ impl Dialer {
             rep: turn.rep.rep.key,
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
+            fit: None,
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -355,7 +356,8 @@ impl Dialer {
                 | Turned::Leased
                 | Turned::NotDue
                 | Turned::Closed
-                | Turned::NoNumber => true,
+                | Turned::NoNumber
+                | Turned::Unfit => true,
                 Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
             };
             if is_stale {

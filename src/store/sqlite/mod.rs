@@ -251,8 +251,8 @@ impl Store for SqliteStore {
         read::middle_lead(&mut *self.reader().await?).await
     }
 
-    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
-        read::lead(&mut *self.reader().await?, lead).await
+    async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError> {
+        read::leads(&mut *self.reader().await?, leads).await
     }
 
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError> {

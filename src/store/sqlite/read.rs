@@ -21,12 +21,12 @@ pub(super) fn record(row: LeadRow) -> LeadRecord {
     LeadRecord { lead: row.lead, state: row.state, lease: row.lease }
 }
 
-pub(super) async fn lead(
+pub(super) async fn leads(
     connection: &mut SqliteConnection,
-    lead: LeadId,
-) -> Result<Option<LeadRecord>, StoreError> {
-    let query = sqlx::query(sql::LEADS_BY_ID).bind(json(&[lead])).bind("[]");
-    Ok(packed_leads(connection, query).await?.into_iter().next().map(record))
+    leads: &[LeadId],
+) -> Result<Vec<LeadRecord>, StoreError> {
+    let query = sqlx::query(sql::LEADS_BY_ID).bind(json(&leads)).bind("[]");
+    Ok(packed_leads(connection, query).await?.into_iter().map(record).collect())
 }
 
 pub(super) async fn open_leads(
