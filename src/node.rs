@@ -22,7 +22,7 @@ use crate::api::{self, Services};
 use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
 use crate::clock::{Clock, SystemClock};
 use crate::coverage::Coverage;
-use crate::dialer::{Dialer, DialerError, random_tokens};
+use crate::dialer::{Among, Dialer, DialerError, random_tokens};
 use crate::queue::MemoryQueue;
 use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError, StoreMetrics};
 use crate::telemetry::TraceMetrics;
@@ -126,7 +126,9 @@ impl Node {
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let tally = Arc::new(Tally::default());
         let queue = Arc::new(MemoryQueue::new());
-        let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
+        let dialer =
+            Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), Among::Alone)
+                .await?;
         let (transport, limits) = (options.tls, options.limits);
         let front = FrontOptions { transport, limits, tally: tally.clone() };
         let coverage = Coverage::new(store.clone(), clock.clone());

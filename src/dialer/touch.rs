@@ -1,10 +1,10 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
 use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
-use crate::queue::Ask;
+use crate::queue::Proposal;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
 
-use super::pull::Turn;
+use super::pull::{Turn, leads_of};
 use super::roster::RosterRep;
 use super::{Dialer, DialerError, NewTouch, Nothing, Pulled, Recorded};
 
@@ -117,25 +117,36 @@ impl Dialer {
         turn: Turn,
     ) -> Result<Recorded, DialerError> {
         let follow_up = follow_up(&change);
-        let ask = self.ask(&turn).await?;
-        let proposal = self.propose(&ask).await?;
-        let proposed: Vec<_> = proposal.candidates.iter().map(|one| one.lead).collect();
-        if !proposed.is_empty() {
-            change.then = Some(self.grant(&turn, &proposal.candidates, None));
-        }
+        let rep = turn.rep.rep.id.clone();
+        let (turn, proposal) = match self.propose(turn).await {
+            Ok((turn, ask, proposal)) => {
+                if !proposal.candidates.is_empty() {
+                    change.then = Some(self.grant(&turn, &ask, &proposal.candidates, None));
+                }
+                (turn, proposal)
+            }
+            // The touch is stored, index or no index.
+            Err(DialerError::Queue(_)) => (self.turn_of(&rep)?, Proposal::default()),
+            Err(error) => return Err(error),
+        };
         let stored = self.parts.store.record_touch(change).await;
         let next = match &stored {
-            Ok(stored) => self.next_of(&turn, &ask, stored).await,
+            Ok(stored) => self.next_of(&turn, &proposal, stored).await,
             Err(_) => Ok(None),
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
-        self.queue_index().put_back(ask.queue, &proposed).await?;
+        self.put_back(turn.queue.key, &leads_of(&proposal)).await;
         let (mut stored, mut next) = (stored?, next?);
         // A replay whose next lead has become forbidden has lost it.
         stored.is_next_lost |= next.is_none() && stored.is_replay && stored.next.is_some();
         if next.is_none() && !stored.is_next_lost {
-            match self.serve_next(self.turn_of(&turn.rep.rep.id)?, Some(&follow_up)).await {
+            match self.serve_next(self.turn_of(&rep)?, Some(&follow_up)).await {
                 Err(DialerError::LeaseLost) => stored.is_next_lost = true,
+                // The touch stands, so this is no failure: the rep pulls again.
+                Err(DialerError::Queue(_)) => {
+                    let nothing = Nothing { should_retry: true, ..Nothing::default() };
+                    next = Some(Pulled::Nothing(nothing));
+                }
                 pulled => next = Some(pulled?),
             }
         }
@@ -148,21 +159,21 @@ impl Dialer {
     async fn next_of(
         &self,
         turn: &Turn,
-        ask: &Ask,
+        proposal: &Proposal,
         stored: &TouchRecorded,
     ) -> Result<Option<Pulled>, DialerError> {
         let served = match &stored.next {
             Some(LeaseOutcome::Granted { granted, turned }) => {
-                debug_assert_eq!(ask.rep, granted.lease.rep, "a lease goes to who asked for it");
-                self.settle_turned(turned).await?;
-                self.note_served(turn, granted.lease.order, granted).await?;
+                debug_assert_eq!(turn.rep.rep.key, granted.lease.rep, "it goes to who asked");
+                self.settle_turned(proposal, turn.queue.key, turned).await?;
+                self.note_served(turn, granted.lease.order, granted).await;
                 Some(self.served(turn, granted.as_ref().clone(), false).await?)
             }
             Some(LeaseOutcome::Holds(granted)) => {
                 self.serve_again(turn, granted.lease.clone()).await?
             }
             Some(LeaseOutcome::NoneHeld { turned }) => {
-                self.settle_turned(turned).await?;
+                self.settle_turned(proposal, turn.queue.key, turned).await?;
                 None
             }
             None => None,
