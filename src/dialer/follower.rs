@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
+use crate::failpoint;
 use crate::queue::{Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
 use crate::store::{LeadRecord, Store, StoreError};
@@ -222,6 +223,7 @@ impl Follower {
                 ready_queues.insert(queue);
             }
         }
+        failpoint::reach("index.before-apply");
         match self.queue.apply(updates).await {
             Ok(applied) => self.catch_up(records, &applied.overtaken).await,
             Err(error) => self.missed_by_index(records, &error),
@@ -233,6 +235,7 @@ impl Follower {
             staged_runs.iter().for_each(|(queue, run)| self.rulebook.unstage(*queue, run));
             self.missed_by_index(records, &error);
         }
+        failpoint::reach("index.after-apply");
         ready_queues.into_iter().for_each(|queue| self.ring(queue));
     }
 

@@ -38,6 +38,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::{LeaseToken, QueueKey};
+use crate::failpoint;
 use crate::queue::LeadQueue;
 use crate::store::Store;
 
@@ -168,7 +169,9 @@ impl Dialer {
 
     /// Runs a change apart from the request's future: dropping the request does not drop the change.
     async fn apart<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
-        match tokio::spawn(change.in_current_span()).await {
+        let done = tokio::spawn(change.in_current_span()).await;
+        failpoint::reach("dialer.before-answer");
+        match done {
             Ok(answer) => answer,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         }

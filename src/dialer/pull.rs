@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Tier};
+use crate::failpoint;
 use crate::metrics::Present;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
 use crate::store::{self, Fit, Grant, Granted, LeaseOutcome, RequestKey, Turned};
@@ -359,6 +360,7 @@ impl Dialer {
         let queue = turn.queue.key;
         let mut set_aside = Vec::new();
         let answer = self.serve_from(turn, request, &mut set_aside).await;
+        failpoint::reach("pull.before-put-back");
         self.put_back(queue, &set_aside).await;
         answer
     }
@@ -378,7 +380,10 @@ impl Dialer {
             };
             set_aside.extend(leads_of(&proposal));
             let grant = self.grant(&turn, &ask, &proposal.candidates, request);
-            match self.parts.store.lease(grant).await? {
+            failpoint::reach("pull.before-lease");
+            let outcome = self.parts.store.lease(grant).await?;
+            failpoint::reach("pull.after-lease");
+            match outcome {
                 LeaseOutcome::Granted { granted, turned } => {
                     self.settle_turned(&proposal, ask.queue, &turned).await?;
                     self.note_served(&turn, candidate.order, &granted).await;

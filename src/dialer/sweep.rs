@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::failpoint;
 use crate::store::{Denied, StoreError};
 
 use super::duties::{Hold, SWEEP};
@@ -60,6 +61,7 @@ impl Dialer {
             }
             swept => swept?,
         };
+        failpoint::reach("sweep.after-store");
         self.parts.follower.passes.note(&swept.expired);
         let promoted_count = match self.queue_index().promote(now, limit).await {
             Ok(count) => count,
@@ -68,6 +70,7 @@ impl Dialer {
                 0
             }
         };
+        failpoint::reach("sweep.after-promote");
         if promoted_count > 0 {
             self.ring_all();
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::MigrateError;
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions, Connection};
 use super::super::books::Seal;
 use super::super::error::StoreError;
 use super::{backup, erasure, restore, space};
+use crate::failpoint;
 
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -87,7 +88,7 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
             "bringing the store up to date; an earlier release cannot open it any more"
         );
     }
-    match migrations.run(connection).await {
+    match step_by_step(&migrations, from, connection).await {
         Ok(()) => Ok(()),
         Err(MigrateError::VersionMissing(migration)) => Err(StoreError::Newer { migration }),
         Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
@@ -95,6 +96,20 @@ pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), Sto
         }
         Err(error) => Err(unavailable(error)),
     }
+}
+
+/// Runs what there is to run one by one, then compares what ran before with what we know of it.
+async fn step_by_step(
+    migrations: &Migrator,
+    from: i64,
+    connection: &mut SqliteConnection,
+) -> Result<(), MigrateError> {
+    for migration in migrations.iter().filter(|migration| migration.version > from) {
+        failpoint::reach("store.before-migration");
+        migrations.run_to(migration.version, &mut *connection).await?;
+        failpoint::reach("store.after-migration");
+    }
+    migrations.run(connection).await
 }
 
 pub(super) fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {

@@ -24,6 +24,7 @@ use super::roster::{self, RosterAnswer, RosterChange};
 use super::space::Space;
 use super::write::write;
 use crate::clock::Stopwatch;
+use crate::failpoint;
 use crate::metrics::Present;
 
 /// How many changes may wait; the next one waits at the door.
@@ -166,9 +167,11 @@ impl Writer {
         if let Some(follower) = self.follower.get().filter(|_| !records.is_empty()) {
             follower.committed(records).await;
         }
+        failpoint::reach("store.before-answer");
         for (job, reply) in jobs.into_iter().zip(replies) {
             answer_one(job, reply);
         }
+        failpoint::reach("store.after-answer");
     }
 
     /// Does the work in a transaction of its own, and counts it.
@@ -187,6 +190,7 @@ impl Writer {
         if let Err(error) = self.execute("BEGIN IMMEDIATE").await {
             return Ok(Outcome::Failed(failure(error)));
         }
+        failpoint::reach("store.before-load");
         let filled = match self.fill(work).await {
             Ok(filled) => filled,
             Err(error) => {
@@ -200,8 +204,10 @@ impl Writer {
             return Ok(Outcome::Done(replies, records));
         };
         let watch = Stopwatch::start();
+        failpoint::reach("store.before-commit");
         match self.execute("COMMIT").await.map_err(failure) {
             Ok(()) => {
+                failpoint::reach("store.after-commit");
                 self.metrics.commit.observe(watch.elapsed());
                 self.metrics.committed(&moved, work.len());
                 self.seal = seal;
@@ -250,6 +256,7 @@ impl Writer {
         slate.close_books();
         let moved = slate.is_changed().then(|| Moved::of(&slate));
         if moved.is_some() {
+            failpoint::reach("store.before-write");
             write(&mut self.connection, &slate).await?;
         }
         let has_erased = !slate.erased_leads.is_empty();
