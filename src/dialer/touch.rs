@@ -1,5 +1,7 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
+use std::error::Error;
+
 use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
 use crate::queue::Ask;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
@@ -129,20 +131,47 @@ impl Dialer {
             Err(_) => Ok(None),
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
-        self.queue_index().put_back(ask.queue, &proposed).await?;
-        let (mut stored, mut next) = (stored?, next?);
-        // A replay whose next lead has become forbidden has lost it.
-        stored.is_next_lost |= next.is_none() && stored.is_replay && stored.next.is_some();
-        if next.is_none() && !stored.is_next_lost {
-            match self.serve_next(self.turn_of(&turn.rep.rep.id)?, Some(&follow_up)).await {
-                Err(DialerError::LeaseLost) => stored.is_next_lost = true,
-                pulled => next = Some(pulled?),
-            }
+        let put_back = self.queue_index().put_back(ask.queue, &proposed).await;
+        let mut stored = stored?;
+        if let Err(error) = put_back {
+            tracing::warn!(error = &error as &dyn Error, "the index did not take leads back");
         }
+        let next = match self.or_pull(next, &turn, &stored, &follow_up).await {
+            Ok(next) => next,
+            Err(DialerError::LeaseLost) => {
+                stored.is_next_lost = true;
+                None
+            }
+            // The touch is stored, so the call must not fail: the rep pulls again.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "no next lead after a touch");
+                let nothing = Nothing { should_retry: true, ..Nothing::default() };
+                Some(Pulled::Nothing(nothing))
+            }
+        };
         if let Some(pulled) = &next {
             self.parts.metrics.pulled(pulled);
         }
         Ok(recorded(stored, next))
+    }
+
+    /// Pulls in a commit of its own if the touch's commit leased nothing.
+    async fn or_pull(
+        &self,
+        next: Result<Option<Pulled>, DialerError>,
+        turn: &Turn,
+        stored: &TouchRecorded,
+        follow_up: &RequestKey,
+    ) -> Result<Option<Pulled>, DialerError> {
+        if let Some(next) = next? {
+            return Ok(Some(next));
+        }
+        // A replay whose next lead has become forbidden has lost it.
+        if stored.is_next_lost || stored.is_replay && stored.next.is_some() {
+            return Err(DialerError::LeaseLost);
+        }
+        let turn = self.turn_of(&turn.rep.rep.id)?;
+        self.serve_next(turn, Some(follow_up)).await.map(Some)
     }
 
     async fn next_of(
