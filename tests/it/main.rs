@@ -23,6 +23,8 @@ mod process;
 mod pty;
 mod pull;
 mod safety;
+#[path = "../servers.rs"]
+mod servers;
 mod service;
 mod small_disk;
 mod softphone;
@@ -30,6 +32,8 @@ mod stop;
 mod support;
 mod suppress;
 mod touch;
+#[path = "../toxic.rs"]
+mod toxic;
 mod traces;
 mod upgrade;
 mod watch;
