@@ -31,6 +31,7 @@ mod softphone;
 mod stop;
 mod support;
 mod suppress;
+mod synced;
 mod touch;
 #[path = "../toxic.rs"]
 mod toxic;

@@ -4,14 +4,14 @@ use super::super::servers::{Postgres, Redis};
 
 /// A combination of a store and an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum On {
+pub(crate) enum On {
     Sqlite,
     Postgres,
     PostgresAndRedis,
 }
 
 impl On {
-    pub(super) fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         match std::env::var("NEXTLEAD_TEST_ON").as_deref() {
             Err(_) | Ok("" | "sqlite") => Self::Sqlite,
             Ok("postgres") => Self::Postgres,
