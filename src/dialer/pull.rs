@@ -29,6 +29,7 @@ const OTHER_RULES_COUNT_MAX: usize = 8;
 const PULL_SLOW: Duration = Duration::from_secs(1);
 
 /// What a pull goes by: read once, at its instant.
+#[derive(Clone)]
 pub(super) struct Turn {
     pub(super) rep: RosterRep,
     pub(super) queue: Arc<Queue>,

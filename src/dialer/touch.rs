@@ -1,5 +1,7 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
+use std::error::Error;
+
 use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
 use crate::queue::Proposal;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
@@ -117,17 +119,18 @@ impl Dialer {
         turn: Turn,
     ) -> Result<Recorded, DialerError> {
         let follow_up = follow_up(&change);
-        let rep = turn.rep.rep.id.clone();
-        let (turn, proposal) = match self.propose(turn).await {
+        let (turn, proposal) = match self.propose(turn.clone()).await {
             Ok((turn, ask, proposal)) => {
                 if !proposal.candidates.is_empty() {
                     change.then = Some(self.grant(&turn, &ask, &proposal.candidates, None));
                 }
                 (turn, proposal)
             }
-            // The touch is stored, index or no index.
-            Err(DialerError::Queue(_)) => (self.turn_of(&rep)?, Proposal::default()),
-            Err(error) => return Err(error),
+            // The touch is stored, whether or not the index answers.
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn Error, "no lead is proposed with a touch");
+                (turn, Proposal::default())
+            }
         };
         let stored = self.parts.store.record_touch(change).await;
         let next = match &stored {
@@ -136,24 +139,43 @@ impl Dialer {
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
         self.put_back(turn.queue.key, &leads_of(&proposal)).await;
-        let (mut stored, mut next) = (stored?, next?);
-        // A replay whose next lead has become forbidden has lost it.
-        stored.is_next_lost |= next.is_none() && stored.is_replay && stored.next.is_some();
-        if next.is_none() && !stored.is_next_lost {
-            match self.serve_next(self.turn_of(&rep)?, Some(&follow_up)).await {
-                Err(DialerError::LeaseLost) => stored.is_next_lost = true,
-                // The touch stands, so this is no failure: the rep pulls again.
-                Err(DialerError::Queue(_)) => {
-                    let nothing = Nothing { should_retry: true, ..Nothing::default() };
-                    next = Some(Pulled::Nothing(nothing));
-                }
-                pulled => next = Some(pulled?),
+        let mut stored = stored?;
+        let next = match self.or_pull(next, &turn, &stored, &follow_up).await {
+            Ok(next) => next,
+            Err(DialerError::LeaseLost) => {
+                stored.is_next_lost = true;
+                None
             }
-        }
+            // The touch is stored, so the call must not fail: the rep pulls again.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "no next lead after a touch");
+                let nothing = Nothing { should_retry: true, ..Nothing::default() };
+                Some(Pulled::Nothing(nothing))
+            }
+        };
         if let Some(pulled) = &next {
             self.parts.metrics.pulled(pulled);
         }
         Ok(recorded(stored, next))
+    }
+
+    /// Pulls in a commit of its own if the touch's commit leased nothing.
+    async fn or_pull(
+        &self,
+        next: Result<Option<Pulled>, DialerError>,
+        turn: &Turn,
+        stored: &TouchRecorded,
+        follow_up: &RequestKey,
+    ) -> Result<Option<Pulled>, DialerError> {
+        if let Some(next) = next? {
+            return Ok(Some(next));
+        }
+        // A replay whose next lead has become forbidden has lost it.
+        if stored.is_next_lost || stored.is_replay && stored.next.is_some() {
+            return Err(DialerError::LeaseLost);
+        }
+        let turn = self.turn_of(&turn.rep.rep.id)?;
+        self.serve_next(turn, Some(follow_up)).await.map(Some)
     }
 
     async fn next_of(

@@ -23,13 +23,18 @@ mod process;
 mod pty;
 mod pull;
 mod safety;
+#[path = "../servers.rs"]
+mod servers;
 mod service;
 mod small_disk;
 mod softphone;
 mod stop;
 mod support;
 mod suppress;
+mod synced;
 mod touch;
+#[path = "../toxic.rs"]
+mod toxic;
 mod traces;
 mod upgrade;
 mod watch;

@@ -5,7 +5,7 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -72,18 +72,23 @@ impl Process {
     }
 
     /// Starts the node of a command, over the store in `folder`.
-    pub(crate) fn begin(mut command: Command, folder: &Path, log: PathBuf) -> Self {
+    pub(crate) fn begin(command: Command, folder: &Path, log: PathBuf) -> Self {
+        let (node, is_ready) = Self::try_begin(command, folder, log);
+        assert!(is_ready, "the node did not start:\n{}", node.logged());
+        node
+    }
+
+    /// Starts the node of a command; says whether it came as far as to be ready.
+    pub(crate) fn try_begin(mut command: Command, folder: &Path, log: PathBuf) -> (Self, bool) {
         let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log_file).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
         // Made before the answer is looked at, so that a failure here leaves no process behind.
         let mut node = Self { child, folder: folder.to_owned(), log, said: Value::Null };
-        let Some(Ok(said)) = documents.next() else {
-            panic!("the node did not start:\n{}", node.logged())
-        };
+        let Some(Ok(said)) = documents.next() else { return (node, false) };
         node.said = said;
-        node
+        (node, true)
     }
 
     /// Where it listens.
@@ -121,8 +126,13 @@ impl Process {
     }
 
     /// Waits until it has ended; its exit code, unless a signal killed it.
-    pub(crate) fn wait(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+    pub(crate) fn wait(self) -> Option<i32> {
+        self.wait_status().code()
+    }
+
+    /// Waits until it has ended, and says how.
+    pub(crate) fn wait_status(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Whether it still runs.

@@ -14,13 +14,21 @@ use proto::record_touch_response::Next;
 use proto::suppress_contact_request::Contact;
 use tokio::sync::watch;
 use tonic::{Code, Response, Status};
+use tonic_types::StatusExt as _;
 
 use super::families::{FAMILY_COUNT_MAX, FAMILY_SIZE, family_of, member, number};
-use super::history::{HandoverSent, History, Hold, Order, Span, SuppressionSent, TouchSent};
+use super::history::{
+    HandoverSent, History, Hold, Order, PutOff, Span, SuppressionSent, TouchSent,
+};
 use crate::support::{by_id, reason, time};
 
 /// How long a client waits that is told to come again.
 const PUT_OFF_BY: Duration = Duration::from_millis(20);
+/// How long a client waits for an answer before it asks anew: far longer than a node may take.
+const CALL_WITHIN: Duration = Duration::from_secs(40);
+/// What a node says that does not know whether it changed something. Every other reason for which a
+/// call is put off says that nothing was changed.
+const UNKNOWN: [&str; 2] = ["COMMIT_UNKNOWN", "STORE_STOPPED"];
 
 /// The node that runs, or that ran last.
 #[derive(Clone, Debug)]
@@ -34,15 +42,29 @@ pub(super) struct Running {
 /// What all clients share.
 #[derive(Clone)]
 pub(super) struct Shared {
-    pub(super) node: watch::Receiver<Running>,
+    pub(super) nodes: watch::Receiver<Vec<Running>>,
     pub(super) order: Order,
     /// Nothing new is begun once it is set.
     pub(super) is_over: Arc<AtomicBool>,
     /// How many families each intake client has handed over.
     pub(super) family_counts: Arc<[AtomicU64]>,
+    /// How often something was in the way of the clients, and has gone.
+    pub(super) fault_count: Arc<AtomicU64>,
+    /// The last of them after which a change was asked for and acknowledged.
+    pub(super) survived_count: Arc<watch::Sender<u64>>,
+    /// How many leads reps were given.
+    pub(super) served_count: Arc<watch::Sender<u64>>,
 }
 
 impl Shared {
+    /// Waits until two more leads have been served: the first may have been on its way.
+    pub(super) async fn await_serve(&self) {
+        let mut served = self.served_count.subscribe();
+        let before = *served.borrow_and_update();
+        let served = served.wait_for(|count| *count >= before + 2).await;
+        served.expect("the clients are there");
+    }
+
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::SeqCst)
     }
@@ -65,64 +87,93 @@ enum Outcome<T> {
     Answered(T),
     /// The node said no, for this reason.
     Refused(String),
-    GivenUp,
+    /// The client does not ask again. `is_failed`: each answer was that nothing was changed.
+    GivenUp {
+        is_failed: bool,
+    },
 }
 
 /// One client's connection, and what it writes down.
 pub(super) struct Line {
     shared: Shared,
-    connection: Option<(u64, Client)>,
+    connection: Option<Client>,
     random: Random,
     history: History,
+    /// How many faults there had been when the last call was sent.
+    asked_after: u64,
 }
 
 impl Line {
     pub(super) fn new(shared: Shared, seed: u64) -> Self {
-        Self { shared, connection: None, random: Random(seed), history: History::default() }
+        let history = History::default();
+        Self { shared, connection: None, random: Random(seed), history, asked_after: 0 }
     }
 
-    /// Calls until there is an answer. Of a hundred broken calls, `given_up` are not sent again.
+    /// Calls until there is an answer; `what` names the call. Of a hundred broken calls, `given_up` are not sent again.
     async fn call<T, Answering>(
         &mut self,
+        what: &'static str,
         given_up: u64,
         call: impl Fn(Client) -> Answering,
     ) -> Outcome<T>
     where
         Answering: Future<Output = Result<Response<T>, Status>>,
     {
+        let mut is_failed = true;
         loop {
             let client = self.connected().await;
-            match call(client).await {
-                Ok(answer) => return Outcome::Answered(answer.into_inner()),
-                // The disk has no room: later, then, and the same again.
-                Err(status) if status.code() == Code::ResourceExhausted => {
-                    self.history.put_off.push(reason(&status));
+            self.asked_after = self.shared.fault_count.load(Ordering::SeqCst);
+            match tokio::time::timeout(CALL_WITHIN, call(client)).await {
+                Ok(Ok(answer)) => return Outcome::Answered(answer.into_inner()),
+                Ok(Err(status)) if !reason(&status).is_empty() => {
+                    let reason = reason(&status);
+                    // The disk has no room, or a server is out of reach: later, then, and the same again.
+                    let is_put_off =
+                        matches!(status.code(), Code::ResourceExhausted | Code::Unavailable);
+                    if !is_put_off {
+                        return Outcome::Refused(reason);
+                    }
+                    is_failed &= !UNKNOWN.contains(&reason.as_str());
+                    let come_again = status.get_error_details().retry_info().is_some();
+                    self.history.put_off.push(PutOff { what, reason, come_again });
                     tokio::time::sleep(PUT_OFF_BY).await;
                 }
-                Err(status) if !reason(&status).is_empty() => {
-                    return Outcome::Refused(reason(&status));
+                Ok(Err(_)) | Err(_) => {
+                    is_failed = false;
+                    self.connection = None;
                 }
-                Err(_) => self.connection = None,
             }
             if self.random.below(100) < given_up {
-                return Outcome::GivenUp;
+                return Outcome::GivenUp { is_failed };
             }
         }
     }
 
-    /// Waits for a node that answers. One that did not is not tried again until it was started anew.
+    /// Waits for a node that answers, any of them. One that did not is not tried again until it was
+    /// started anew.
     async fn connected(&mut self) -> Client {
-        let mut tried = 0;
+        let mut tried = vec![0; self.shared.nodes.borrow().len()];
         loop {
-            if let Some((_, client)) = &self.connection {
+            if let Some(client) = &self.connection {
                 return client.clone();
             }
-            let ready = self.shared.node.wait_for(|running| running.start > tried).await;
-            let running = ready.expect("the supervisor outlives its clients").clone();
-            tried = running.start;
-            let url = format!("http://{}", running.address);
-            let made = connect(&url, &running.token).await;
-            self.connection = made.ok().map(|client| (running.start, client));
+            let fresh = |nodes: &Vec<Running>| -> Vec<usize> {
+                (0..tried.len()).filter(|nth| nodes[*nth].start > tried[*nth]).collect()
+            };
+            let ready = self.shared.nodes.wait_for(|nodes| !fresh(nodes).is_empty()).await;
+            let nodes = ready.expect("the supervisor outlives its clients").clone();
+            let fresh = fresh(&nodes);
+            let nth = fresh[usize::try_from(self.random.below(fresh.len() as u64)).unwrap()];
+            tried[nth] = nodes[nth].start;
+            let url = format!("http://{}", nodes[nth].address);
+            self.connection = connect(&url, &nodes[nth].token).await.ok();
+        }
+    }
+
+    /// Goes to another node, or to the same one by another connection, if there is more than one.
+    fn move_on(&mut self) {
+        if self.shared.nodes.borrow().len() > 1 {
+            self.connection = None;
         }
     }
 
@@ -131,6 +182,12 @@ impl Line {
     }
 
     fn answered(&self, span: Span) -> Span {
+        let asked_after = self.asked_after;
+        self.shared.survived_count.send_if_modified(|survived| {
+            let is_news = *survived < asked_after;
+            *survived = asked_after.max(*survived);
+            is_news
+        });
         Span { answered: Some(self.shared.order.next()), ..span }
     }
 }
@@ -147,6 +204,9 @@ pub(super) async fn rep(id: String, mut line: Line) -> History {
     for nth in 0_u64.. {
         if line.shared.is_over() {
             break;
+        }
+        if line.random.below(100) < 2 {
+            line.move_on();
         }
         held = match held {
             None => pull(&id, nth, &mut line).await,
@@ -168,11 +228,11 @@ async fn pull(rep: &str, nth: u64, line: &mut Line) -> Option<Held> {
         let request = request.clone();
         async move { client.reps().next_lead(request).await }
     };
-    match line.call(20, call).await {
+    match line.call("pull", 20, call).await {
         Outcome::Answered(proto::NextLeadResponse { answer: Some(Answer::Served(served)) }) => {
             Some(take(rep, &served, span, line))
         }
-        Outcome::Answered(_) | Outcome::GivenUp => None,
+        Outcome::Answered(_) | Outcome::GivenUp { .. } => None,
         // What the lost answer had given was suppressed meanwhile.
         Outcome::Refused(reason) if reason == "LEASE_LOST" => None,
         Outcome::Refused(reason) => {
@@ -185,6 +245,7 @@ async fn pull(rep: &str, nth: u64, line: &mut Line) -> Option<Held> {
 fn take(rep: &str, served: &proto::ServedLead, span: Span, line: &mut Line) -> Held {
     let lead = served.lead.as_ref().unwrap();
     let callable = lead.numbers.iter().filter(|one| one.stopped_by == 0);
+    line.shared.served_count.send_modify(|count| *count += 1);
     line.history.holds.push(Hold {
         rep: rep.to_owned(),
         lead: lead.lead_id.clone(),
@@ -210,7 +271,7 @@ async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Hel
         let request = request.clone();
         async move { client.reps().release_lease(request).await }
     };
-    match line.call(20, call).await {
+    match line.call("release", 20, call).await {
         Outcome::Refused(reason) if reason != "LEASE_LOST" => {
             line.history.refusals.push(format!("release of {rep}: {reason}"));
         }
@@ -248,8 +309,8 @@ async fn touch(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held>
         let request = request.clone();
         async move { client.reps().record_touch(request).await }
     };
-    let (mut is_late, mut next) = (false, None);
-    match line.call(20, call).await {
+    let (mut is_late, mut next, mut failed) = (false, None, false);
+    match line.call("touch", 20, call).await {
         Outcome::Answered(answer) => {
             span = line.answered(span);
             is_late = answer.late;
@@ -258,10 +319,11 @@ async fn touch(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held>
         Outcome::Refused(reason) => {
             line.history.refusals.push(format!("touch of {rep}: {reason}"));
         }
-        Outcome::GivenUp => {}
+        Outcome::GivenUp { is_failed } => failed = is_failed,
     }
-    let (lead, family) = (hold.lead, hold.family);
-    line.history.touches.push(TouchSent { id: request.touch_id, lead, family, span, is_late });
+    let (id, lead, family) = (request.touch_id, hold.lead, hold.family);
+    let touch = TouchSent { id, lead, family, span, is_late, is_failed: failed };
+    line.history.touches.push(touch);
     if disposition == proto::Disposition::DoNotCall {
         let numbers = hold.numbers;
         line.history.suppressions.push(SuppressionSent { family, numbers, span });
@@ -293,16 +355,17 @@ pub(super) async fn intake(client_nth: u64, mut line: Line) -> History {
             let request = request.clone();
             async move { client.intake().upsert_lead(request).await }
         };
-        let mut lead_id = None;
-        match line.call(30, call).await {
+        let (mut lead_id, mut failed) = (None, false);
+        match line.call("handover", 30, call).await {
             Outcome::Answered(answer) => {
                 span = line.answered(span);
                 lead_id = Some(answer.result.unwrap().lead_id);
             }
             Outcome::Refused(reason) => line.history.refusals.push(format!("handover: {reason}")),
-            Outcome::GivenUp => {}
+            Outcome::GivenUp { is_failed } => failed = is_failed,
         }
-        line.history.handovers.push(sent(lead, span, lead_id));
+        let handover = HandoverSent { is_failed: failed, ..sent(lead, span, lead_id) };
+        line.history.handovers.push(handover);
         let family_count = &line.shared.family_counts[usize::try_from(client_nth).unwrap()];
         family_count.store(handed_over / FAMILY_SIZE, Ordering::SeqCst);
     }
@@ -315,6 +378,7 @@ pub(super) fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> Ha
         numbers: lead.numbers.into_iter().map(|one| one.number).collect(),
         span,
         lead: lead_id,
+        is_failed: false,
     }
 }
 
@@ -378,10 +442,10 @@ pub(super) async fn suppressor(mut line: Line) -> History {
             let request = request.clone();
             async move { client.intake().suppress_contact(request).await }
         };
-        match line.call(0, call).await {
+        match line.call("suppression", 0, call).await {
             Outcome::Answered(_) => span = line.answered(span),
             Outcome::Refused(reason) => line.history.refusals.push(format!("stop: {reason}")),
-            Outcome::GivenUp => {}
+            Outcome::GivenUp { .. } => {}
         }
         let numbers = vec![number];
         line.history.suppressions.push(SuppressionSent { family, numbers, span });
