@@ -37,7 +37,7 @@ impl Door {
             Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), Among::Alone)
                 .await
                 .unwrap();
-        let token = AdminToken::beside(&file).unwrap();
+        let token = AdminToken::in_file(file.with_extension("admin-token")).unwrap();
         let text = std::fs::read_to_string(token.file()).unwrap();
         let access = Arc::new(Access::start(token, store.clone(), NOW).await.unwrap());
         let coverage = Coverage::new(store, clock);

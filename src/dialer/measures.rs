@@ -144,6 +144,11 @@ pub struct QueueCensus {
 }
 
 impl Dialer {
+    /// The queues, each with its key in the store.
+    pub fn queue_keys(&self) -> Vec<(QueueId, QueueKey)> {
+        self.roster().queues().iter().map(|queue| (queue.id.clone(), queue.key)).collect()
+    }
+
     /// What it counts of itself.
     pub fn metrics(&self) -> DialerMetrics {
         self.parts.metrics.clone()
