@@ -150,8 +150,7 @@ impl Node {
         let token = open_token(&options)?;
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let tally = Arc::new(Tally::default());
-        let starting =
-            Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), among);
+        let starting = Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), among);
         let dialer = starting.await?;
         let (transport, limits) = (options.tls, options.limits);
         let front = FrontOptions { transport, limits, tally: tally.clone() };

@@ -177,7 +177,9 @@ mod tests {
     async fn access(folder: &std::path::Path) -> Access {
         let file = folder.join("a.db");
         let store = Arc::new(SqliteStore::open(&file).await.unwrap());
-        Access::start(AdminToken::in_file(folder.join("a.admin-token")).unwrap(), store, 0).await.unwrap()
+        Access::start(AdminToken::in_file(folder.join("a.admin-token")).unwrap(), store, 0)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]

@@ -213,7 +213,10 @@ mod tests {
     fn a_password_goes_where_none_stands() {
         let with = |url: &str| ServerUrl(url.to_owned()).with_password("p@ss/1").0;
         assert_eq!(with("redis://h:1/0"), "redis://:p%40ss%2F1@h:1/0");
-        assert_eq!(with("redis://ann@a,redis://b"), "redis://ann:p%40ss%2F1@a,redis://:p%40ss%2F1@b");
+        assert_eq!(
+            with("redis://ann@a,redis://b"),
+            "redis://ann:p%40ss%2F1@a,redis://:p%40ss%2F1@b"
+        );
         assert_eq!(with("redis://:old@a"), "redis://:old@a");
     }
 

@@ -40,7 +40,8 @@ pub(super) async fn open(options: &Options) -> anyhow::Result<Opened> {
     match &options.store {
         StorePlace::File(file) => {
             let store = SqliteStore::open_with(file, options.disk_reserve_bytes).await;
-            let store = store.with_context(|| format!("could not open the store {}", file.display()))?;
+            let store =
+                store.with_context(|| format!("could not open the store {}", file.display()))?;
             let clock = match &options.clock {
                 Some(clock) => clock.clone(),
                 None => Arc::new(SystemClock::start(store.last_instant().await?)),
