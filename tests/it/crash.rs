@@ -21,6 +21,7 @@ mod points;
 mod redis;
 mod stops;
 mod tally;
+mod toxic_works;
 mod truth;
 
 use std::collections::BTreeSet;
