@@ -48,6 +48,7 @@ fn measure(lead_count: i64) {
     let world = World::new();
     let resident_before = resident_bytes();
     let queue = MemoryQueue::new();
+    ready(queue.begin(QUEUE, 0));
     let began = Instant::now();
     for first in (0..lead_count).step_by(BATCH as usize) {
         let batch = first..(first + BATCH).min(lead_count);
@@ -155,6 +156,7 @@ impl World {
             lead: LeadId(lead),
             queue: QUEUE,
             version,
+            rule_version: 0,
             tier: Tier::Ordinary,
             ready_since,
             due_at: None,

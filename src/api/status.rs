@@ -142,7 +142,10 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
-        DialerError::Queue(QueueError::Unavailable(_)) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+        DialerError::Queue(error) => match error {
+            QueueError::Unavailable(_) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
+            QueueError::NotBuilt(_) => (Code::Unavailable, "INDEX_NOT_BUILT"),
+        },
         DialerError::Store(error) => match error {
             StoreError::Denied(why) => denied(why),
             StoreError::Unavailable(_) => (Code::Unavailable, "STORE_UNAVAILABLE"),
@@ -165,6 +168,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
+        Denied::DutyLost => (Code::Aborted, "DUTY_LOST"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }
 }

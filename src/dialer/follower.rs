@@ -12,11 +12,11 @@ use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
 use crate::failpoint;
 use crate::metrics::Counter;
 use crate::queue::{Entry, Lane, LeadQueue, Update};
-use crate::rules::{RuleSet, Subject};
+use crate::rules::Subject;
 use crate::store::{CommitSink, LeadRecord, Store, StoreError};
 
 use super::roster::Roster;
-use super::rulebook::Rulebook;
+use super::rulebook::{Rulebook, Versioned};
 
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
@@ -80,7 +80,7 @@ impl Follower {
     }
 
     /// Where a lead belongs in the index under a rule set.
-    pub(super) fn update_for(&self, record: &LeadRecord, rules: &RuleSet, now: i64) -> Update {
+    pub(super) fn update_for(&self, record: &LeadRecord, rules: &Versioned, now: i64) -> Update {
         let state = &record.state;
         let due_at = match state.standing {
             Standing::Ready => None,
@@ -104,10 +104,11 @@ impl Follower {
             lead: state.lead,
             queue: state.queue,
             version: state.seq,
+            rule_version: rules.version,
             tier: state.tier,
             ready_since: due_at.unwrap_or(state.ready_since),
             due_at,
-            worth: rules.evaluate(&subject, now),
+            worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign.skills),
             first_touch,
         }))
@@ -161,10 +162,10 @@ impl Follower {
         let mut ready_queues = BTreeSet::new();
         for record in records {
             let queue = record.state.queue;
-            let rules = self.rulebook.in_force(queue).rules;
+            let rules = self.rulebook.in_force(queue);
             updates.push(self.update_for(record, &rules, now));
             if let Some(coming) = self.rulebook.staged(queue) {
-                staged.push(self.update_for(record, &coming.rules, now));
+                staged.push(self.update_for(record, &coming, now));
             }
             if record.state.standing == Standing::Ready {
                 ready_queues.insert(queue);
@@ -177,7 +178,7 @@ impl Follower {
             false => self.queue.apply_staged(staged).await,
         };
         failpoint::reach("index.after-apply");
-        if let Err(error) = applied.and(applied_staged) {
+        if let Err(error) = applied.map(drop).and(applied_staged) {
             self.missed.inc();
             // The index is a hint: the mending pass of the sweep puts right what it missed.
             tracing::warn!(error = &error as &dyn std::error::Error, "the index missed a commit");

@@ -260,7 +260,7 @@ impl Dialer {
             }
             tokio::task::yield_now().await;
         }
-        Ok(Proposal { candidates: Vec::new(), is_unfinished: true })
+        Ok(Proposal { is_unfinished: true, ..Proposal::default() })
     }
 
     /// The grant that leases a candidate to this rep.

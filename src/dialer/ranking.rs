@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures_util::future::try_join;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
+use crate::queue::Swap;
 use crate::rules::RuleSet;
 use crate::store::{LeadRecord, NewRules, StoreError};
 
@@ -26,6 +27,7 @@ impl Dialer {
                     Versioned::new(0, rules)
                 }
             };
+            self.queue_index().begin(queue.key, version.version).await?;
             self.parts.follower.rulebook.begin(queue.key, version);
             let dialer = self.clone();
             let key = queue.key;
@@ -46,7 +48,7 @@ impl Dialer {
         if stored.in_force_at.is_none() {
             let now = self.now();
             let noted =
-                self.parts.store.put_rules_in_force(stored.queue, stored.version, now).await;
+                self.parts.store.put_rules_in_force(stored.queue, stored.version, now, None).await;
             match noted {
                 // A node starts on a full disk, too, to be read; they are noted at the next start.
                 Err(StoreError::Full) => tracing::warn!("no room to note that rules are in force"),
@@ -96,7 +98,7 @@ impl Dialer {
             let now = self.now();
             match staged {
                 None => {
-                    let rules = follower.rulebook.in_force(queue).rules;
+                    let rules = follower.rulebook.in_force(queue);
                     let update = |record| follower.update_for(record, &rules, now);
                     follower.queue.apply(records.iter().map(update).collect()).await?;
                 }
@@ -104,7 +106,7 @@ impl Dialer {
                     if !follower.rulebook.is_staged(queue, run) {
                         return Ok(lead_count);
                     }
-                    let update = |record| follower.update_for(record, &run.rules, now);
+                    let update = |record| follower.update_for(record, run, now);
                     follower.queue.apply_staged(records.iter().map(update).collect()).await?;
                 }
             }
@@ -235,7 +237,7 @@ impl Dialer {
         if !follower.rulebook.stage(queue, coming.clone()) {
             return Ok(None);
         }
-        match follower.queue.stage(queue).await {
+        match follower.queue.stage(queue, coming.version).await {
             Ok(()) => Ok(Some(coming)),
             Err(error) => {
                 follower.rulebook.unstage(queue, &coming);
@@ -253,7 +255,7 @@ impl Dialer {
                 return Ok(());
             }
             let before = follower.rulebook.in_force(queue).version;
-            follower.queue.swap(queue).await?;
+            self.swap(queue, coming).await?;
             follower.rulebook.enforce(queue);
             before
         };
@@ -262,7 +264,22 @@ impl Dialer {
         tracing::info!(version, lead_count, "rules version {version} is in force");
         if version > before {
             let now = self.now();
-            self.parts.store.put_rules_in_force(queue, version, now).await?;
+            self.parts.store.put_rules_in_force(queue, version, now, None).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the second index in use, after the leads that it missed are read again.
+    async fn swap(&self, queue: QueueKey, coming: &Versioned) -> Result<(), DialerError> {
+        let follower = &self.parts.follower;
+        while let Swap::Behind(leads) = follower.queue.swap(queue).await? {
+            let mut updates = Vec::with_capacity(leads.len());
+            for lead in leads {
+                let record = self.parts.store.lead(lead).await?;
+                let now = self.now();
+                updates.extend(record.map(|record| follower.update_for(&record, coming, now)));
+            }
+            follower.queue.apply_staged(updates).await?;
         }
         Ok(())
     }

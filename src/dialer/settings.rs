@@ -19,6 +19,7 @@ impl Dialer {
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
             let queue = dialer.parts.store.put_queue(&id, &settings).await?;
+            dialer.queue_index().begin(queue.key, 0).await?;
             dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
             dialer.roster().put_queue(queue.clone());
             dialer.parts.follower.ring(queue.key);

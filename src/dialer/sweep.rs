@@ -39,7 +39,7 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let now = dialer.now();
-            let swept = dialer.parts.store.sweep(now, limit).await?;
+            let swept = dialer.parts.store.sweep(now, limit, None).await?;
             failpoint::reach("sweep.after-store");
             dialer.note_passes(swept.expired);
             dialer.forget_passes(now);
@@ -67,7 +67,7 @@ impl Dialer {
             // Nothing may commit between the reading and the taking in: an old place would come back.
             let _turn = follower.turn.lock().await;
             let records = self.parts.store.open_leads(queue.key, after, MENDED_COUNT).await?;
-            let rules = follower.rulebook.in_force(queue.key).rules;
+            let rules = follower.rulebook.in_force(queue.key);
             let now = self.now();
             let update = |record| follower.update_for(record, &rules, now);
             follower.queue.apply(records.iter().map(update).collect()).await?;

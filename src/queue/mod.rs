@@ -22,6 +22,8 @@ pub use memory::MemoryQueue;
 
 /// The most lanes of one queue; leads beyond it share a coarser lane and are checked at selection.
 pub const LANE_COUNT_MAX: usize = 4_096;
+/// The most leads that one [`Swap::Behind`] names.
+pub const BEHIND_COUNT_MAX: usize = 10_000;
 /// How long a proposed lead stays in flight before it is put back, should its pull have died.
 pub const FLIGHT_MS_MAX: i64 = 60_000;
 
@@ -44,6 +46,9 @@ pub struct Entry {
     pub queue: QueueKey,
     /// The number of its last ledger event; an entry older than what is known is ignored.
     pub version: i64,
+    /// The version of the rules that its worth follows from. Of two entries of one version, that of
+    /// the newer rules is the newer one.
+    pub rule_version: i64,
     /// Its tier.
     pub tier: Tier,
     /// Since when it has been ready, or from when on it will be.
@@ -132,11 +137,43 @@ pub struct Candidate {
 /// The answer to an [`Ask`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
+    /// The version of the rules that the index in use was built by.
+    pub rule_version: i64,
     /// The candidates, best first: each is what would be chosen if those before it were not there.
     pub candidates: Vec<Candidate>,
     /// The bounded work of this call was not enough to be sure of the next candidate: so many leads
     /// fell due or lost value at once. Ask again.
     pub is_unfinished: bool,
+}
+
+/// What became of changes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// How many of them changed anything: the others were known, or outdated.
+    pub changed_count: usize,
+    /// The queues in which a lead was ranked by older rules than those of the index in use. It was
+    /// taken in as it is: who sent it learns the newer rules, and sends it again.
+    pub overtaken: Vec<QueueKey>,
+}
+
+/// How a [`LeadQueue::swap`] went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Swap {
+    /// The second index is in use, or there was none.
+    Done,
+    /// Nothing is changed yet: these leads changed in the index in use since the second one was begun,
+    /// and the second one was not told (another node did not know of it, say). At most
+    /// [`BEHIND_COUNT_MAX`] of them; once they are given to [`LeadQueue::apply_staged`], try again.
+    Behind(Vec<LeadId>),
+}
+
+/// A slice of what an index holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownSlice {
+    /// Leads in line, waiting or in flight, each with its version; one may come twice.
+    pub leads: Vec<(LeadId, i64)>,
+    /// Where the next slice begins; `None`: this was the last.
+    pub next: Option<u64>,
 }
 
 /// What stands in a queue, seen by a rep who got nothing.
@@ -199,21 +236,39 @@ pub enum QueueError {
     /// It is out of reach for now.
     #[error("could not reach the index of the queue")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has nothing of this queue, not even that it is empty: it was never begun, or the engine was
+    /// wiped. It has to be built from the store.
+    #[error("the index of queue {0:?} is not built")]
+    NotBuilt(QueueKey),
 }
 
 /// The index of each queue.
+///
+/// A queue has an index from [`LeadQueue::begin`] or a first [`LeadQueue::swap`] on; before that, what
+/// needs one answers [`QueueError::NotBuilt`].
 ///
 /// Bounded work: no call but [`LeadQueue::peek`], [`LeadQueue::place_of`] and [`LeadQueue::swap`] does
 /// work in proportion to the number of leads; [`LeadQueue::counts`] goes through the leads that share
 /// a coarser lane.
 #[async_trait]
 pub trait LeadQueue: Send + Sync {
+    /// Gives a queue an index with nothing in it, ranked by a version of the rules; one that has an
+    /// index keeps it as it is.
+    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError>;
+
+    /// The version of the rules that the index in use was built by; `None`: there is none.
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError>;
+
     /// Takes in changes, in the order of their commits.
     ///
-    /// A [`Update::Put`] of a version that is known, in line or in flight, changes nothing, one of an
-    /// older version is ignored; a newer one takes its place and is no longer in flight. A
-    /// [`Update::Remove`] forgets the lead unless a newer version is known.
-    async fn apply(&self, updates: Vec<Update>) -> Result<(), QueueError>;
+    /// What is newer is decided by the version and then by the rules' version. A [`Update::Put`] that
+    /// is known, in line or in flight, changes nothing, and an older one is ignored. A newer one takes
+    /// its place; with a newer version it is no longer in flight, and with newer rules alone it stays
+    /// so and is put back as they rank it. A [`Update::Remove`] forgets the lead unless a newer version
+    /// is known.
+    ///
+    /// [`QueueError::NotBuilt`]: the changes of other queues were taken in.
+    async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError>;
 
     /// Chooses what to serve, and takes it in flight.
     ///
@@ -268,16 +323,28 @@ pub trait LeadQueue: Send + Sync {
         now: i64,
     ) -> Result<Option<(usize, usize)>, QueueError>;
 
-    /// Begins a second index of a queue, empty, beside the one in use; one that was begun before is
-    /// dropped. [`LeadQueue::apply`] goes to the one in use alone.
-    async fn stage(&self, queue: QueueKey) -> Result<(), QueueError>;
+    /// A slice of what the index in use holds, from where one before ended (0: from the beginning), so
+    /// that leads which the store has in line no more can be taken out. About `limit` leads; each that
+    /// stayed meanwhile comes at least once. An engine that only this process changes may answer
+    /// nothing: it misses nothing.
+    async fn known(
+        &self,
+        queue: QueueKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<KnownSlice, QueueError>;
+
+    /// Begins a second index of a queue, empty, beside the one in use if there is one, to be ranked by
+    /// a version of the rules; one that was begun before is dropped. [`LeadQueue::apply`] goes to the
+    /// one in use alone.
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError>;
 
     /// Takes changes into the second index, by the same rules as [`LeadQueue::apply`]; but a lead that
     /// left is remembered until the swap, as its page may have been read before and come after. Nothing
     /// is done for a queue without one.
     async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError>;
 
-    /// Puts the second index of a queue in use, from one instant. What is in flight stays so, and is
-    /// put back as the new index ranks it; debts stay.
-    async fn swap(&self, queue: QueueKey) -> Result<(), QueueError>;
+    /// Puts the second index of a queue in use, from one instant, unless it is behind. What is in
+    /// flight stays so, and is put back as the new index ranks it; debts stay.
+    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError>;
 }

@@ -20,6 +20,9 @@ pub enum Denied {
     /// There is no such rep.
     #[error("there is no rep {:?}", .0.as_str())]
     UnknownRep(RepId),
+    /// Another node has the duty by now.
+    #[error("another node has taken this duty over")]
+    DutyLost,
     /// A campaign feeds one queue, for good.
     #[error("a campaign cannot change its queue")]
     CampaignMoved,

@@ -8,6 +8,7 @@
 mod backup;
 mod books;
 mod changes;
+mod duty;
 mod error;
 mod measures;
 mod reports;
@@ -30,6 +31,7 @@ pub use changes::{
     RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf, Swept,
     TouchRecorded, Turned,
 };
+pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
 pub use reports::{
@@ -55,6 +57,25 @@ pub struct RosterRows {
 pub trait CommitSink: Send + Sync {
     /// The leads of one commit as they stand now, each once.
     async fn committed(&self, records: &[LeadRecord]);
+
+    /// Another node changed a queue, campaign, rep, rules or token, or may have: what is kept of them
+    /// is read again. Told within milliseconds as a rule; who must know for sure reads
+    /// [`Store::settings_number`].
+    async fn settings_changed(&self) {}
+
+    /// Another node committed changes of leads.
+    async fn others_committed(&self, _news: &News) {}
+}
+
+/// What one commit of another node, or a few together, mean for this one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct News {
+    /// Queues in which a lead became ready.
+    pub ready: Vec<QueueKey>,
+    /// What reps are not to be offered from here on.
+    pub passes: Vec<Pass>,
+    /// Some news may have been lost: all that others may have changed is to be looked at.
+    pub is_incomplete: bool,
 }
 
 /// The truth.
@@ -111,6 +132,8 @@ pub trait Store: Send + Sync {
     /// What reps are not to be offered: passes that last beyond `now`.
     async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError>;
 
+    /// Grows with every change of a queue, campaign, rep, rule version (accepted or in force) or token.
+    async fn settings_number(&self) -> Result<i64, StoreError>;
     /// The tokens that were ever made, newest first.
     async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError>;
 
@@ -173,12 +196,13 @@ pub trait Store: Send + Sync {
     async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError>;
     /// Accepts a version of a queue's rules.
     async fn publish_rules(&self, rules: &NewRules) -> Result<RuleVersion, StoreError>;
-    /// Notes that a version decides from `now` on.
+    /// Notes that a version decides from `now` on. [`Denied::DutyLost`] if another has the duty by now.
     async fn put_rules_in_force(
         &self,
         queue: QueueKey,
         version: i64,
         now: i64,
+        duty: Option<&Duty>,
     ) -> Result<(), StoreError>;
     /// Keeps a token that an admin made. [`Denied::UnknownRep`] if it is a rep's whom nobody knows.
     async fn create_token(&self, new: NewToken) -> Result<TokenKept, StoreError>;
@@ -213,8 +237,15 @@ pub trait Store: Send + Sync {
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
-    /// requests and passes. At most `limit` leads of each kind.
-    async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError>;
+    /// requests and passes. At most `limit` leads of each kind. [`Denied::DutyLost`] if another has
+    /// the duty by now.
+    async fn sweep(&self, now: i64, limit: usize, duty: Option<&Duty>)
+    -> Result<Swept, StoreError>;
+
+    /// Takes a duty that is free, over, or the node's own already; `None`: another node has it.
+    async fn take_duty(&self, take: &TakeDuty) -> Result<Option<Duty>, StoreError>;
+    /// Gives a duty up, so that another need not wait until it is over. One that is lost stays lost.
+    async fn give_duty_up(&self, duty: &Duty) -> Result<(), StoreError>;
 
     /// Names who is told of every change from here on. Called once, before the first change.
     fn follow(&self, sink: Arc<dyn CommitSink>);

@@ -1,5 +1,6 @@
 //! What every [`nextlead::queue::LeadQueue`] promises. Add a check here, never to one engine.
 
+mod build;
 mod flight;
 mod oracle;
 mod oracle_agrees;
@@ -19,6 +20,11 @@ macro_rules! check_engine {
     ($engine:ident, $open:path) => {
         mod $engine {
             check_engine!(@ $open:
+                build::a_queue_that_has_an_index_keeps_it_when_it_is_begun_again,
+                build::a_swap_builds_a_queue_that_had_no_index,
+                build::before_a_queue_is_built_everything_says_so,
+                build::changes_of_a_queue_that_is_not_built_hold_up_no_other,
+                build::what_an_index_holds_is_listed_whole_or_not_at_all,
                 flight::a_dead_flight_ends_at_its_deadline_and_not_before,
                 flight::a_lead_in_flight_is_not_offered_again,
                 flight::a_served_lead_does_not_come_back,
@@ -47,6 +53,7 @@ macro_rules! check_engine {
                 reserve::the_debt_stays_while_candidates_are_only_proposed,
                 reserve::the_reserve_keeps_its_order,
                 reserve::the_reserve_stays_within_open_lanes,
+                swap::a_lead_that_changed_beside_the_stage_holds_up_the_swap,
                 swap::a_new_stage_drops_the_one_before,
                 swap::a_removal_that_overtakes_the_page_it_is_about_holds,
                 swap::a_staged_line_obeys_the_same_versions,
@@ -61,15 +68,18 @@ macro_rules! check_engine {
                 time::a_worth_that_ended_while_waiting_does_not_count,
                 time::many_worths_that_end_together_are_ranked_in_slices,
                 time::promote_makes_due_leads_ready_in_slices,
+                versions::a_change_is_counted_if_it_changed_anything,
                 versions::a_newer_put_moves_and_does_not_copy,
                 versions::a_newer_put_ends_a_flight,
+                versions::a_put_by_newer_rules_moves_and_leaves_its_flight_alone,
+                versions::a_put_by_older_rules_counts_and_is_told,
                 versions::a_put_of_the_same_version_changes_nothing,
                 versions::a_put_that_waits_takes_the_lead_out_of_line,
                 versions::a_remove_of_an_older_version_is_ignored,
                 versions::a_removed_lead_is_gone,
                 versions::an_older_put_is_ignored_in_line_and_in_flight,
                 view::a_census_counts_each_lane_for_whoever_looks,
-                view::an_unknown_queue_is_an_empty_one,
+                view::an_empty_queue_answers_like_one,
                 view::counts_say_where_the_leads_are,
                 view::counts_look_into_coarse_lanes,
                 view::hours_are_those_of_the_lanes,
@@ -81,14 +91,14 @@ macro_rules! check_engine {
 
             #[test]
             fn agrees_with_the_oracle() {
-                super::oracle_agrees::check(|| $open());
+                super::oracle_agrees::check(|| async { super::support::begin($open()).await });
             }
         }
     };
     (@ $open:path: $($part:ident::$check:ident,)+) => {$(
         #[tokio::test]
         async fn $check() {
-            super::$part::$check($open()).await;
+            super::$part::$check(super::support::begin($open()).await).await;
         }
     )+};
 }

@@ -1,6 +1,7 @@
 //! What every [`Store`](nextlead::store::Store) promises. Add a check here, never to one of them.
 
 mod desk;
+mod duties;
 mod erasures;
 mod handovers;
 mod leases;
@@ -75,6 +76,13 @@ macro_rules! check_store {
                     a_suppression_outlives_the_erasure_of_whoever_said_never,
                     an_erased_handover_is_turned_away,
                     an_erasure_is_done_once_and_names_who_else_it_may_be,
+                }
+                duties {
+                    a_duty_is_one_node_s_until_it_is_over,
+                    a_duty_that_was_given_up_is_free_and_lost,
+                    one_of_many_nodes_gets_a_duty,
+                    what_names_a_lost_duty_changes_nothing,
+                    every_change_of_settings_is_counted,
                 }
                 reports {
                     the_roster_reads_back_and_a_campaign_keeps_its_queue,

@@ -17,6 +17,10 @@ use super::limits::Limits;
 use super::meter::Meter;
 use super::tally::{Limit, Tally};
 
+/// How often a connection is read before all others have their turn: whoever sends without end must not
+/// be served without end.
+const READS_PER_TURN: u32 = 2;
+
 /// The network under a connection. One type for both, so that HTTP/2 is compiled once.
 pub(super) enum Wire {
     /// As it comes.
@@ -93,6 +97,8 @@ pub(super) struct Guarded<T> {
     /// When the client must have taken something; made at the first write that it does not take.
     write_until: Option<Pin<Box<Sleep>>>,
     is_stuck: bool,
+    /// How often it was read since it last waited.
+    reads: u32,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Guarded<T> {
@@ -105,6 +111,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Guarded<T> {
             write_within: limits.deadlines.answer_piece_within,
             write_until: None,
             is_stuck: false,
+            reads: 0,
         }
     }
 
@@ -151,8 +158,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncRead for Guarded<T> {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        if this.reads == READS_PER_TURN {
+            this.reads = 0;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         let before = buffer.filled().len();
-        ready!(Pin::new(&mut this.wire).poll_read(context, buffer))?;
+        let read = Pin::new(&mut this.wire).poll_read(context, buffer);
+        this.reads = if read.is_pending() { 0 } else { this.reads + 1 };
+        ready!(read)?;
         let now_ms = u64::try_from(this.started_at.elapsed().as_millis()).unwrap_or(u64::MAX);
         match this.meter.read(&buffer.filled()[before..], now_ms) {
             Ok(()) => Poll::Ready(Ok(())),
@@ -253,6 +267,35 @@ mod tests {
         ours.write_all(&[0; 60]).await.unwrap();
         assert!(started_at.elapsed() > within, "together they took longer than one may");
         drop(reading.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn who_sends_without_end_is_read_in_turns() {
+        let (mut ours, mut theirs) = guarded(100_000, Duration::from_secs(30));
+        theirs.write_all(PREFACE).await.unwrap();
+        let mut long_frame = vec![0; 50_000];
+        long_frame[1..3].copy_from_slice(&49_991_u16.to_be_bytes());
+        theirs.write_all(&long_frame).await.unwrap();
+        let mut read_counts = Vec::new();
+        for _ in 0..3 {
+            let mut read_count = 0;
+            std::future::poll_fn(|context| {
+                let mut piece = [0; 24];
+                while Pin::new(&mut ours)
+                    .poll_read(context, &mut ReadBuf::new(&mut piece))
+                    .is_ready()
+                {
+                    read_count += 1;
+                }
+                Poll::Ready(())
+            })
+            .await;
+            read_counts.push(read_count);
+        }
+        assert_eq!(read_counts, [READS_PER_TURN; 3]);
+        // It is woken again, so nothing is left unread.
+        let mut rest = vec![0; 50_000 + PREFACE.len() - 6 * 24];
+        ours.read_exact(&mut rest).await.unwrap();
     }
 
     #[tokio::test]

@@ -46,6 +46,7 @@ impl<'m> InProcess<'m> {
         let queue = MemoryQueue::new();
         let router = Self { month, policy, rules, queue, states, lane, hours: Arc::new(hours) };
         let entries = (0..router.states.len()).map(|lead| router.entry(lead, now)).collect();
+        router.queue.begin(QUEUE, 0).await?;
         router.queue.apply(entries).await?;
         Ok(router)
     }
@@ -59,6 +60,7 @@ impl<'m> InProcess<'m> {
             lead: state.lead,
             queue: QUEUE,
             version: state.seq,
+            rule_version: 0,
             tier: state.tier,
             ready_since: due_at.unwrap_or(state.ready_since),
             due_at,
@@ -105,7 +107,8 @@ impl<'m> InProcess<'m> {
         self.step(lead, command, now)?;
         let is_open = self.states[lead].standing.is_open();
         let update = if is_open { self.entry(lead, now) } else { self.removal(lead) };
-        Ok(self.queue.apply(vec![update]).await?)
+        self.queue.apply(vec![update]).await?;
+        Ok(())
     }
 
     async fn pull(&mut self, rep: usize, now: i64) -> anyhow::Result<Answer> {

@@ -12,7 +12,9 @@ use foldhash::fast::RandomState;
 use super::lanes::{Heap, OpenLanes};
 use super::line::{Line, Saved};
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
-use crate::queue::{Ask, Candidate, Census, Counts, FLIGHT_MS_MAX, Proposal, Update};
+use crate::queue::{
+    Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Proposal, Update,
+};
 
 /// How many leads one pull ranks again because they fell due or lost value, before it says that it
 /// is unfinished.
@@ -24,74 +26,156 @@ const UNSKILLED_PER_PULL_MAX: usize = 64;
 /// The index of one queue.
 #[derive(Debug, Default)]
 pub(super) struct QueueIndex {
+    /// The line in use; empty before there is one.
     pub(super) line: Line,
-    staged: Option<Line>,
-    /// What left while the staged line grew, by version: its page may be on its way.
-    left: HashMap<LeadId, i64, RandomState>,
+    pub(super) is_built: bool,
+    staged: Option<Staged>,
     flights: HashMap<LeadId, Saved, RandomState>,
     deadlines: Heap<(i64, LeadId)>,
     debts: HashMap<RepKey, u32, RandomState>,
 }
 
-impl QueueIndex {
-    /// Takes a change into the line in use.
-    pub(super) fn apply(&mut self, update: Update) {
-        let (lead, version) = subject(&update);
-        let in_flight = self.flights.get(&lead).map(|saved| saved.version);
-        let known = in_flight.or_else(|| self.line.version_of(lead));
-        match update {
-            Update::Put(entry) if known.is_none_or(|known| known < version) => {
-                self.land(lead);
-                self.line.put(lead, Saved::new(*entry));
-            }
-            Update::Remove { .. } if known.is_some_and(|known| known <= version) => {
-                self.land(lead);
-                self.line.take(lead);
-            }
-            Update::Put(_) | Update::Remove { .. } => {}
+/// A line that grows beside the one in use.
+#[derive(Debug)]
+pub(super) struct Staged {
+    line: Line,
+    /// What left while it grew, by version: its page may be on its way.
+    left: HashMap<LeadId, i64, RandomState>,
+    /// What changed in the line in use meanwhile and did not come here yet, by version.
+    missed: HashMap<LeadId, i64, RandomState>,
+}
+
+impl Staged {
+    /// The newest that was said about a lead.
+    fn version_of(&self, lead: LeadId) -> Option<i64> {
+        let in_line = self.line.age_of(lead).map(|(version, _)| version);
+        in_line.max(self.left.get(&lead).copied())
+    }
+
+    /// Notes that a lead changed in the line in use.
+    fn miss(&mut self, lead: LeadId, version: i64) {
+        if self.version_of(lead).is_none_or(|known| known < version) {
+            let missed = self.missed.entry(lead).or_insert(version);
+            *missed = version.max(*missed);
         }
     }
 
-    /// Begins a line beside the one in use. Answers the one begun before, to be dropped without the lock.
-    pub(super) fn stage(&mut self) -> Option<Line> {
-        self.left.clear();
-        self.staged.replace(Line::default())
-    }
-
-    /// Takes a change into the line that grows beside the one in use, if there is one.
-    pub(super) fn apply_staged(&mut self, update: Update) {
-        let Some(staged) = &mut self.staged else { return };
+    fn apply(&mut self, update: Update) {
         let (lead, version) = subject(&update);
-        let known = staged.version_of(lead).max(self.left.get(&lead).copied());
+        let (in_line, left) = (self.line.age_of(lead), self.left.get(&lead).copied());
         match update {
-            Update::Put(entry) if known.is_none_or(|known| known < version) => {
+            Update::Put(entry)
+                if left.is_none_or(|left| left < version)
+                    && in_line.is_none_or(|known| known < (version, entry.rule_version)) =>
+            {
                 self.left.remove(&lead);
-                staged.put(lead, Saved::new(*entry));
+                self.line.put(lead, Saved::new(*entry));
             }
-            Update::Remove { .. } if known.is_none_or(|known| known <= version) => {
-                staged.take(lead);
+            Update::Remove { .. } if self.version_of(lead).is_none_or(|known| known <= version) => {
+                self.line.take(lead);
                 self.left.insert(lead, version);
             }
             Update::Put(_) | Update::Remove { .. } => {}
         }
+        if self.missed.get(&lead).is_some_and(|missed| *missed <= version) {
+            self.missed.remove(&lead);
+        }
+    }
+}
+
+impl QueueIndex {
+    /// Puts an empty line in use if there is none.
+    pub(super) fn begin(&mut self, rule_version: i64) {
+        if !self.is_built {
+            self.line = Line::new(rule_version);
+            self.is_built = true;
+        }
     }
 
-    /// Puts the staged line in use. Answers the old one, to be dropped without the lock.
-    pub(super) fn swap(&mut self) -> Option<Line> {
-        let mut line = self.staged.take()?;
-        self.left = HashMap::default();
+    /// Takes a change into the line in use. Answers whether it changed anything.
+    pub(super) fn apply(&mut self, update: Update) -> bool {
+        let (lead, version) = subject(&update);
+        let in_flight = self.flights.get(&lead).map(Saved::age);
+        let known = in_flight.or_else(|| self.line.age_of(lead));
+        let is_removal = matches!(update, Update::Remove { .. });
+        let is_change = match update {
+            Update::Put(entry)
+                if known.is_none_or(|known| known < (version, entry.rule_version)) =>
+            {
+                let saved = Saved::new(*entry);
+                match self.flights.get_mut(&lead).filter(|flight| flight.version == version) {
+                    // The same lead by newer rules: whoever pulled it may still get it.
+                    Some(flight) => *flight = saved,
+                    None => {
+                        self.land(lead);
+                        self.line.put(lead, saved);
+                    }
+                }
+                true
+            }
+            Update::Remove { .. } if known.is_some_and(|(known, _)| known <= version) => {
+                self.land(lead);
+                self.line.take(lead);
+                true
+            }
+            Update::Put(_) | Update::Remove { .. } => false,
+        };
+        // What left may be unknown here and known to the other line.
+        if let Some(staged) = self.staged.as_mut().filter(|_| is_change || is_removal) {
+            staged.miss(lead, version);
+        }
+        is_change
+    }
+
+    /// Notes a change that no line in use takes in, for the one that grows.
+    pub(super) fn miss(&mut self, update: &Update) {
+        if let Some(staged) = &mut self.staged {
+            let (lead, version) = subject(update);
+            staged.miss(lead, version);
+        }
+    }
+
+    /// Begins a line beside the one in use. Answers the one begun before, to be dropped without the lock.
+    pub(super) fn stage(&mut self, rule_version: i64) -> Option<Staged> {
+        let (left, missed) = (HashMap::default(), HashMap::default());
+        self.staged.replace(Staged { line: Line::new(rule_version), left, missed })
+    }
+
+    pub(super) fn is_staged(&self) -> bool {
+        self.staged.is_some()
+    }
+
+    /// Takes a change into the line that grows beside the one in use, if there is one.
+    pub(super) fn apply_staged(&mut self, update: Update) {
+        if let Some(staged) = &mut self.staged {
+            staged.apply(update);
+        }
+    }
+
+    /// Puts the staged line in use. Answers the old one, to be dropped without the lock; or what the
+    /// staged one missed.
+    pub(super) fn swap(&mut self) -> Result<Option<Staged>, Vec<LeadId>> {
+        let Some(mut staged) = self.staged.take() else { return Ok(None) };
+        if !staged.missed.is_empty() {
+            let missed = staged.missed.keys().copied().take(BEHIND_COUNT_MAX).collect();
+            self.staged = Some(staged);
+            return Err(missed);
+        }
         for (lead, saved) in &mut self.flights {
             // A version that the new line missed stays as the old one had it.
-            if let Some(new) = line.take(*lead).filter(|new| new.version >= saved.version) {
+            if let Some(new) = staged.line.take(*lead).filter(|new| new.version >= saved.version) {
                 *saved = new;
             }
         }
-        Some(std::mem::replace(&mut self.line, line))
+        self.is_built = true;
+        std::mem::swap(&mut self.line, &mut staged.line);
+        Ok(Some(staged))
     }
 
     /// Chooses what to serve, and takes it in flight.
     pub(super) fn propose(&mut self, ask: &Ask) -> Proposal {
-        let mut proposal = Proposal::default();
+        let rule_version = self.line.rule_version;
+        let mut proposal = Proposal { rule_version, ..Proposal::default() };
         let mut steps = STEPS_PER_PULL_MAX;
         while self.line.next_due_at().is_some_and(|due_at| due_at <= ask.now) {
             if steps == 0 {

@@ -14,6 +14,9 @@ use super::lanes::{Heap, LaneIndex, LaneNumber, LaneRank, Lanes};
 use crate::domain::{FirstTouchRank, LeadId, Rank, Tier, Worth, WorthStep};
 use crate::queue::{Entry, Lane};
 
+/// What decides which of two entries of a lead is newer: its version, and that of the rules.
+pub(super) type Age = (i64, i64);
+
 /// What is kept of every lead.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
@@ -37,6 +40,7 @@ pub(super) struct Ending {
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
     pub(super) version: i64,
+    pub(super) rule_version: i64,
     pub(super) ready_since: i64,
     pub(super) due_at: Option<i64>,
     pub(super) tier: Tier,
@@ -52,6 +56,7 @@ impl Saved {
         let until = until.filter(|_| !later.is_empty());
         Self {
             version: entry.version,
+            rule_version: entry.rule_version,
             ready_since: entry.ready_since,
             due_at: entry.due_at,
             tier: entry.tier,
@@ -60,6 +65,11 @@ impl Saved {
             ending: until.map(|until| Ending { until, later }),
             first_touch: entry.first_touch.map(|rank| FirstTouchRank { lead: entry.lead, ..rank }),
         }
+    }
+
+    /// What decides which of two is newer.
+    pub(super) fn age(&self) -> Age {
+        (self.version, self.rule_version)
     }
 
     /// Its rank, as it was worth when it was taken out.
@@ -81,8 +91,12 @@ impl Ending {
 /// The leads of one queue in line, and those that wait for an instant.
 #[derive(Debug, Default)]
 pub(super) struct Line {
+    /// The version of the rules that it is built by.
+    pub(super) rule_version: i64,
     pub(super) lanes: Lanes,
     pub(super) places: HashMap<LeadId, Place, RandomState>,
+    /// The versions of the rules that few leads are ranked by: not the line's own.
+    other_rules: HashMap<LeadId, i64, RandomState>,
     /// Of the leads whose head start ends.
     pub(super) endings: HashMap<LeadId, Ending, RandomState>,
     /// The skills that the leads of coarse lanes need.
@@ -95,8 +109,14 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn version_of(&self, lead: LeadId) -> Option<i64> {
-        self.places.get(&lead).map(|place| place.version)
+    /// A line with nothing in it.
+    pub(super) fn new(rule_version: i64) -> Self {
+        Self { rule_version, ..Self::default() }
+    }
+
+    pub(super) fn age_of(&self, lead: LeadId) -> Option<Age> {
+        let version = self.places.get(&lead)?.version;
+        Some((version, self.other_rules.get(&lead).copied().unwrap_or(self.rule_version)))
     }
 
     pub(super) fn next_due_at(&self) -> Option<i64> {
@@ -111,6 +131,9 @@ impl Line {
         let number = self.lanes.intern(saved.tier, &saved.lane);
         if self.lanes.get(number).is_coarse {
             self.needs.insert(lead, saved.lane.skills);
+        }
+        if saved.rule_version != self.rule_version {
+            self.other_rules.insert(lead, saved.rule_version);
         }
         let place = Place {
             version: saved.version,
@@ -152,8 +175,18 @@ impl Line {
         if *is_coarse && let Some(skills) = self.needs.remove(&lead) {
             lane.skills = skills;
         }
-        let Place { version, ready_since, head_start_ms, .. } = place;
-        Some(Saved { version, ready_since, due_at, tier, lane, head_start_ms, ending, first_touch })
+        let rule_version = self.other_rules.remove(&lead).unwrap_or(self.rule_version);
+        Some(Saved {
+            version: place.version,
+            rule_version,
+            ready_since: place.ready_since,
+            due_at,
+            tier,
+            lane,
+            head_start_ms: place.head_start_ms,
+            ending,
+            first_touch,
+        })
     }
 
     /// Whether a rep with these skills may take this lead, as far as its lane left that open.

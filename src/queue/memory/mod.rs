@@ -14,7 +14,10 @@ use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use async_trait::async_trait;
 
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
-use crate::queue::{Ask, Census, Counts, LeadQueue, Proposal, QueueError, Snapshot, Update};
+use crate::queue::{
+    Applied, Ask, Census, Counts, KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap,
+    Update,
+};
 
 use index::{QueueIndex, queue_of};
 
@@ -44,23 +47,31 @@ impl MemoryQueue {
         })
     }
 
-    /// Reads a queue, or says of an unknown one what an empty one would.
-    fn read<T: Default>(&self, queue: QueueKey, read: impl FnOnce(&mut QueueIndex) -> T) -> T {
-        self.known(queue).map(|index| read(&mut lock(&index))).unwrap_or_default()
+    /// Reads or changes the index of a queue that has one.
+    fn with<T>(
+        &self,
+        queue: QueueKey,
+        act: impl FnOnce(&mut QueueIndex) -> T,
+    ) -> Result<T, QueueError> {
+        let index = self.known(queue).ok_or(QueueError::NotBuilt(queue))?;
+        let mut index = lock(&index);
+        if index.is_built { Ok(act(&mut index)) } else { Err(QueueError::NotBuilt(queue)) }
     }
+}
 
-    /// Makes changes one by one: a pull waits for one of them, not for a batch.
-    fn change_each(&self, updates: Vec<Update>, change: impl Fn(&mut QueueIndex, Update)) {
-        let mut last: Option<(QueueKey, Arc<Mutex<QueueIndex>>)> = None;
-        for update in updates {
-            let queue = queue_of(&update);
-            let index = match last.take() {
-                Some((key, index)) if key == queue => index,
-                _ => self.open(queue),
-            };
-            change(&mut lock(&index), update);
-            last = Some((queue, index));
+/// Changes in a row, most of them of one queue.
+struct Indices<'q> {
+    queues: &'q MemoryQueue,
+    last: Option<(QueueKey, Option<Arc<Mutex<QueueIndex>>>)>,
+}
+
+impl Indices<'_> {
+    /// The index of a queue, locked for one change: a pull waits for that, not for a batch.
+    fn of(&mut self, queue: QueueKey) -> Option<MutexGuard<'_, QueueIndex>> {
+        if self.last.as_ref().is_none_or(|(last, _)| *last != queue) {
+            self.last = Some((queue, self.queues.known(queue)));
         }
+        self.last.as_ref()?.1.as_deref().map(lock)
     }
 }
 
@@ -73,13 +84,42 @@ fn lock(index: &Mutex<QueueIndex>) -> MutexGuard<'_, QueueIndex> {
 
 #[async_trait]
 impl LeadQueue for MemoryQueue {
-    async fn apply(&self, updates: Vec<Update>) -> Result<(), QueueError> {
-        self.change_each(updates, QueueIndex::apply);
+    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
+        lock(&self.open(queue)).begin(rule_version);
         Ok(())
     }
 
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
+        Ok(self.with(queue, |index| index.line.rule_version).ok())
+    }
+
+    async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
+        let mut indices = Indices { queues: self, last: None };
+        let (mut applied, mut not_built) = (Applied::default(), None);
+        for update in updates {
+            let queue = queue_of(&update);
+            let Some(mut index) = indices.of(queue) else {
+                not_built.get_or_insert(queue);
+                continue;
+            };
+            if !index.is_built {
+                not_built.get_or_insert(queue);
+                index.miss(&update);
+                continue;
+            }
+            let in_use = index.line.rule_version;
+            let is_older = matches!(&update, Update::Put(entry) if entry.rule_version < in_use);
+            let is_change = index.apply(update);
+            applied.changed_count += usize::from(is_change);
+            if is_change && is_older && !applied.overtaken.contains(&queue) {
+                applied.overtaken.push(queue);
+            }
+        }
+        not_built.map_or(Ok(applied), |queue| Err(QueueError::NotBuilt(queue)))
+    }
+
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {
-        Ok(self.read(ask.queue, |index| index.propose(ask)))
+        self.with(ask.queue, |index| index.propose(ask))
     }
 
     async fn served(
@@ -90,13 +130,11 @@ impl LeadQueue for MemoryQueue {
         order: ServeOrder,
         reserve_after: u32,
     ) -> Result<(), QueueError> {
-        lock(&self.open(queue)).served(rep, lead, order, reserve_after);
-        Ok(())
+        self.with(queue, |index| index.served(rep, lead, order, reserve_after))
     }
 
     async fn put_back(&self, queue: QueueKey, leads: &[LeadId]) -> Result<(), QueueError> {
-        self.read(queue, |index| leads.iter().for_each(|lead| index.put_back(*lead)));
-        Ok(())
+        self.with(queue, |index| leads.iter().for_each(|lead| index.put_back(*lead)))
     }
 
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
@@ -109,24 +147,23 @@ impl LeadQueue for MemoryQueue {
     }
 
     async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
-        Ok(self.read(queue, |index| index.line.next_due_at()))
+        self.with(queue, |index| index.line.next_due_at())
     }
 
     async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError> {
-        Ok(self.read(ask.queue, |index| index.counts(ask)))
+        self.with(ask.queue, |index| index.counts(ask))
     }
 
     async fn census(&self, queue: QueueKey) -> Result<Census, QueueError> {
-        Ok(self.read(queue, |index| index.census()))
+        self.with(queue, |index| index.census())
     }
 
     async fn hours(&self, queue: QueueKey) -> Result<Vec<Arc<str>>, QueueError> {
-        Ok(self.read(queue, |index| index.line.lanes.hours().iter().cloned().collect()))
+        self.with(queue, |index| index.line.lanes.hours().iter().cloned().collect())
     }
 
     async fn peek(&self, queue: QueueKey, now: i64, limit: usize) -> Result<Snapshot, QueueError> {
-        let nothing = Snapshot { taken_at: now, ..Snapshot::default() };
-        Ok(self.known(queue).map_or(nothing, |index| lock(&index).line.peek(now, limit)))
+        self.with(queue, |index| index.line.peek(now, limit))
     }
 
     async fn place_of(
@@ -135,24 +172,44 @@ impl LeadQueue for MemoryQueue {
         lead: LeadId,
         now: i64,
     ) -> Result<Option<(usize, usize)>, QueueError> {
-        Ok(self.read(queue, |index| index.line.place_of(lead, now)))
+        self.with(queue, |index| index.line.place_of(lead, now))
     }
 
-    async fn stage(&self, queue: QueueKey) -> Result<(), QueueError> {
-        let dropped = lock(&self.open(queue)).stage();
+    async fn known(
+        &self,
+        queue: QueueKey,
+        _from: u64,
+        _limit: usize,
+    ) -> Result<KnownSlice, QueueError> {
+        self.with(queue, |_| KnownSlice::default())
+    }
+
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
+        let dropped = lock(&self.open(queue)).stage(rule_version);
         drop(dropped);
         Ok(())
     }
 
     async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError> {
-        self.change_each(updates, QueueIndex::apply_staged);
+        let mut indices = Indices { queues: self, last: None };
+        for update in updates {
+            if let Some(mut index) = indices.of(queue_of(&update)) {
+                index.apply_staged(update);
+            }
+        }
         Ok(())
     }
 
-    async fn swap(&self, queue: QueueKey) -> Result<(), QueueError> {
+    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError> {
+        let Some(index) = self.known(queue) else { return Err(QueueError::NotBuilt(queue)) };
+        let swapped = {
+            let mut index = lock(&index);
+            if !index.is_built && !index.is_staged() {
+                return Err(QueueError::NotBuilt(queue));
+            }
+            index.swap()
+        };
         // The old line is dropped with its millions of leads when the lock is free again.
-        let old = self.read(queue, QueueIndex::swap);
-        drop(old);
-        Ok(())
+        Ok(swapped.map_or_else(Swap::Behind, |_| Swap::Done))
     }
 }

@@ -23,6 +23,7 @@ use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
     Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
+use super::duty::Duty;
 use super::error::Denied;
 use crate::domain::Lease;
 
@@ -55,7 +56,7 @@ pub(super) enum Change {
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
-    Sweep { now: i64, limit: usize },
+    Sweep { now: i64, limit: usize, duty: Option<Duty> },
 }
 
 impl Change {
@@ -102,6 +103,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))
         }
         Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
+        Change::Sweep { .. } if slate.is_duty_lost => Err(Denied::DutyLost),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }
 }

@@ -152,6 +152,8 @@ pub(crate) struct Slate {
     pub(crate) refused: HashMap<HandoverOnce, LeadId>,
     /// What is known of leads that are to be erased.
     pub(crate) erasable: HashMap<LeadId, Erasable>,
+    /// Another node has the duty that the sweep names.
+    pub(crate) is_duty_lost: bool,
     /// What a sweep found.
     pub(crate) found: Found,
     /// The last lead id that was given out.

@@ -11,7 +11,9 @@ use super::super::books::{
     Seal, Slate, StoredAnswer, TouchRow,
 };
 use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf};
-use super::super::error::StoreError;
+use super::super::duty::Duty;
+use super::super::error::{Denied, StoreError};
+use super::duty;
 use super::rows::{corrupt, packed, packed_leads, token};
 use super::{erasure, sql};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
@@ -27,7 +29,7 @@ struct Needs {
     persons: BTreeSet<LeadId>,
     numbers: BTreeSet<Number>,
     emails: BTreeSet<String>,
-    sweep: Option<(i64, usize)>,
+    sweep: Option<(i64, usize, Option<Duty>)>,
     erased: Vec<LeadId>,
     /// How many leads that carry what said never are loaded at most.
     carrier_count_max: Option<usize>,
@@ -86,7 +88,9 @@ impl Needs {
                     needs.leads.insert(erase.lead);
                     needs.erased.push(erase.lead);
                 }
-                Change::Sweep { now, limit } => needs.sweep = Some((*now, *limit)),
+                Change::Sweep { now, limit, duty } => {
+                    needs.sweep = Some((*now, *limit, duty.clone()));
+                }
             }
         }
         needs
@@ -108,8 +112,14 @@ pub(super) async fn load(
     let mut needs = Needs::of(changes);
     load_requests(connection, &mut slate, &mut needs).await?;
     load_touches(connection, &mut slate, &mut needs).await?;
-    if let Some((now, limit)) = needs.sweep {
-        load_due(connection, &mut slate, &mut needs, now, limit).await?;
+    if let Some((now, limit, duty)) = needs.sweep.take() {
+        match duty::check(connection, duty.as_ref()).await {
+            Err(StoreError::Denied(Denied::DutyLost)) => slate.is_duty_lost = true,
+            checked => {
+                checked?;
+                load_due(connection, &mut slate, &mut needs, now, limit).await?;
+            }
+        }
     }
     if needs.has_handovers {
         load_handovers(connection, &mut slate, &mut needs, changes).await?;

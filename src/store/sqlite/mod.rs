@@ -7,6 +7,7 @@ mod access;
 mod audit;
 mod backup;
 mod checkpoint;
+mod duty;
 mod erasure;
 mod export;
 mod load;
@@ -43,6 +44,7 @@ use super::changes::{
     NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
     SuppressedAll, Swept, TouchRecorded,
 };
+use super::duty::{Duty, TakeDuty};
 use super::error::StoreError;
 use super::measures::StoreMetrics;
 use super::reports::{
@@ -294,6 +296,10 @@ impl Store for SqliteStore {
         read::passes(&mut *self.reader().await?, now).await
     }
 
+    async fn settings_number(&self) -> Result<i64, StoreError> {
+        duty::settings_number(&mut *self.reader().await?).await
+    }
+
     async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError> {
         access::tokens(&mut *self.reader().await?, page).await
     }
@@ -392,8 +398,9 @@ impl Store for SqliteStore {
         queue: QueueKey,
         version: i64,
         now: i64,
+        duty: Option<&Duty>,
     ) -> Result<(), StoreError> {
-        let change = RosterChange::InForce { queue, version, now };
+        let change = RosterChange::InForce { queue, version, now, duty: duty.cloned() };
         answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
     }
 
@@ -454,8 +461,24 @@ impl Store for SqliteStore {
         answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
     }
 
-    async fn sweep(&self, now: i64, limit: usize) -> Result<Swept, StoreError> {
-        answered!(self.change(Change::Sweep { now, limit }).await?, Answer::Sweep(swept) => swept)
+    async fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        duty: Option<&Duty>,
+    ) -> Result<Swept, StoreError> {
+        let change = Change::Sweep { now, limit, duty: duty.cloned() };
+        answered!(self.change(change).await?, Answer::Sweep(swept) => swept)
+    }
+
+    async fn take_duty(&self, take: &TakeDuty) -> Result<Option<Duty>, StoreError> {
+        let change = RosterChange::TakeDuty(take.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Duty(duty) => duty)
+    }
+
+    async fn give_duty_up(&self, duty: &Duty) -> Result<(), StoreError> {
+        let change = RosterChange::GiveDutyUp(duty.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
     }
 
     fn follow(&self, sink: Arc<dyn CommitSink>) {

@@ -5,8 +5,10 @@ use sqlx::{Row, SqliteConnection};
 use super::super::RosterRows;
 use super::super::books::{StoredAnswer, hex, route_to_text};
 use super::super::changes::{NewRep, NewRules, RequestKey};
+use super::super::duty::{Duty, TakeDuty};
 use super::super::error::{Denied, StoreError};
 use super::access::{self, AccessAnswer, AccessChange};
+use super::duty;
 use super::load::{json, limit_of};
 use super::open::failure;
 use super::rows::corrupt;
@@ -23,8 +25,20 @@ pub(super) enum RosterChange {
     Campaign(CampaignId, QueueKey, CampaignSettings),
     Rep(RepId, NewRep),
     Publish(NewRules),
-    InForce { queue: QueueKey, version: i64, now: i64 },
+    InForce { queue: QueueKey, version: i64, now: i64, duty: Option<Duty> },
     Access(AccessChange),
+    TakeDuty(TakeDuty),
+    GiveDutyUp(Duty),
+}
+
+impl RosterChange {
+    /// Whether other nodes are to read their settings again.
+    fn is_of_settings(&self) -> bool {
+        !matches!(
+            self,
+            Self::Access(AccessChange::NoteUses(_)) | Self::TakeDuty(_) | Self::GiveDutyUp(_)
+        )
+    }
 }
 
 /// What it is answered with.
@@ -35,11 +49,30 @@ pub(super) enum RosterAnswer {
     Rep(Rep),
     Rules(RuleVersion),
     Access(AccessAnswer),
+    Duty(Option<Duty>),
     Done,
+}
+
+impl RosterAnswer {
+    /// Whether there is something to commit.
+    pub(super) fn is_moved(&self) -> bool {
+        !matches!(self, Self::Duty(None))
+    }
 }
 
 /// Makes the change, within the transaction that is open.
 pub(super) async fn change(
+    connection: &mut SqliteConnection,
+    change: &RosterChange,
+) -> Result<RosterAnswer, StoreError> {
+    let answer = change_rows(connection, change).await?;
+    if change.is_of_settings() {
+        duty::count_change(connection).await?;
+    }
+    Ok(answer)
+}
+
+async fn change_rows(
     connection: &mut SqliteConnection,
     change: &RosterChange,
 ) -> Result<RosterAnswer, StoreError> {
@@ -66,7 +99,12 @@ pub(super) async fn change(
         RosterChange::Access(change) => {
             access::change(connection, change).await.map(RosterAnswer::Access)
         }
-        RosterChange::InForce { queue, version, now } => {
+        RosterChange::TakeDuty(take) => duty::take(connection, take).await.map(RosterAnswer::Duty),
+        RosterChange::GiveDutyUp(lost) => {
+            duty::give_up(connection, lost).await.map(|()| RosterAnswer::Done)
+        }
+        RosterChange::InForce { queue, version, now, duty } => {
+            duty::check(connection, duty.as_ref()).await?;
             let query = sqlx::query(sql::PUT_RULES_IN_FORCE).bind(queue.0).bind(version).bind(now);
             query.execute(connection).await.map_err(failure)?;
             Ok(RosterAnswer::Done)

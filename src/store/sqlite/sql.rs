@@ -59,6 +59,11 @@ statements! {
 
 // Over single rows, in SQL that every database speaks.
 statements! {
+    COUNT_CHANGE = "count_change";
+    DUTY_TERM = "duty_term";
+    GIVE_DUTY_UP = "give_duty_up";
+    SETTINGS_NUMBER = "settings_number";
+    TAKE_DUTY = "take_duty";
     ADD_REQUEST = "add_request";
     ADD_RESTORE = "add_restore";
     ADD_SECRET = "add_secret";

@@ -235,7 +235,8 @@ impl Writer {
                 Err(StoreError::Denied(denied)) => Err(denied.into()),
                 answer => Ok(Reply::Roster(answer?)),
             };
-            let moved = answer.is_ok().then(Moved::default);
+            let is_moved = matches!(&answer, Ok(Reply::Roster(answer)) if answer.is_moved());
+            let moved = is_moved.then(Moved::default);
             let seal = self.seal.clone();
             return Ok(Filled { replies: vec![answer], moved, seal, ..Filled::default() });
         }

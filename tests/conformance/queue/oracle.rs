@@ -18,62 +18,122 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
+    pub(super) rule_version: i64,
     pub(super) leads: Vec<Known>,
-    staged: Option<Vec<Entry>>,
-    /// What left while the staged line grew, by version.
-    left: BTreeMap<LeadId, i64>,
+    pub(super) staged: Option<Staged>,
     debts: BTreeMap<RepKey, u32>,
 }
 
-impl Oracle {
-    pub(super) fn put(&mut self, entry: Entry) {
-        let of_same_lead = |known: &&Known| known.entry.lead == entry.lead;
-        if self.leads.iter().find(of_same_lead).is_none_or(|k| k.entry.version < entry.version) {
-            self.leads.retain(|known| known.entry.lead != entry.lead);
-            self.leads.push(Known { entry, flies_until: None });
+#[derive(Debug, Default)]
+pub(super) struct Staged {
+    pub(super) rule_version: i64,
+    entries: Vec<Entry>,
+    /// What left while it grew, by version.
+    left: BTreeMap<LeadId, i64>,
+    /// What changed in the line in use and was not said here, by version.
+    missed: BTreeMap<LeadId, i64>,
+}
+
+impl Staged {
+    fn version_of(&self, lead: LeadId) -> Option<i64> {
+        let entry = self.entries.iter().find(|entry| entry.lead == lead);
+        entry.map(|entry| entry.version).max(self.left.get(&lead).copied())
+    }
+
+    fn miss(&mut self, lead: LeadId, version: i64) {
+        if self.version_of(lead) < Some(version) {
+            let missed = self.missed.entry(lead).or_insert(version);
+            *missed = version.max(*missed);
         }
     }
 
-    pub(super) fn remove(&mut self, lead: LeadId, version: i64) {
-        self.leads.retain(|known| known.entry.lead != lead || known.entry.version > version);
+    fn hear(&mut self, lead: LeadId, version: i64) {
+        self.missed.retain(|missed, of| *missed != lead || *of > version);
+    }
+}
+
+fn age(entry: &Entry) -> (i64, i64) {
+    (entry.version, entry.rule_version)
+}
+
+impl Oracle {
+    pub(super) fn new(rule_version: i64) -> Self {
+        Self { rule_version, ..Self::default() }
     }
 
-    pub(super) fn stage(&mut self) {
-        self.staged = Some(Vec::new());
-        self.left.clear();
+    /// Takes an entry in. Answers whether it changed anything.
+    pub(super) fn put(&mut self, entry: Entry) -> bool {
+        let of_same_lead = |known: &&Known| known.entry.lead == entry.lead;
+        let known = self.leads.iter().find(of_same_lead);
+        if known.is_some_and(|known| age(&known.entry) >= age(&entry)) {
+            return false;
+        }
+        let of_same_version = known.filter(|known| known.entry.version == entry.version);
+        let flies_until = of_same_version.and_then(|known| known.flies_until);
+        if let Some(staged) = &mut self.staged {
+            staged.miss(entry.lead, entry.version);
+        }
+        self.leads.retain(|known| known.entry.lead != entry.lead);
+        self.leads.push(Known { entry, flies_until });
+        true
+    }
+
+    /// Forgets a lead. Answers whether it changed anything.
+    pub(super) fn remove(&mut self, lead: LeadId, version: i64) -> bool {
+        if let Some(staged) = &mut self.staged {
+            staged.miss(lead, version);
+        }
+        let count = self.leads.len();
+        self.leads.retain(|known| known.entry.lead != lead || known.entry.version > version);
+        self.leads.len() < count
+    }
+
+    pub(super) fn stage(&mut self, rule_version: i64) {
+        self.staged = Some(Staged { rule_version, ..Staged::default() });
     }
 
     pub(super) fn put_staged(&mut self, entry: Entry) {
         let Some(staged) = &mut self.staged else { return };
-        let known = staged.iter().find(|known| known.lead == entry.lead);
-        if self.left.get(&entry.lead).is_some_and(|left| *left >= entry.version) {
+        staged.hear(entry.lead, entry.version);
+        let known = staged.entries.iter().find(|known| known.lead == entry.lead);
+        if staged.left.get(&entry.lead).is_some_and(|left| *left >= entry.version) {
             return;
         }
-        if known.is_none_or(|known| known.version < entry.version) {
-            staged.retain(|known| known.lead != entry.lead);
-            staged.push(entry);
+        if known.is_none_or(|known| age(known) < age(&entry)) {
+            staged.entries.retain(|known| known.lead != entry.lead);
+            staged.entries.push(entry);
         }
     }
 
     pub(super) fn remove_staged(&mut self, lead: LeadId, version: i64) {
         let Some(staged) = &mut self.staged else { return };
-        staged.retain(|known| known.lead != lead || known.version > version);
-        let left = self.left.entry(lead).or_insert(version);
+        staged.hear(lead, version);
+        staged.entries.retain(|known| known.lead != lead || known.version > version);
+        let left = staged.left.entry(lead).or_insert(version);
         *left = version.max(*left);
     }
 
-    pub(super) fn swap(&mut self) {
-        let Some(mut staged) = self.staged.take() else { return };
+    /// Puts the second line in use, or answers what it missed.
+    pub(super) fn swap(&mut self) -> Vec<LeadId> {
+        let Some(mut staged) = self.staged.take() else { return Vec::new() };
+        if !staged.missed.is_empty() {
+            let missed = staged.missed.keys().copied().collect();
+            self.staged = Some(staged);
+            return missed;
+        }
         self.leads.retain(|known| known.flies_until.is_some());
         for known in &mut self.leads {
             let newer =
                 |new: &&Entry| new.lead == known.entry.lead && new.version >= known.entry.version;
-            if let Some(new) = staged.iter().find(newer) {
+            if let Some(new) = staged.entries.iter().find(newer) {
                 known.entry = new.clone();
             }
-            staged.retain(|new| new.lead != known.entry.lead);
+            staged.entries.retain(|new| new.lead != known.entry.lead);
         }
-        self.leads.extend(staged.into_iter().map(|entry| Known { entry, flies_until: None }));
+        let entries = staged.entries.into_iter();
+        self.leads.extend(entries.map(|entry| Known { entry, flies_until: None }));
+        self.rule_version = staged.rule_version;
+        Vec::new()
     }
 
     /// What stands in line at `now`.

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nextlead::domain::{FirstTouchRank, LeadId, RepKey, Tier, Worth, WorthStep};
-use nextlead::queue::{Ask, Candidate, Entry, Lane, LeadQueue, OpenHours};
+use nextlead::queue::{Applied, Ask, Candidate, Entry, Lane, LeadQueue, OpenHours, Swap};
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 
-use super::oracle::Oracle;
-use super::support::{QUEUE, puts, remove};
+use super::oracle::{Known, Oracle};
+use super::support::{QUEUE, RULES, puts, remove};
 
 const SKILLS: [&str; 2] = ["french", "solar"];
 const HOURS: [&str; 3] = ["Asia/Tokyo", "Europe/Berlin", "Europe/London"];
@@ -55,6 +55,7 @@ enum Op {
 struct Draft {
     lead: i64,
     age: i64,
+    rule_age: i64,
     is_callback: bool,
     since: i64,
     due_in: Option<i64>,
@@ -67,13 +68,15 @@ struct Draft {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let optional = |range| proptest::option::weighted(0.3, range);
-    let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15));
+    let rule_age = prop_oneof![4 => 0..1_i64, 1 => -2..3_i64];
+    let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15), rule_age);
     let when = (-50..0_i64, optional(-5..60_i64));
     let worth = ([0..40_i64, 0..40, 0..40], proptest::collection::vec(-10..60_i64, 0..3));
     let place = (any_skills(), 0..=HOURS.len(), proptest::option::of((0..3, -20..40_i64)));
     (who, when, worth, place).prop_map(|(who, when, worth, place)| Draft {
         lead: who.0,
         age: who.1,
+        rule_age: who.3,
         is_callback: who.2,
         since: when.0,
         due_in: when.1,
@@ -123,12 +126,12 @@ fn op() -> impl Strategy<Value = Op> {
 }
 
 /// Runs sequences against engines that `open` makes.
-pub(super) fn check<Q: LeadQueue>(open: impl Fn() -> Q) {
+pub(super) fn check<Q: LeadQueue>(open: impl AsyncFn() -> Q) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let config = Config { failure_persistence: None, ..Config::default() };
     let ops = proptest::collection::vec(op(), 1..=OP_COUNT_MAX);
     let outcome = TestRunner::new(config).run(&ops, |ops| {
-        runtime.block_on(Run::new(open()).all(ops));
+        runtime.block_on(async { Run::new(open().await).all(ops).await });
         Ok(())
     });
     outcome.unwrap();
@@ -145,7 +148,7 @@ struct Run<Q> {
 
 impl<Q: LeadQueue> Run<Q> {
     fn new(queue: Q) -> Self {
-        Self { queue, oracle: Oracle::default(), now: 0, newest: 0, flights: Vec::new() }
+        Self { queue, oracle: Oracle::new(RULES), now: 0, newest: 0, flights: Vec::new() }
     }
 
     async fn all(mut self, ops: Vec<Op>) {
@@ -160,14 +163,18 @@ impl<Q: LeadQueue> Run<Q> {
     async fn one(&mut self, op: Op) {
         match op {
             Op::Put(draft) => {
-                let entry = self.entry(draft);
-                self.queue.apply(puts([entry.clone()])).await.unwrap();
-                self.oracle.put(entry);
+                let entry = self.entry(draft, self.oracle.rule_version);
+                let applied = self.queue.apply(puts([entry.clone()])).await.unwrap();
+                let is_older = entry.rule_version < self.oracle.rule_version;
+                let is_change = self.oracle.put(entry);
+                let overtaken = Vec::from_iter((is_change && is_older).then_some(QUEUE));
+                assert_eq!(applied, Applied { changed_count: is_change.into(), overtaken });
             }
             Op::Remove { lead, age } => {
                 let version = self.newest - age;
-                self.queue.apply(vec![remove(lead, version)]).await.unwrap();
-                self.oracle.remove(LeadId(lead), version);
+                let applied = self.queue.apply(vec![remove(lead, version)]).await.unwrap();
+                let is_change = self.oracle.remove(LeadId(lead), version);
+                assert_eq!(applied.changed_count, usize::from(is_change));
             }
             Op::Propose { rep, skills, hours, passed, count } => {
                 self.propose(self.ask(rep, skills, hours, &passed, count)).await;
@@ -196,7 +203,9 @@ impl<Q: LeadQueue> Run<Q> {
     async fn staged(&mut self, op: Op) {
         match op {
             Op::PutStaged(draft) => {
-                let entry = self.entry(draft);
+                let staged = self.oracle.staged.as_ref();
+                let rules = staged.map_or(self.oracle.rule_version, |staged| staged.rule_version);
+                let entry = self.entry(draft, rules);
                 self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
                 self.oracle.put_staged(entry);
             }
@@ -206,15 +215,41 @@ impl<Q: LeadQueue> Run<Q> {
                 self.oracle.remove_staged(LeadId(lead), version);
             }
             Op::Rerank(seed) => self.rerank(seed).await,
-            Op::Swap => {
-                self.queue.swap(QUEUE).await.unwrap();
-                self.oracle.swap();
-            }
-            _ => {
-                self.queue.stage(QUEUE).await.unwrap();
-                self.oracle.stage();
+            Op::Swap => self.swap().await,
+            _ => self.stage().await,
+        }
+    }
+
+    async fn stage(&mut self) {
+        let rules = self.oracle.rule_version + 1;
+        self.queue.stage(QUEUE, rules).await.unwrap();
+        self.oracle.stage(rules);
+    }
+
+    /// A swap, and what it takes if the staged line is behind.
+    async fn swap(&mut self) {
+        let missed = self.oracle.swap();
+        let swapped = self.queue.swap(QUEUE).await.unwrap();
+        let Swap::Behind(mut leads) = swapped else {
+            assert_eq!(missed, []);
+            return;
+        };
+        leads.sort_unstable();
+        assert_eq!(leads, missed);
+        for lead in missed {
+            let known = self.oracle.leads.iter().find(|known| known.entry.lead == lead);
+            // As a store has it, nothing that was missed is newer.
+            let newest = |known: &Known| Entry { version: self.newest, ..known.entry.clone() };
+            if let Some(entry) = known.map(newest) {
+                self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+                self.oracle.put_staged(entry);
+            } else {
+                self.queue.apply_staged(vec![remove(lead.0, self.newest)]).await.unwrap();
+                self.oracle.remove_staged(lead, self.newest);
             }
         }
+        assert_eq!(self.queue.swap(QUEUE).await.unwrap(), Swap::Done);
+        assert_eq!(self.oracle.swap(), []);
     }
 
     async fn propose(&mut self, ask: Ask) {
@@ -223,6 +258,7 @@ impl<Q: LeadQueue> Run<Q> {
         loop {
             let left = Ask { count: ask.count - candidates.len(), ..ask.clone() };
             let proposal = self.queue.propose(&left).await.unwrap();
+            assert_eq!(proposal.rule_version, self.oracle.rule_version);
             candidates.extend(proposal.candidates);
             if !proposal.is_unfinished {
                 break;
@@ -259,17 +295,16 @@ impl<Q: LeadQueue> Run<Q> {
     }
 
     async fn rerank(&mut self, seed: i64) {
-        self.queue.stage(QUEUE).await.unwrap();
-        self.oracle.stage();
+        self.stage().await;
         for mut entry in
             self.oracle.leads.iter().map(|known| known.entry.clone()).collect::<Vec<_>>()
         {
+            entry.rule_version = self.oracle.rule_version + 1;
             entry.worth = Worth::steady(entry.lead.0 * seed % 37);
             self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
             self.oracle.put_staged(entry);
         }
-        self.queue.swap(QUEUE).await.unwrap();
-        self.oracle.swap();
+        self.swap().await;
     }
 
     fn land(&mut self, which: usize) -> Option<(Ask, Candidate)> {
@@ -277,7 +312,7 @@ impl<Q: LeadQueue> Run<Q> {
         Some(self.flights.swap_remove(which))
     }
 
-    fn entry(&self, draft: Draft) -> Entry {
+    fn entry(&self, draft: Draft, rule_version: i64) -> Entry {
         let due_at = draft.due_in.map(|due_in| self.now + due_in);
         let lead = LeadId(draft.lead);
         let first_touch = draft.released_and_due.map(|(times_released, due_in)| FirstTouchRank {
@@ -289,6 +324,7 @@ impl<Q: LeadQueue> Run<Q> {
             lead,
             queue: QUEUE,
             version: self.newest - draft.age,
+            rule_version: rule_version - draft.rule_age,
             tier: if draft.is_callback { Tier::Callback } else { Tier::Ordinary },
             ready_since: due_at.unwrap_or(self.now + draft.since),
             due_at,

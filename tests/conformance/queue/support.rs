@@ -10,6 +10,8 @@ use nextlead::queue::{Ask, Candidate, Entry, Lane, LeadQueue, OpenHours, Update}
 
 /// The queue of the checks.
 pub(super) const QUEUE: QueueKey = QueueKey(1);
+/// The version of the rules that it is begun with.
+pub(super) const RULES: i64 = 1;
 /// The rep of the checks.
 pub(super) const REP: RepKey = RepKey(1);
 /// After how many ordinary pulls one is kept for the untouched.
@@ -25,6 +27,7 @@ pub(super) fn entry(lead: i64) -> Entry {
         lead: LeadId(lead),
         queue: QUEUE,
         version: 1,
+        rule_version: RULES,
         tier: Tier::Ordinary,
         ready_since: 0,
         due_at: None,
@@ -62,6 +65,12 @@ pub(super) fn lane(skills: &[&str], hours: Option<&str>) -> Lane {
 
 pub(super) fn names(names: &[&str]) -> Arc<BTreeSet<String>> {
     Arc::new(names.iter().map(|name| (*name).to_owned()).collect())
+}
+
+/// Gives the queue of the checks an index, as most of them need.
+pub(super) async fn begin<Q: LeadQueue>(queue: Q) -> Q {
+    queue.begin(QUEUE, RULES).await.unwrap();
+    queue
 }
 
 /// A pull of one lead at `now`, of a rep without skills, while [`OPEN`] is open.

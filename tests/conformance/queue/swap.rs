@@ -1,16 +1,20 @@
 //! A second line grows beside the one in use, and takes its place at one instant.
 
 use nextlead::domain::{ServeOrder, Worth};
-use nextlead::queue::{Ask, Entry, FLIGHT_MS_MAX, LeadQueue};
+use nextlead::queue::{Ask, Entry, FLIGHT_MS_MAX, LeadQueue, Swap};
 
 use super::support::{
-    QUEUE, REP, RESERVE_AFTER, ask, candidates, drain, entry, ids, pull, put, put_back, puts,
-    remove, untouched, waiting,
+    QUEUE, REP, RESERVE_AFTER, RULES, ask, candidates, drain, entry, ids, pull, put, put_back,
+    puts, remove, untouched, waiting,
 };
 
 async fn stage(queue: &impl LeadQueue, entries: impl IntoIterator<Item = Entry>) {
-    queue.stage(QUEUE).await.unwrap();
+    queue.stage(QUEUE, RULES + 1).await.unwrap();
     queue.apply_staged(puts(entries)).await.unwrap();
+}
+
+async fn swap(queue: &impl LeadQueue) {
+    assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
 }
 
 /// A lead with a head start of its own.
@@ -25,7 +29,7 @@ pub(super) async fn pulls_go_on_under_the_old_line_until_the_swap(queue: impl Le
     queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
     assert_eq!(pull(&queue, &ask(0)).await, Some(2));
     put_back(&queue, &[2]).await;
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(drain(&queue, &ask(0)).await, [4, 3, 2]);
 }
 
@@ -39,7 +43,7 @@ pub(super) async fn what_is_in_flight_stays_so_and_returns_as_the_new_line_ranks
     put(&queue, [Entry { version: 2, ..worth(2, -9) }]).await;
     assert_eq!(pull(&queue, &Ask { passed: ids(&[4, 5]), ..ask(0) }).await, Some(2));
     stage(&queue, [1, 2, 4, 5].map(|lead| worth(lead, lead))).await;
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(drain(&queue, &ask(0)).await, [5, 4], "three are in flight");
     assert_eq!(queue.counts(&ask(0)).await.unwrap().in_flight, 5);
     put_back(&queue, &[1, 2, 3, 4, 5]).await;
@@ -55,15 +59,36 @@ pub(super) async fn a_removal_that_overtakes_the_page_it_is_about_holds(queue: i
     queue.apply_staged(vec![remove(1, 2), remove(3, 2)]).await.unwrap();
     let again = Entry { version: 3, ..entry(3) };
     queue.apply_staged(puts([entry(1), entry(2), entry(3), again])).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(drain(&queue, &ask(0)).await, [2, 3]);
 }
 
 pub(super) async fn debts_outlive_a_swap(queue: impl LeadQueue) {
     queue.served(QUEUE, REP, ids(&[9])[0], ServeOrder::FirstTouch, RESERVE_AFTER).await.unwrap();
     stage(&queue, [untouched(1, 0, 10), worth(2, 10)]).await;
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(pull(&queue, &ask(0)).await, Some(2), "the rep owes nothing yet");
+}
+
+pub(super) async fn a_lead_that_changed_beside_the_stage_holds_up_the_swap(queue: impl LeadQueue) {
+    put(&queue, (1..=6).map(entry)).await;
+    stage(&queue, (1..=6).map(entry)).await;
+    let newer = |lead, version| Entry { version, ..entry(lead) };
+    // Both are told of the first, the second index alone of the second; the third changed nothing.
+    put(&queue, [newer(1, 2), newer(3, 1)]).await;
+    queue.apply_staged(puts([newer(1, 2), newer(2, 2)])).await.unwrap();
+    put(&queue, [newer(4, 2), newer(4, 3), newer(5, 2)]).await;
+    queue.apply(vec![remove(6, 2), remove(7, 2)]).await.unwrap();
+    queue.apply_staged(puts([newer(4, 2), newer(5, 3)])).await.unwrap();
+    let Swap::Behind(mut leads) = queue.swap(QUEUE).await.unwrap() else { panic!("it is behind") };
+    leads.sort_unstable();
+    assert_eq!(leads, ids(&[4, 6, 7]));
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(RULES), "nothing is changed yet");
+    queue.apply_staged(puts([newer(4, 3)])).await.unwrap();
+    queue.apply_staged(vec![remove(6, 2), remove(7, 2)]).await.unwrap();
+    swap(&queue).await;
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(RULES + 1));
+    assert_eq!(drain(&queue, &ask(0)).await, [1, 2, 3, 4, 5]);
 }
 
 pub(super) async fn a_new_stage_drops_the_one_before(queue: impl LeadQueue) {
@@ -72,17 +97,17 @@ pub(super) async fn a_new_stage_drops_the_one_before(queue: impl LeadQueue) {
     stage(&queue, [entry(3)]).await;
     assert_eq!(pull(&queue, &ask(0)).await, Some(1));
     queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(drain(&queue, &ask(0)).await, [3]);
 }
 
 pub(super) async fn a_swap_without_a_stage_changes_nothing(queue: impl LeadQueue) {
     put(&queue, [entry(1)]).await;
     queue.apply_staged(puts([entry(2)])).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     stage(&queue, [entry(1), entry(3)]).await;
-    queue.swap(QUEUE).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
+    swap(&queue).await;
     queue.apply_staged(puts([entry(4)])).await.unwrap();
     assert_eq!(drain(&queue, &ask(0)).await, [1, 3]);
 }
@@ -97,7 +122,7 @@ pub(super) async fn a_staged_line_obeys_the_same_versions(queue: impl LeadQueue)
     let waits = Entry { version: 1, ..waiting(5, 50) };
     queue.apply_staged(puts([waits])).await.unwrap();
     queue.apply_staged(vec![remove(2, 1), remove(3, 1)]).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     let all = candidates(&queue, &Ask { count: 9, ..ask(0) }).await;
     let seen: Vec<_> = all.iter().map(|c| (c.lead.0, c.version, c.head_start_ms)).collect();
     assert_eq!(seen, [(4, 2, 20), (1, 2, 10), (3, 2, 7)]);
@@ -112,6 +137,6 @@ pub(super) async fn what_was_served_before_a_swap_needs_no_new_line(queue: impl 
     queue.apply_staged(vec![remove(1, 2)]).await.unwrap();
     queue.apply(vec![remove(1, 2)]).await.unwrap();
     queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
-    queue.swap(QUEUE).await.unwrap();
+    swap(&queue).await;
     assert_eq!(drain(&queue, &ask(0)).await, [2]);
 }

@@ -1,9 +1,11 @@
 //! Which changes count.
 
 use nextlead::domain::{LeadId, Worth};
-use nextlead::queue::{Entry, LeadQueue};
+use nextlead::queue::{Entry, LeadQueue, Swap};
 
-use super::support::{QUEUE, ask, candidates, drain, entry, pull, put, put_back, remove, waiting};
+use super::support::{
+    QUEUE, ask, candidates, drain, entry, pull, put, put_back, puts, remove, waiting,
+};
 
 fn since(lead: i64, version: i64, ready_since: i64) -> Entry {
     Entry { version, ready_since, ..entry(lead) }
@@ -34,6 +36,49 @@ pub(super) async fn a_put_of_the_same_version_changes_nothing(queue: impl LeadQu
     assert_eq!(drain(&queue, &ask(100)).await, [2], "the first is still in flight");
     put_back(&queue, &[1, 2]).await;
     assert_eq!(drain(&queue, &ask(100)).await, [1, 2]);
+}
+
+pub(super) async fn a_change_is_counted_if_it_changed_anything(queue: impl LeadQueue) {
+    let mut counts = Vec::new();
+    for updates in [
+        puts([since(1, 2, 0), since(2, 1, 0), since(1, 1, 9)]),
+        puts([since(1, 2, 5)]),
+        vec![remove(1, 1), remove(2, 1), remove(2, 1), remove(3, 9)],
+    ] {
+        counts.push(queue.apply(updates).await.unwrap().changed_count);
+    }
+    assert_eq!(counts, [2, 0, 1]);
+}
+
+pub(super) async fn a_put_by_newer_rules_moves_and_leaves_its_flight_alone(queue: impl LeadQueue) {
+    let worth = |lead, head_start_ms, rule_version| {
+        let worth = Worth::steady(head_start_ms);
+        Entry { worth, rule_version, ..since(lead, 3, 100) }
+    };
+    put(&queue, [worth(1, 10, 1), worth(2, 20, 1), worth(1, 30, 2), worth(2, 90, 1)]).await;
+    let first = candidates(&queue, &ask(100)).await;
+    assert_eq!(first.iter().map(|c| (c.lead.0, c.head_start_ms)).collect::<Vec<_>>(), [(1, 30)]);
+    put(&queue, [worth(1, 5, 3), worth(1, 99, 2)]).await;
+    assert_eq!(queue.counts(&ask(100)).await.unwrap().in_flight, 1, "whoever has it may get it");
+    put_back(&queue, &[1]).await;
+    assert_eq!(drain(&queue, &ask(100)).await, [2, 1], "it came back as the newer rules rank it");
+    queue.apply(vec![remove(1, 3)]).await.unwrap();
+    put(&queue, [worth(1, 5, 1)]).await;
+    assert_eq!(drain(&queue, &ask(100)).await, [1], "nothing is remembered of what left");
+}
+
+pub(super) async fn a_put_by_older_rules_counts_and_is_told(queue: impl LeadQueue) {
+    queue.stage(QUEUE, 4).await.unwrap();
+    assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
+    let ranked = |lead, rule_version| Entry { rule_version, ..since(lead, 1, lead) };
+    let fresh = queue.apply(puts([ranked(1, 4), ranked(2, 5)])).await.unwrap();
+    assert_eq!((fresh.changed_count, fresh.overtaken), (2, vec![]));
+    let late = queue.apply(puts([ranked(3, 3), ranked(4, 3), ranked(1, 3)])).await.unwrap();
+    assert_eq!((late.changed_count, late.overtaken), (2, vec![QUEUE]));
+    assert_eq!(drain(&queue, &ask(100)).await, [1, 2, 3, 4]);
+    let known = queue.apply(puts([ranked(3, 3)])).await.unwrap();
+    assert_eq!((known.changed_count, known.overtaken), (0, vec![]));
+    assert_eq!(queue.propose(&ask(100)).await.unwrap().rule_version, 4);
 }
 
 pub(super) async fn a_newer_put_ends_a_flight(queue: impl LeadQueue) {

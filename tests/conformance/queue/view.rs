@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nextlead::domain::{LeadId, QueueKey, Worth};
 use nextlead::queue::{
-    Ask, Census, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot,
+    Ask, Census, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot, Swap,
 };
 
 use super::support::{
@@ -17,10 +17,14 @@ fn in_lane(lead: i64, skills: &[&str], hours: Option<&str>) -> Entry {
     Entry { lane: lane(skills, hours), ..entry(lead) }
 }
 
-pub(super) async fn an_unknown_queue_is_an_empty_one(queue: impl LeadQueue) {
+pub(super) async fn an_empty_queue_answers_like_one(queue: impl LeadQueue) {
     let nowhere = QueueKey(77);
+    queue.begin(nowhere, 4).await.unwrap();
     let asked = Ask { queue: nowhere, ..ask(5) };
-    assert_eq!(queue.propose(&asked).await.unwrap(), Proposal::default());
+    assert_eq!(
+        queue.propose(&asked).await.unwrap(),
+        Proposal { rule_version: 4, ..Proposal::default() }
+    );
     assert_eq!(queue.counts(&asked).await.unwrap(), Counts::default());
     assert_eq!(queue.census(nowhere).await.unwrap(), Census::default());
     assert_eq!(queue.next_due_at(nowhere).await.unwrap(), None);
@@ -29,7 +33,7 @@ pub(super) async fn an_unknown_queue_is_an_empty_one(queue: impl LeadQueue) {
     let nothing = Snapshot { taken_at: 5, ..Snapshot::default() };
     assert_eq!(queue.peek(nowhere, 5, 9).await.unwrap(), nothing);
     queue.put_back(nowhere, &[LeadId(1)]).await.unwrap();
-    queue.swap(nowhere).await.unwrap();
+    assert_eq!(queue.swap(nowhere).await.unwrap(), Swap::Done);
 }
 
 pub(super) async fn counts_say_where_the_leads_are(queue: impl LeadQueue) {

@@ -81,7 +81,7 @@ pub(super) async fn an_erased_lead_stays_in_the_books_wherever_it_stood(desk: &D
     let page =
         nextlead::store::UncontactedPage { with_closed: true, limit: 100, ..Default::default() };
     assert!(desk.store.uncontacted(&page).await.expect("a read").is_empty());
-    let swept = desk.store.sweep(START + 100 * 86_400_000, 100).await.expect("a sweep");
+    let swept = desk.store.sweep(START + 100 * 86_400_000, 100, None).await.expect("a sweep");
     assert_eq!((swept.woken_count, swept.ended_count, swept.expired.len()), (0, 0, 0));
 }
 

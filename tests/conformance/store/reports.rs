@@ -54,7 +54,7 @@ pub(super) async fn rule_versions_are_numbered_and_read_back(desk: &Desk) {
         let again = desk.store.publish_rules(&rules(text)).await.expect("the same answer");
         assert_eq!(again, version);
     }
-    desk.store.put_rules_in_force(desk.queue.key, 2, START + 5).await.expect("in force");
+    desk.store.put_rules_in_force(desk.queue.key, 2, START + 5, None).await.expect("in force");
     let versions = desk.store.rule_versions(desk.queue.key, None, 10).await.expect("a read");
     let texts: Vec<&str> = versions.iter().map(|version| version.text.as_str()).collect();
     assert_eq!(texts, ["three", "two", "one"]);

@@ -173,7 +173,7 @@ pub(super) async fn the_books_add_up_after_a_random_walk(desk: &Desk) {
             one.await.expect("a cycle");
         }
         if round % 3 == 0 {
-            desk.store.sweep(now, 50).await.expect("a sweep");
+            desk.store.sweep(now, 50, None).await.expect("a sweep");
         }
         if round % 20 == 19 {
             check_hands(desk).await;

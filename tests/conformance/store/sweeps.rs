@@ -10,7 +10,7 @@ use super::desk::{Desk, MINUTE_MS, START, campaign_settings, number};
 const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 async fn sweep(desk: &Desk, now: i64) -> Swept {
-    desk.store.sweep(now, 100).await.expect("a sweep")
+    desk.store.sweep(now, 100, None).await.expect("a sweep")
 }
 
 async fn end_campaign(desk: &Desk, ends_at: Option<i64>) {
@@ -66,11 +66,11 @@ pub(super) async fn a_sweep_is_bounded(desk: &Desk) {
     let now = START + DAY_MS;
     let counts = [2, 2, 1];
     for (turn, count) in counts.into_iter().enumerate() {
-        let swept = desk.store.sweep(now, 2).await.expect("a sweep");
+        let swept = desk.store.sweep(now, 2, None).await.expect("a sweep");
         assert_eq!(swept.expired.len(), count);
         assert_eq!(swept.is_unfinished, turn < 2, "turn {turn}");
     }
-    assert_eq!(desk.store.sweep(now, 2).await.expect("a sweep"), Swept::default());
+    assert_eq!(desk.store.sweep(now, 2, None).await.expect("a sweep"), Swept::default());
 }
 
 async fn nurture(desk: &Desk) -> LeadId {
@@ -94,7 +94,7 @@ pub(super) async fn a_nurture_does_not_outlive_its_campaign(desk: &Desk) {
     assert_eq!((swept.woken_count, swept.ended_count), (0, 0));
     assert_eq!(desk.standing(lead).await, standing);
     // It is not looked at for ever.
-    assert_eq!(desk.store.sweep(due_at + 1, 0).await.expect("a sweep"), Swept::default());
+    assert_eq!(desk.store.sweep(due_at + 1, 0, None).await.expect("a sweep"), Swept::default());
     // The campaign goes on after all: so does the lead.
     end_campaign(desk, None).await;
     assert_eq!(sweep(desk, due_at + 2).await.woken_count, 1);

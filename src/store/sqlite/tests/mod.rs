@@ -271,7 +271,7 @@ async fn a_commit_that_fails_is_unknown_and_stops_the_store() {
     }
     is_broken.store(false, Ordering::SeqCst);
     assert!(matches!(store.hand_over(change(3)).await, Err(StoreError::Stopped)));
-    assert!(matches!(store.sweep(START, 10).await, Err(StoreError::Stopped)));
+    assert!(matches!(store.sweep(START, 10, None).await, Err(StoreError::Stopped)));
     assert!(store.lead(LeadId(1)).await.unwrap().is_some(), "reads go on");
 }
 

@@ -1,0 +1,1 @@
+SELECT term FROM duty WHERE name = $1

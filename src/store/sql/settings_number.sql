@@ -1,0 +1,1 @@
+SELECT number FROM change_count WHERE name = 'settings'
