@@ -5,6 +5,7 @@
 //! `postgres+redis`), `NEXTLEAD_CRASH_KILLS` how often a node is killed, `NEXTLEAD_CRASH_SEED` when,
 //! `NEXTLEAD_CRASH_BINARY` which binary runs. Without them it is killed a few times, in a few seconds.
 
+mod calls;
 mod check;
 mod clients;
 mod controls;
@@ -20,6 +21,7 @@ mod points;
 mod redis;
 mod stops;
 mod tally;
+mod toxic_works;
 mod truth;
 
 use std::collections::BTreeSet;

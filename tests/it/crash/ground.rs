@@ -98,7 +98,7 @@ impl Ground {
 }
 
 /// The same address, at another port.
-fn at_port(url: &str, port: u16) -> String {
+pub(super) fn at_port(url: &str, port: u16) -> String {
     let (before, after) = url.rsplit_once(':').expect("it names a port");
     let path = after.find('/').map_or("", |at| &after[at..]);
     format!("{before}:{port}{path}")

@@ -122,6 +122,11 @@ impl Nodes {
         Self { _owned: owned, ground, folder, launcher, places, starts }
     }
 
+    /// Has the nodes that are started from now on run by a command.
+    pub(super) fn put_before(&mut self, words: &[&str]) {
+        self.launcher.before = words.iter().map(ToString::to_string).collect();
+    }
+
     /// The process that runs at a place.
     pub(super) fn node(&mut self, nth: usize) -> &mut Process {
         self.places[nth].node.as_mut().expect("a node runs there")
