@@ -82,7 +82,10 @@ fn is_on(on: On) -> bool {
 
 fn start(folder: &Path, store: Option<&str>) -> Process {
     let mut command = crate::process::command(Path::new(BINARY), folder);
-    command.envs(store.map(|store| ("NEXTLEAD_STORE", store)));
+    if let Some(store) = store {
+        command.env("NEXTLEAD_STORE", store);
+        command.env("NEXTLEAD_ADMIN_TOKEN_FILE", crate::process::TOKEN_FILE);
+    }
     command.args(["serve", "--json", "--listen", "127.0.0.1:0"]);
     let node = Process::begin(command, folder, folder.join("serve.log"));
     node.set_up();
