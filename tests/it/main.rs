@@ -12,6 +12,7 @@ mod demo;
 mod erase;
 mod export;
 mod exposition;
+mod ground;
 mod hostile;
 mod import;
 mod intake;

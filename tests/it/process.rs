@@ -10,6 +10,8 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use super::ground::Ground;
+
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
 /// The admin token of a node with the default store.
@@ -68,6 +70,9 @@ impl Process {
     pub(crate) fn start_as(binary: &Path, folder: &Path, options: &[&str]) -> Self {
         let mut command = command(binary, folder);
         command.args(["serve", "--json"]).args(options);
+        if !options.contains(&"--store") {
+            command.envs(Ground::variables(folder));
+        }
         Self::begin(command, folder, folder.join("serve.log"))
     }
 
@@ -103,7 +108,8 @@ impl Process {
 
     /// What opens it.
     pub(crate) fn token(&self) -> String {
-        let text = std::fs::read_to_string(self.folder.join(TOKEN_FILE)).unwrap();
+        let file = self.said["token_file"].as_str().unwrap_or(TOKEN_FILE);
+        let text = std::fs::read_to_string(self.folder.join(file)).unwrap();
         text.trim().to_owned()
     }
 
