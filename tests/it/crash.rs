@@ -15,6 +15,7 @@ mod families;
 mod full;
 mod ground;
 mod history;
+mod line;
 mod nodes;
 mod pair;
 mod points;
@@ -35,10 +36,10 @@ use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::process::clock;
 use check::{Truth, violations};
-use clients::{Line, Random, Shared};
 use ground::Ground;
 pub(crate) use ground::On;
 use history::{History, Order};
+use line::{Line, Random, Shared};
 use nodes::Nodes;
 use tally::Row;
 

@@ -82,7 +82,10 @@ fn is_on(on: On) -> bool {
 
 fn start(folder: &Path, store: Option<&str>) -> Process {
     let mut command = crate::process::command(Path::new(BINARY), folder);
-    command.envs(store.map(|store| ("NEXTLEAD_STORE", store)));
+    if let Some(store) = store {
+        command.env("NEXTLEAD_STORE", store);
+        command.env("NEXTLEAD_ADMIN_TOKEN_FILE", crate::process::TOKEN_FILE);
+    }
     command.args(["serve", "--json", "--listen", "127.0.0.1:0"]);
     let node = Process::begin(command, folder, folder.join("serve.log"));
     node.set_up();
@@ -157,13 +160,16 @@ async fn pull(client: &Client, rep: &str, request_id: String) -> proto::ServedLe
 /// Works on a node that is traced; gives the ids of the requests, and the trace.
 async fn traced(
     store: Option<String>,
-    server_ids: Vec<u32>,
     more: &'static [&'static str],
 ) -> Option<(Vec<String>, String)> {
     let folder = tempfile::tempdir().unwrap();
     let (path, file) = (folder.path().to_owned(), folder.path().join("trace"));
+    let url = store.clone();
     let node = spawn_blocking(move || start(&path, store.as_deref())).await.unwrap();
-    let ids = [vec![node.id()], server_ids].concat();
+    let mut ids = vec![node.id()];
+    if let Some(url) = url {
+        ids.extend(processes_of(&url).await);
+    }
     let trace = spawn_blocking(move || Trace::attach(&ids, file, more)).await.unwrap()?;
     let mut crew = JoinSet::new();
     for nth in 0..CLIENT_COUNT {
@@ -181,7 +187,7 @@ async fn every_answer_follows_a_sync_of_the_log_that_holds_its_change() {
     if !is_on(On::Sqlite) {
         return;
     }
-    let Some((ids, trace)) = traced(None, Vec::new(), &[]).await else { return };
+    let Some((ids, trace)) = traced(None, &[]).await else { return };
     let calls = strace::calls(&trace);
     assert_eq!(unsynced(&calls, &ids), Vec::<String>::new());
     eprintln!("{} changes, each synced before it was answered", ids.len());
@@ -201,15 +207,17 @@ async fn a_disk_that_is_never_synced_is_found_out() {
         return;
     }
     let lie = &["-e", "inject=fdatasync,fsync:retval=0"];
-    let Some((ids, trace)) = traced(None, Vec::new(), lie).await else { return };
+    let Some((ids, trace)) = traced(None, lie).await else { return };
     assert_eq!(unsynced(&strace::calls(&trace), &ids).len(), ids.len());
 }
 
-/// The processes of a PostgreSQL, its first one as well, which starts the others.
+/// The processes of a PostgreSQL: those that work for the node, those that write and sync for all, and
+/// the first one, which starts the others.
 async fn processes_of(url: &str) -> Vec<u32> {
     let mut connection = PgConnection::connect(url).await.unwrap();
-    let ids = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() UNION ALL SELECT \
-               split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int";
+    let ids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'nextlead' \
+               OR backend_type IN ('walwriter', 'checkpointer', 'background writer') \
+               UNION ALL SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)::int";
     let ids: Vec<i32> = sqlx::query_scalar(ids).fetch_all(&mut connection).await.unwrap();
     connection.close().await.unwrap();
     ids.into_iter().map(|id| u32::try_from(id).unwrap()).collect()
@@ -217,13 +225,7 @@ async fn processes_of(url: &str) -> Vec<u32> {
 
 async fn traced_on_postgres(settings: &'static [&'static str]) -> Option<(Vec<String>, String)> {
     let postgres = spawn_blocking(|| Postgres::start_with(settings)).await.unwrap();
-    let url = postgres.database();
-    let folder = tempfile::tempdir().unwrap();
-    let (path, store) = (folder.path().to_owned(), url.clone());
-    // Its first start makes the tables, so that the trace holds its work alone.
-    spawn_blocking(move || start(&path, Some(&store)).terminate()).await.unwrap();
-    let ids = processes_of(&url).await;
-    let traced = traced(Some(url), ids, &[]).await;
+    let traced = traced(Some(postgres.database()), &[]).await;
     drop(postgres);
     traced
 }

@@ -12,10 +12,11 @@ use nextlead::api::proto;
 use tempfile::TempDir;
 
 use super::check::violations;
-use super::clients::{Line, Random, sent};
+use super::clients::sent;
 use super::families::member;
 use super::ground::{Ground, On};
 use super::history::{History, Span};
+use super::line::{Line, Random};
 use super::nodes::Nodes;
 use super::{client_of, from_environment, set_to_work, share, summary, truth};
 use crate::process::clock;

@@ -93,7 +93,12 @@ impl Ground {
     pub(super) fn variables(&self) -> Vec<(&'static str, String)> {
         let store = self.store.iter().map(|url| ("NEXTLEAD_STORE", url.clone()));
         let queue = self.queue.iter().map(|url| ("NEXTLEAD_QUEUE", url.clone()));
-        store.chain(queue).collect()
+        // Beside the log, whatever the store is: the tests call the nodes.
+        let token = self
+            .store
+            .iter()
+            .map(|_| ("NEXTLEAD_ADMIN_TOKEN_FILE", crate::process::TOKEN_FILE.to_owned()));
+        store.chain(queue).chain(token).collect()
     }
 }
 

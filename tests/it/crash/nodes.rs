@@ -10,8 +10,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-use super::clients::Running;
 use super::ground::{Ground, On};
+use super::line::Running;
 use super::{REP_COUNT, RULES};
 use crate::process::{BINARY, Process, clock};
 
