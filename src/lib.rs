@@ -51,6 +51,7 @@ pub mod config;
 pub mod coverage;
 pub mod dialer;
 pub mod domain;
+pub mod failpoint;
 pub mod health;
 pub mod metrics;
 pub mod node;

@@ -7,11 +7,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use nextlead::failpoint;
 use sha2::{Digest, Sha256};
 
 /// Lowest first. A module imports only from rows above its own in this list.
 const LAYERS: &[&[&str]] = &[
-    &["clock", "domain", "health", "metrics"],
+    &["clock", "domain", "failpoint", "health", "metrics"],
     &["rules"],
     &["queue", "store"],
     &["dialer", "coverage", "auth"],
@@ -161,6 +162,20 @@ fn only_the_clock_reads_the_clock() {
             assert!(!text.contains(word), "{} reads the clock: {word}", path.display());
         }
     }
+}
+
+#[test]
+fn every_failpoint_is_listed_once_and_reached() {
+    let mut reached = BTreeSet::new();
+    for path in sources(Path::new("src"), &["rs"]) {
+        let text = fs::read_to_string(&path).unwrap();
+        for call in text.split("failpoint::reach(").skip(1) {
+            let name = call.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+            let name = name.unwrap_or_else(|| panic!("{} reaches no literal", path.display()));
+            reached.insert(name.0.to_owned());
+        }
+    }
+    assert_eq!(reached.iter().collect::<Vec<_>>(), failpoint::NAMES);
 }
 
 #[test]

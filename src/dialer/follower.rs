@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
+use crate::failpoint;
 use crate::metrics::Counter;
 use crate::queue::{Entry, Lane, LeadQueue, Update};
 use crate::rules::Subject;
@@ -170,11 +171,13 @@ impl Follower {
                 ready_queues.insert(queue);
             }
         }
+        failpoint::reach("index.before-apply");
         let applied = self.queue.apply(updates).await;
         let applied_staged = match staged.is_empty() {
             true => Ok(()),
             false => self.queue.apply_staged(staged).await,
         };
+        failpoint::reach("index.after-apply");
         if let Err(error) = applied.map(drop).and(applied_staged) {
             self.missed.inc();
             // The index is a hint: the mending pass of the sweep puts right what it missed.

@@ -31,6 +31,7 @@ use tracing::Instrument as _;
 
 use crate::clock::Clock;
 use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
+use crate::failpoint;
 use crate::queue::LeadQueue;
 use crate::store::{Pass, Store};
 
@@ -140,7 +141,9 @@ impl Dialer {
 
     /// Runs a change apart from the request's future: dropping the request does not drop the change.
     async fn apart<T: Send + 'static>(change: impl Future<Output = T> + Send + 'static) -> T {
-        match tokio::spawn(change.in_current_span()).await {
+        let done = tokio::spawn(change.in_current_span()).await;
+        failpoint::reach("dialer.before-answer");
+        match done {
             Ok(answer) => answer,
             Err(failure) => std::panic::resume_unwind(failure.into_panic()),
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::domain::{Lease, Queue, ReleaseReason, RepId, ServeOrder};
+use crate::failpoint;
 use crate::metrics::Present;
 use crate::queue::{Ask, Candidate, Proposal};
 use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
@@ -301,6 +302,7 @@ impl Dialer {
         let ask = self.ask(&turn).await?;
         let mut set_aside = Vec::new();
         let answer = self.serve_from(&turn, &ask, request, &mut set_aside).await;
+        failpoint::reach("pull.before-put-back");
         self.queue_index().put_back(ask.queue, &set_aside).await?;
         answer
     }
@@ -320,7 +322,10 @@ impl Dialer {
             };
             set_aside.extend(proposal.candidates.iter().map(|candidate| candidate.lead));
             let grant = self.grant(turn, &proposal.candidates, request);
-            match self.parts.store.lease(grant).await? {
+            failpoint::reach("pull.before-lease");
+            let outcome = self.parts.store.lease(grant).await?;
+            failpoint::reach("pull.after-lease");
+            match outcome {
                 LeaseOutcome::Granted { granted, turned } => {
                     self.settle_turned(&turned).await?;
                     self.note_served(turn, candidate.order, &granted).await?;

@@ -5,6 +5,7 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use crate::domain::{LeadId, RepKey};
+use crate::failpoint;
 use crate::store::Pass;
 
 use super::{Dialer, DialerError};
@@ -39,9 +40,11 @@ impl Dialer {
         Self::apart(async move {
             let now = dialer.now();
             let swept = dialer.parts.store.sweep(now, limit, None).await?;
+            failpoint::reach("sweep.after-store");
             dialer.note_passes(swept.expired);
             dialer.forget_passes(now);
             let promoted_count = dialer.queue_index().promote(now, limit).await?;
+            failpoint::reach("sweep.after-promote");
             dialer.mend().await?;
             if promoted_count > 0 || dialer.parts.rung.is_over(now) {
                 let queues = dialer.roster().queues();

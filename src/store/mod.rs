@@ -11,7 +11,9 @@ mod changes;
 mod duty;
 mod error;
 mod measures;
+mod postgres;
 mod reports;
+mod sql;
 mod sqlite;
 mod tokens;
 
@@ -34,6 +36,7 @@ pub use changes::{
 pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
+pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
     AuditFault, AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionKind,
     SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,

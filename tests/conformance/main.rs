@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a check that fails panics")]
 
 mod queue;
+#[path = "../servers.rs"]
+mod servers;
 mod store;

@@ -8,7 +8,8 @@ use std::time::Duration;
 use sqlx::SqliteConnection;
 use tokio::task::JoinHandle;
 
-use super::open::end;
+use super::super::sql::Connection;
+use crate::failpoint;
 
 /// From which growth of the log on a checkpoint runs beside the writer, in bytes.
 const STEP_BYTES: u64 = 8 << 20;
@@ -125,15 +126,18 @@ impl Checkpointer {
         self.rejoin().await;
         if let Some(mut connection) = self.idle {
             checkpoint(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-            end(connection).await;
+            Connection::Sqlite(connection).end().await;
         }
     }
 }
 
 /// Runs a checkpoint; says whether nobody stood in its way.
 async fn checkpoint(connection: &mut SqliteConnection, statement: &'static str) -> bool {
+    failpoint::reach("sqlite.before-checkpoint");
     // The first column says whether somebody did.
-    match sqlx::query_scalar::<_, i64>(statement).fetch_one(connection).await {
+    let done = sqlx::query_scalar::<_, i64>(statement).fetch_one(connection).await;
+    failpoint::reach("sqlite.after-checkpoint");
+    match done {
         Ok(is_busy) => is_busy == 0,
         Err(error) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "could not run a checkpoint");
