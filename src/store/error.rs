@@ -17,6 +17,11 @@ pub enum Denied {
     /// One backup at a time.
     #[error("another backup is being taken or read")]
     BackupRunning,
+    /// A server's databases are backed up by its own means.
+    #[error(
+        "the store is a database on a server: back it up there, with pg_dump or continuous archiving"
+    )]
+    BackupElsewhere,
     /// There is no such rep.
     #[error("there is no rep {:?}", .0.as_str())]
     UnknownRep(RepId),
@@ -60,11 +65,18 @@ pub enum StoreError {
     /// The store has stopped: it is being closed, or a commit's outcome was unknown.
     #[error("the store has stopped")]
     Stopped,
-    /// The file belongs to another process.
+    /// The file or the database belongs to another process.
     #[error("{path} is in use by another process: one node at a time may serve it")]
     InUse {
-        /// The file.
+        /// The file, or the address of the database.
         path: String,
+    },
+    /// The server is none that may be relied on: too old, a standby, or set so that a crash loses what
+    /// was answered.
+    #[error("the database server cannot be used: {problem}")]
+    Unfit {
+        /// What is wrong with it, and what to do.
+        problem: String,
     },
     /// A later release made the tables.
     #[error(

@@ -122,6 +122,7 @@ impl StoreMetrics {
             | StoreError::Stopped
             | StoreError::InUse { .. }
             | StoreError::NoRoom { .. }
+            | StoreError::Unfit { .. }
             | StoreError::Newer { .. }
             | StoreError::Corrupt { .. } => 1,
         };

@@ -60,6 +60,32 @@ pub(super) enum Change {
 }
 
 impl Change {
+    /// Moves it to another instant.
+    pub(super) fn set_now(&mut self, at: i64) {
+        match self {
+            Self::HandOver(change) => {
+                change.now = at;
+                for row in &mut change.rows {
+                    // Nobody hands over in the future.
+                    row.handed_over_at = row.handed_over_at.min(at);
+                }
+            }
+            Self::Lease(change) => change.now = at,
+            Self::Renew(change) => change.now = at,
+            Self::Release(change) => change.now = at,
+            Self::Touch(change) => {
+                change.now = at;
+                if let Some(then) = &mut change.then {
+                    then.now = at;
+                }
+            }
+            Self::Suppress(change) => change.now = at,
+            Self::SuppressAll(change) => change.now = at,
+            Self::Erase(change) => change.now = at,
+            Self::Sweep { now, .. } => *now = at,
+        }
+    }
+
     /// The request that it came with; a touch's own id is kept with the touch.
     pub(super) fn request(&self) -> Option<&RequestKey> {
         match self {

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 
 use super::super::backup::Backup;
 use super::super::error::{Denied, StoreError};
-use super::open::{beside, failure, new_private_file, unavailable};
-use super::{read, space};
+use super::super::sql::{Connection, failure, last_instant, unavailable};
+use super::open::{beside, new_private_file};
+use super::space;
 
 /// How long the copy waits for a lock that SQLite holds for a moment.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -57,7 +58,7 @@ impl Copier {
         let closed = connection.close().await;
         copied?;
         closed.map_err(failure)?;
-        let last_instant = last_instant(&staging.0).await?;
+        let last_instant = last_instant_of(&staging.0).await?;
         let bytes = file.metadata().map_err(unavailable)?.len();
         let file = File::open(&staging.0).map_err(unavailable)?;
         Ok(Backup { file, bytes, last_instant, _turn: turn })
@@ -97,9 +98,9 @@ async fn copy(connection: &mut SqliteConnection, into: &Path) -> Result<(), Stor
     Ok(())
 }
 
-async fn last_instant(copy: &Path) -> Result<i64, StoreError> {
-    let mut connection = alone(copy).await?;
-    let last = read::last_instant(&mut connection).await?;
-    connection.close().await.map_err(failure)?;
+async fn last_instant_of(copy: &Path) -> Result<i64, StoreError> {
+    let mut connection = Connection::Sqlite(alone(copy).await?);
+    let last = last_instant(&mut connection).await?;
+    connection.end().await;
     Ok(last)
 }

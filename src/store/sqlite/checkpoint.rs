@@ -8,7 +8,7 @@ use std::time::Duration;
 use sqlx::SqliteConnection;
 use tokio::task::JoinHandle;
 
-use super::open::end;
+use super::super::sql::Connection;
 use crate::failpoint;
 
 /// From which growth of the log on a checkpoint runs beside the writer, in bytes.
@@ -126,7 +126,7 @@ impl Checkpointer {
         self.rejoin().await;
         if let Some(mut connection) = self.idle {
             checkpoint(&mut connection, "PRAGMA wal_checkpoint(TRUNCATE)").await;
-            end(connection).await;
+            Connection::Sqlite(connection).end().await;
         }
     }
 }

@@ -6,17 +6,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::ConnectOptions;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
-use sqlx::{ConnectOptions, Connection};
 
 use super::super::books::Seal;
 use super::super::error::StoreError;
-use super::{backup, erasure, restore, space};
-use crate::failpoint;
+use super::super::sql::{self, Connection, failure, unavailable};
+use super::{backup, restore, space};
 
 /// Older ones may lose the end of the write-ahead log when a checkpoint and a writer meet.
 const VERSION_MIN: (u32, u32, u32) = (3, 51, 3);
@@ -63,7 +62,7 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
     let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
     check_version(&mut writer).await?;
     migrate(&mut writer).await?;
-    let seal = erasure::seal(&mut writer).await?;
+    let (writer, seal) = seal(writer).await?;
     let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
     let checkpointer = checkpointer.connect().await.map_err(failure)?;
     let readers = SqlitePoolOptions::new()
@@ -74,42 +73,17 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
     Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal") })
 }
 
-/// Brings the tables up to date, one transaction a migration.
-pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
-    let migrations = sqlx::migrate!("migrations/sqlite");
-    // A new store has no such table.
-    let applied = sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations");
-    let from: i64 = applied.fetch_one(&mut *connection).await.unwrap_or(0);
-    let to = migrations.iter().map(|one| one.version).max().unwrap_or(0);
-    if from > 0 && from < to {
-        tracing::warn!(
-            from,
-            to,
-            "bringing the store up to date; an earlier release cannot open it any more"
-        );
-    }
-    match step_by_step(&migrations, from, connection).await {
-        Ok(()) => Ok(()),
-        Err(MigrateError::VersionMissing(migration)) => Err(StoreError::Newer { migration }),
-        Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => {
-            Err(failure(error))
-        }
-        Err(error) => Err(unavailable(error)),
-    }
+async fn seal(
+    writer: SqliteConnection,
+) -> Result<(SqliteConnection, Option<Arc<Seal>>), StoreError> {
+    let mut connection = Connection::Sqlite(writer);
+    let seal = sql::seal(&mut connection).await?;
+    Ok((connection.into_sqlite(), seal))
 }
 
-/// Runs what there is to run one by one, then compares what ran before with what we know of it.
-async fn step_by_step(
-    migrations: &Migrator,
-    from: i64,
-    connection: &mut SqliteConnection,
-) -> Result<(), MigrateError> {
-    for migration in migrations.iter().filter(|migration| migration.version > from) {
-        failpoint::reach("store.before-migration");
-        migrations.run_to(migration.version, &mut *connection).await?;
-        failpoint::reach("store.after-migration");
-    }
-    migrations.run(connection).await
+/// Brings the tables up to date, one transaction a migration.
+pub(super) async fn migrate(connection: &mut SqliteConnection) -> Result<(), StoreError> {
+    sql::migrate(&sqlx::migrate!("migrations/sqlite"), connection).await
 }
 
 pub(super) fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions {
@@ -191,26 +165,4 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreErr
         return Err(unavailable(io::Error::other(problem)));
     }
     Ok(())
-}
-
-/// What a failed statement means for the one who asked.
-pub(super) fn failure(error: sqlx::Error) -> StoreError {
-    // The low byte of the code is the kind, the rest says more about it. 13: SQLITE_FULL.
-    let code = error.as_database_error().and_then(|error| error.code());
-    let code = code.and_then(|code| code.parse::<i64>().ok());
-    if code.is_some_and(|code| code & 0xff == 13) {
-        return StoreError::Full;
-    }
-    unavailable(error)
-}
-
-pub(super) fn unavailable(error: impl std::error::Error + Send + Sync + 'static) -> StoreError {
-    StoreError::Unavailable(Box::new(error))
-}
-
-/// Ends a connection and lets SQLite tidy up.
-pub(super) async fn end(connection: SqliteConnection) {
-    if let Err(error) = connection.close().await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "could not close the store");
-    }
 }

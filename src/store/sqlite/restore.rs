@@ -7,13 +7,13 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, SqliteConnection};
 
 use super::super::backup::{OldTokens, Restore, RestoreError, Restored};
 use super::super::error::StoreError;
-use super::load::json;
-use super::open::{self, beside, failure, new_private_file};
-use super::{audit, read, space, sql};
+use super::super::sql::{Connection, audit, json, last_instant, statements as sql};
+use super::open::{self, beside, new_private_file};
+use super::space;
 use crate::domain::{LeadId, LeaseToken};
 
 /// How every SQLite file begins.
@@ -174,18 +174,16 @@ async fn prepare(path: &Path, order: &Restore) -> Result<Restored, RestoreError>
     }
     check_pages(&mut connection).await?;
     open::migrate(&mut connection).await?;
-    let audit = audit::audit(&mut connection).await?;
+    let mut connection = Connection::Sqlite(connection);
+    let audit = audit(&mut connection).await?;
     if audit.imbalance != 0 {
         let first = audit.faults.first().map(|fault| format!("{}: {}", fault.what, fault.problem));
         let (imbalance, first) = (audit.imbalance, first.unwrap_or_default());
         return Err(RestoreError::Imbalanced { imbalance, first });
     }
     let restored = estrange(&mut connection, order).await?;
-    sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-        .execute(&mut connection)
-        .await
-        .map_err(failure)?;
-    connection.close().await.map_err(failure)?;
+    connection.command("PRAGMA wal_checkpoint(TRUNCATE)").await?;
+    connection.end().await;
     let (lead_count, touch_count) = (audit.leads, audit.touches);
     Ok(Restored { lead_count, touch_count, ..restored })
 }
@@ -213,26 +211,18 @@ async fn check_pages(connection: &mut SqliteConnection) -> Result<(), RestoreErr
 }
 
 /// Makes the copy a store that nothing fits which a client got from another one.
-async fn estrange(
-    connection: &mut SqliteConnection,
-    order: &Restore,
-) -> Result<Restored, RestoreError> {
-    let mut change = connection.begin().await.map_err(failure)?;
-    let lease_count = renew_lease_tokens(&mut change).await?;
+async fn estrange(change: &mut Connection, order: &Restore) -> Result<Restored, RestoreError> {
+    change.command("BEGIN IMMEDIATE").await?;
+    let lease_count = renew_lease_tokens(change).await?;
     let revoked_count = match order.tokens {
         OldTokens::Keep => 0,
-        OldTokens::Revoke => revoke_tokens(&mut change, order.now).await?,
+        OldTokens::Revoke => revoke_tokens(change, order.now).await?,
     };
-    let last_instant = read::last_instant(&mut change).await?;
-    let lead_floor = lead_floor(&mut change, order.now).await?;
-    sqlx::query(sql::ADD_RESTORE)
-        .bind(lead_floor)
-        .bind(order.now)
-        .bind(last_instant)
-        .execute(&mut *change)
-        .await
-        .map_err(failure)?;
-    change.commit().await.map_err(failure)?;
+    let last_instant = last_instant(change).await?;
+    let lead_floor = lead_floor(change, order.now).await?;
+    let query = sql::ADD_RESTORE.bind(lead_floor).bind(order.now).bind(last_instant);
+    query.execute(change).await?;
+    change.command("COMMIT").await?;
     Ok(Restored {
         last_instant,
         // The audit has counted them.
@@ -246,20 +236,17 @@ async fn estrange(
 }
 
 /// Answers that are stored for replays still name the old tokens, and find that those are lost.
-async fn renew_lease_tokens(connection: &mut SqliteConnection) -> Result<u64, StoreError> {
-    let leases = sqlx::query_scalar("SELECT lead_id FROM lease").fetch_all(&mut *connection).await;
-    let leases: Vec<i64> = leases.map_err(failure)?;
-    let fresh: Vec<(LeadId, String)> =
-        leases.into_iter().map(|lead| (LeadId(lead), random_token().to_text())).collect();
-    let changed =
-        sqlx::query(sql::CHANGE_LEASE_TOKENS).bind(json(&fresh)).execute(connection).await;
-    Ok(changed.map_err(failure)?.rows_affected())
+async fn renew_lease_tokens(connection: &mut Connection) -> Result<u64, StoreError> {
+    let mut fresh: Vec<(LeadId, String)> = Vec::new();
+    for row in sql::LEASED_LEADS.query().all(connection).await? {
+        fresh.push((LeadId(row.integer(0)?), random_token().to_text()));
+    }
+    sql::CHANGE_LEASE_TOKENS.bind(json(&fresh)).execute(connection).await
 }
 
 /// Makes every access token open nothing. A backup from before there were any has none.
-async fn revoke_tokens(connection: &mut SqliteConnection, now: i64) -> Result<u64, StoreError> {
-    let revoked = sqlx::query(sql::REVOKE_ALL_TOKENS).bind(now).bind("restore");
-    Ok(revoked.execute(connection).await.map_err(failure)?.rows_affected())
+async fn revoke_tokens(connection: &mut Connection, now: i64) -> Result<u64, StoreError> {
+    sql::REVOKE_ALL_TOKENS.bind(now).bind("restore").execute(connection).await
 }
 
 fn random_token() -> LeaseToken {
@@ -270,9 +257,7 @@ fn random_token() -> LeaseToken {
 
 /// Above every id that was given out since the backup was taken, here or in another restore of it:
 /// ids go on at the microseconds since 1970, as nobody hands a million leads over a second.
-async fn lead_floor(connection: &mut SqliteConnection, now: i64) -> Result<i64, StoreError> {
-    let given = "SELECT max((SELECT coalesce(max(lead_id), 0) FROM lead),
-        (SELECT coalesce(max(lead_floor), 0) FROM restore))";
-    let given: i64 = sqlx::query_scalar(given).fetch_one(connection).await.map_err(failure)?;
+async fn lead_floor(connection: &mut Connection, now: i64) -> Result<i64, StoreError> {
+    let given = sql::LAST_ID.query().one(connection).await?.integer(0)?;
     Ok(now.saturating_mul(1_000).max(given.saturating_add(LEAD_STEP)))
 }

@@ -45,7 +45,7 @@ async fn open_within(path: &std::path::Path, page_count: i64) -> SqliteStore {
             .await
             .unwrap();
     assert!(limit >= page_count);
-    SqliteStore::start(opened, path, 0).unwrap()
+    SqliteStore::over(opened, path, 0).unwrap()
 }
 
 #[tokio::test]

@@ -206,8 +206,8 @@ async fn no_hot_statement_reads_a_whole_table() {
     let store = SqliteStore::open(&path).await.unwrap();
     let address = format!("sqlite://{}", path.display());
     let mut stranger = SqliteConnection::connect(&address).await.unwrap();
-    for (name, statement) in super::sql::HOT {
-        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    for (name, statement) in super::super::sql::statements::HOT {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
         let rows: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explain).fetch_all(&mut stranger).await.unwrap();
         for (_, _, _, step) in rows {
@@ -227,7 +227,7 @@ async fn a_full_disk_refuses_changes_and_answers_reads() {
     let (_folder, path) = folder();
     let mut opened = super::open::open(&path).await.unwrap();
     sqlx::query("PRAGMA max_page_count = 120").execute(&mut opened.writer).await.unwrap();
-    let store = SqliteStore::start(opened, &path, 0).unwrap();
+    let store = SqliteStore::over(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..3).await;
     let rows = (3..5_000).map(|index| handover(&campaign, index)).collect();
@@ -252,7 +252,7 @@ async fn a_commit_that_fails_is_unknown_and_stops_the_store() {
     let mut handle = opened.writer.lock_handle().await.unwrap();
     handle.set_commit_hook(move || !hook.load(Ordering::SeqCst));
     drop(handle);
-    let store = SqliteStore::start(opened, &path, 0).unwrap();
+    let store = SqliteStore::over(opened, &path, 0).unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..1).await;
     is_broken.store(true, Ordering::SeqCst);
@@ -281,7 +281,7 @@ async fn long_reports_leave_connections_to_everybody_else() {
     let store = SqliteStore::open(&path).await.unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..1).await;
-    let running = store.reports.acquire_many(REPORT_COUNT_MAX as u32).await.unwrap();
+    let running = store.readers.reports.acquire_many(REPORT_COUNT_MAX as u32).await.unwrap();
 
     tokio::select! {
         biased;

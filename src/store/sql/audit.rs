@@ -1,0 +1,197 @@
+//! The audit: folds the whole ledger, counts every book again, and compares. It reads one snapshot,
+//! in pages, so it neither stops the writer nor fills the memory.
+
+use std::collections::BTreeMap;
+
+use super::super::books::{route_index, standing_from_text};
+use super::super::error::StoreError;
+use super::super::reports::{AuditFault, AuditReport, Book};
+use super::connection::Connection;
+use super::rows::packed;
+use super::statements as sql;
+use super::{read, report, roster};
+use crate::domain::{LeadId, Link, Standing, fold};
+
+/// How many leads are folded at a time.
+const PAGE_LEAD_COUNT: i64 = 5_000;
+const FAULT_COUNT_MAX: usize = 100;
+
+/// Audits everything.
+pub(in crate::store) async fn audit(
+    connection: &mut Connection,
+) -> Result<AuditReport, StoreError> {
+    connection.begin_snapshot().await?;
+    let mut audit = AuditReport::default();
+    fold_ledger(connection, &mut audit).await?;
+    count_books(connection, &mut audit).await?;
+    count_strays(connection, &mut audit).await?;
+    connection.command("ROLLBACK").await?;
+    Ok(audit)
+}
+
+/// Recounts the books, and folds nothing.
+pub(in crate::store) async fn recount(
+    connection: &mut Connection,
+) -> Result<AuditReport, StoreError> {
+    connection.begin_snapshot().await?;
+    let mut audit = AuditReport::default();
+    count_books(connection, &mut audit).await?;
+    connection.command("ROLLBACK").await?;
+    Ok(audit)
+}
+
+fn blame(audit: &mut AuditReport, by: i64, what: impl ToString, problem: impl ToString) {
+    audit.imbalance += by;
+    if audit.faults.len() < FAULT_COUNT_MAX {
+        let (what, problem) = (what.to_string(), problem.to_string());
+        audit.faults.push(AuditFault { what, problem });
+    }
+}
+
+async fn fold_ledger(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+) -> Result<(), StoreError> {
+    let mut after = 0;
+    loop {
+        // After a restore the ids go on far above, and there is nothing to read in between.
+        let next = sql::AUDIT_NEXT_LEAD.bind(after);
+        let next = next.one(connection).await?.maybe_integer(0)?;
+        let Some(first) = next else { return Ok(()) };
+        after = first - 1 + PAGE_LEAD_COUNT;
+        fold_page(connection, audit, first - 1, after).await?;
+    }
+}
+
+/// A row of `audit_standings.sql`: lead, seq, words, state, route, whether it has a lease.
+type StandingRow = (LeadId, i64, String, i64, Option<usize>, i64);
+
+async fn fold_page(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+    after: i64,
+    up_to: i64,
+) -> Result<(), StoreError> {
+    type EventRow = (LeadId, i64, i64, Option<String>, String);
+    let query = sql::AUDIT_EVENTS.bind(after).bind(up_to);
+    let events: Vec<EventRow> = packed(connection, "ledger", query).await?;
+    let query = sql::AUDIT_STANDINGS.bind(after).bind(up_to);
+    let standings: Vec<StandingRow> = packed(connection, "standing", query).await?;
+    audit.events += events.len() as i64;
+    audit.leads += standings.len() as i64;
+    let mut links: BTreeMap<LeadId, Vec<Link>> = BTreeMap::new();
+    for (lead, seq, at, from, to) in events {
+        let from = from.as_deref().map(read::standing).transpose()?;
+        let link = Link { seq, at, from, to: read::standing(&to)? };
+        links.entry(lead).or_default().push(link);
+    }
+    for row in standings {
+        let lead = row.0;
+        if let Err(problem) = compare(&row, links.remove(&lead).unwrap_or_default()) {
+            blame(audit, 1, format_args!("lead {lead}"), problem);
+        }
+    }
+    for lead in links.into_keys() {
+        blame(audit, 1, format_args!("lead {lead}"), "has events and stands nowhere");
+    }
+    Ok(())
+}
+
+/// Compares where a lead stands with what its events fold to.
+fn compare(row: &StandingRow, links: Vec<Link>) -> Result<(), String> {
+    let (_, seq, words, state, route, has_lease) = row;
+    let folded = fold(links).map_err(|fault| fault.to_string())?;
+    let standing = standing_from_text(words).ok_or("its standing makes no sense")?;
+    if folded != (standing, *seq) {
+        let (folded, count) = (folded.0.code(), folded.1);
+        let code = standing.code();
+        return Err(format!("its {count} events fold to {folded}, it stands at {code}, {seq}"));
+    }
+    let numbers = match &standing {
+        Standing::Ready => (0, None),
+        Standing::Waiting { .. } => (1, None),
+        Standing::Leased => (2, None),
+        Standing::Closed { route, .. } => (3, Some(route_index(route))),
+        Standing::Erased => (4, None),
+    };
+    if numbers != (*state, *route) {
+        return Err("its standing in numbers is not its standing in words".to_owned());
+    }
+    if (standing == Standing::Leased) != (*has_lease == 1) {
+        return Err("it is leased without a lease, or the other way round".to_owned());
+    }
+    Ok(())
+}
+
+async fn count_books(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+) -> Result<(), StoreError> {
+    let campaigns = roster::roster(connection).await?.campaigns;
+    let names: BTreeMap<_, _> = campaigns.into_iter().map(|one| (one.key, one.id)).collect();
+    let mut books: BTreeMap<_, (Book, Book)> = BTreeMap::new();
+    let kept = sql::BOOKS.bind(None::<i64>).bind(None::<i64>);
+    let kept = kept.all(connection).await?;
+    let counted = sql::AUDIT_BOOKS.query().all(connection).await?;
+    for (rows, is_kept) in [(kept, true), (counted, false)] {
+        for row in &rows {
+            let book = report::book(row)?;
+            let key = (book.queue, book.campaign, book.source.clone());
+            let pair = books.entry(key).or_default();
+            *(if is_kept { &mut pair.0 } else { &mut pair.1 }) = book;
+        }
+    }
+    audit.books = books.len() as i64;
+    for ((_, campaign, source), (kept, counted)) in books {
+        audit.handovers += counted.handed_over;
+        let difference = difference(&kept, &counted);
+        let by = difference + counted.imbalance().abs();
+        if by != 0 {
+            let name = names.get(&campaign).map_or("?", |id| id.as_str());
+            let problem = format!(
+                "kept and counted differ by {difference}, counted handovers without a place: {}",
+                counted.imbalance()
+            );
+            blame(audit, by, format_args!("book {source}/{name}"), problem);
+        }
+    }
+    Ok(())
+}
+
+/// The sum of the differences of all counters.
+fn difference(one: &Book, other: &Book) -> i64 {
+    let counters = |book: &Book| {
+        let mut counters = vec![
+            book.handed_over,
+            book.ready,
+            book.waiting,
+            book.leased,
+            book.merged,
+            book.erased,
+            book.touched,
+            book.touched_in_time,
+            book.first_touch_ms_sum,
+            book.touches,
+        ];
+        counters.extend(book.closed);
+        counters
+    };
+    counters(one).iter().zip(counters(other)).map(|(one, other)| (one - other).abs()).sum()
+}
+
+async fn count_strays(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+) -> Result<(), StoreError> {
+    let row = sql::AUDIT_STRAYS.query().one(connection).await?;
+    let count = |place: usize| row.integer(place);
+    let (leads, touches) = (count(0)?, count(1)?);
+    audit.touches = count(2)?;
+    if leads > 0 {
+        blame(audit, leads, "leads", format_args!("{leads} were opened by no handover"));
+    }
+    if touches > 0 {
+        blame(audit, touches, "touches", format_args!("{touches} have no lead"));
+    }
+    Ok(())
+}

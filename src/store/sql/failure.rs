@@ -1,0 +1,51 @@
+//! What a failed statement means for the one who asked.
+
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+
+use super::super::error::StoreError;
+
+/// What a failed statement means for the one who asked.
+pub(in crate::store) fn failure(error: sqlx::Error) -> StoreError {
+    if error.as_database_error().is_some_and(is_full) {
+        return StoreError::Full;
+    }
+    unavailable(error)
+}
+
+pub(in crate::store) fn unavailable(
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> StoreError {
+    StoreError::Unavailable(Box::new(error))
+}
+
+fn is_full(error: &(dyn DatabaseError + 'static)) -> bool {
+    let Some(code) = error.code() else { return false };
+    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
+        // disk_full.
+        return code == "53100";
+    }
+    // The low byte of SQLite's code is the kind, the rest says more about it. 13: SQLITE_FULL.
+    code.parse::<i64>().is_ok_and(|code| code & 0xff == 13)
+}
+
+/// The code of a server's refusal.
+pub(in crate::store) fn refusal_code(error: &StoreError) -> Option<String> {
+    let StoreError::Unavailable(cause) = error else { return None };
+    let error = cause.downcast_ref::<sqlx::Error>()?.as_database_error()?;
+    error.code().map(|code| code.into_owned())
+}
+
+/// Whether a connection was lost under a statement. Says nothing about what became of it.
+pub(in crate::store) fn is_connection_lost(error: &StoreError) -> bool {
+    let StoreError::Unavailable(cause) = error else { return false };
+    match cause.downcast_ref::<sqlx::Error>() {
+        Some(sqlx::Error::Io(problem)) => problem.kind() != std::io::ErrorKind::TimedOut,
+        Some(sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed) => true,
+        // The server ends the session, or all of them.
+        Some(sqlx::Error::Database(refusal)) => {
+            refusal.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+        }
+        _ => false,
+    }
+}

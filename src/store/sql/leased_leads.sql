@@ -1,0 +1,1 @@
+SELECT lead_id FROM lease ORDER BY lead_id

@@ -1,0 +1,3 @@
+INSERT INTO request (caller, request_id, body_hash, answer, at_ms)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, (value ->> 4)::bigint
+FROM jsonb_array_elements($1::jsonb) AS new(value)

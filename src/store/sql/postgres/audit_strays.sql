@@ -1,0 +1,7 @@
+-- How many leads no handover opened, and how many touches have no lead.
+SELECT
+    (SELECT count(*) FROM standing s WHERE NOT EXISTS (
+        SELECT 1 FROM handover h WHERE h.lead_id = s.lead_id AND h.is_merged = 0)),
+    (SELECT count(*) FROM touch t WHERE NOT EXISTS (
+        SELECT 1 FROM standing s WHERE s.lead_id = t.lead_id)),
+    (SELECT count(*) FROM touch)

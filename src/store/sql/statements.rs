@@ -1,0 +1,205 @@
+//! The statements, one file each. Those over many rows take one JSON parameter for all of them, and
+//! stand twice: SQLite and PostgreSQL have other words for taking it apart. Where the parameter is
+//! rows of columns it is parsed once (`jsonb_each`, `jsonb_array_elements`), or each column would
+//! parse its row again.
+
+use super::connection::Statement;
+
+macro_rules! pairs {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: include_str!(concat!("sqlite/", $file, ".sql")),
+            postgres: include_str!(concat!("postgres/", $file, ".sql")),
+        };)+
+    };
+}
+
+macro_rules! shared {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(in crate::store) const $name: Statement = same(include_str!(concat!($file, ".sql")));)+
+    };
+}
+
+/// A statement that both databases understand.
+const fn same(text: &'static str) -> Statement {
+    Statement { sqlite: text, postgres: text }
+}
+
+/// A statement over leads with all that belongs to them: the list of ids closes it.
+macro_rules! packed {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: concat!(
+                include_str!("sqlite/leads_packed.sql"),
+                include_str!(concat!("sqlite/", $file, ".sql")),
+            ),
+            postgres: concat!(
+                include_str!("postgres/leads_packed.sql"),
+                include_str!(concat!("postgres/", $file, ".sql")),
+            ),
+        };)+
+    };
+}
+
+pairs! {
+    ADD_BOOKS = "add_books";
+    ADD_EVENTS = "add_events";
+    ADD_HANDOVERS = "add_handovers";
+    ADD_HELD_NUMBERS = "add_held_numbers";
+    ADD_LEAD_NUMBERS = "add_lead_numbers";
+    ADD_LEADS = "add_leads";
+    ADD_LEASES = "add_leases";
+    ADD_REQUESTS = "add_requests";
+    ADD_STANDINGS = "add_standings";
+    ADD_SUPPRESSIONS = "add_suppressions";
+    ADD_TOUCHES = "add_touches";
+    AUDIT_BOOKS = "audit_books";
+    AUDIT_EVENTS = "audit_events";
+    AUDIT_NEXT_LEAD = "audit_next_lead";
+    AUDIT_STANDINGS = "audit_standings";
+    AUDIT_STRAYS = "audit_strays";
+    CHANGE_FACTS = "change_facts";
+    CHANGE_HANDOVERS = "change_handovers";
+    CHANGE_LEASES = "change_leases";
+    CHANGE_STANDINGS = "change_standings";
+    CHANGE_LEASE_TOKENS = "change_lease_tokens";
+    DROP_HELD_NUMBERS = "drop_held_numbers";
+    DROP_LEAD_NUMBERS = "drop_lead_numbers";
+    DROP_LEASES = "drop_leases";
+    DROP_PASSES = "drop_passes";
+    ERASE_HANDOVERS = "erase_handovers";
+    ERASE_LEADS = "erase_leads";
+    ERASE_TOUCHES = "erase_touches";
+    FORGET_PASSES = "forget_passes";
+    FORGET_REQUESTS = "forget_requests";
+    LOAD_CARRIERS = "load_carriers";
+    LOAD_DUE = "load_due";
+    LOAD_ERASABLE = "load_erasable";
+    LOAD_HANDOVERS = "load_handovers";
+    LOAD_MATCHES = "load_matches";
+    LOAD_NUMBERS = "load_numbers";
+    LOAD_OTHERS = "load_others";
+    LOAD_REFUSED = "load_refused";
+    LOAD_REQUESTS = "load_requests";
+    LOAD_TOUCHES = "load_touches";
+    MOVE_BOOKS = "move_books";
+    NOTE_TOKEN_USES = "note_token_uses";
+    PUT_PASSES = "put_passes";
+    SEAL_SUPPRESSIONS = "seal_suppressions";
+    UNPARK_CAMPAIGN = "unpark_campaign";
+}
+
+// Over single rows, in SQL that both databases speak.
+shared! {
+    COUNT_CHANGE = "count_change";
+    DUTY_TERM = "duty_term";
+    GIVE_DUTY_UP = "give_duty_up";
+    SETTINGS_NUMBER = "settings_number";
+    TAKE_DUTY = "take_duty";
+    ADD_REQUEST = "add_request";
+    ADD_RESTORE = "add_restore";
+    ADD_SECRET = "add_secret";
+    ADD_RULE_VERSION = "add_rule_version";
+    ADD_TOKEN = "add_token";
+    BOOKS = "books";
+    CAMPAIGNS = "campaigns";
+    LAST_INSTANT = "last_instant";
+    LAST_ID = "last_id";
+    LAST_LEAD = "last_lead";
+    LAST_TOUCH = "last_touch";
+    LEAD_PAGE_END = "lead_page_end";
+    LEAD_BY_KEY = "lead_by_key";
+    LEAD_BY_SEALED_KEY = "lead_by_sealed_key";
+    LEASE_OF = "lease_of";
+    LEASED_LEADS = "leased_leads";
+    LEDGER = "ledger";
+    OVERDUE = "overdue";
+    MIDDLE_LEAD = "middle_lead";
+    PASSES = "passes";
+    PUT_CAMPAIGN = "put_campaign";
+    PUT_QUEUE = "put_queue";
+    PUT_REP = "put_rep";
+    PUT_RULES_IN_FORCE = "put_rules_in_force";
+    QUEUES = "queues";
+    REP_KEY = "rep_key";
+    REPS = "reps";
+    REQUEST = "request";
+    REVOKE_TOKEN = "revoke_token";
+    REVOKE_ALL_TOKENS = "revoke_all_tokens";
+    RULE_VERSIONS = "rule_versions";
+    SECRET = "secret";
+    SUPPRESSIONS = "suppressions";
+    TOUCHES = "touches";
+    TOUCHES_BETWEEN = "touches_between";
+    NEVER_CONTACTED = "never_contacted";
+    UNCONTACTED = "uncontacted";
+}
+
+/// Statements that spare round trips to a server; SQLite has none to spare.
+macro_rules! of_servers {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: "",
+            postgres: include_str!(concat!("postgres/", $file, ".sql")),
+        };)+
+    };
+}
+
+of_servers! {
+    DATABASE_NOW = "database_now";
+    LOAD_CALLS = "load_calls";
+    WRITE_CALLS = "write_calls";
+}
+
+packed! {
+    LEADS_BY_ID = "leads_by_id";
+    LEADS_BETWEEN = "leads_between";
+    LEADS_OPEN = "leads_open";
+}
+
+pub(in crate::store) const TOKENS: Statement =
+    same(concat!(include_str!("token_columns.sql"), include_str!("tokens.sql")));
+pub(in crate::store) const TOKEN_BY_ID: Statement =
+    same(concat!(include_str!("token_columns.sql"), include_str!("token_by_id.sql")));
+
+/// What runs all the time, for the test that no table is read whole.
+#[cfg(test)]
+pub(in crate::store) const HOT: &[(&str, Statement)] = &[
+    ("leads_by_id", LEADS_BY_ID),
+    ("leads_open", LEADS_OPEN),
+    ("leads_between", LEADS_BETWEEN),
+    ("load_numbers", LOAD_NUMBERS),
+    ("load_requests", LOAD_REQUESTS),
+    ("load_touches", LOAD_TOUCHES),
+    ("load_handovers", LOAD_HANDOVERS),
+    ("load_matches", LOAD_MATCHES),
+    ("load_carriers", LOAD_CARRIERS),
+    ("load_due", LOAD_DUE),
+    ("change_facts", CHANGE_FACTS),
+    ("change_standings", CHANGE_STANDINGS),
+    ("change_leases", CHANGE_LEASES),
+    ("change_handovers", CHANGE_HANDOVERS),
+    ("drop_leases", DROP_LEASES),
+    ("drop_held_numbers", DROP_HELD_NUMBERS),
+    ("drop_lead_numbers", DROP_LEAD_NUMBERS),
+    ("forget_requests", FORGET_REQUESTS),
+    ("forget_passes", FORGET_PASSES),
+    ("move_books", MOVE_BOOKS),
+    ("uncontacted", UNCONTACTED),
+    ("never_contacted", NEVER_CONTACTED),
+    ("touches", TOUCHES),
+    ("touches_between", TOUCHES_BETWEEN),
+    ("lead_by_key", LEAD_BY_KEY),
+    ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_erasable", LOAD_ERASABLE),
+    ("load_others", LOAD_OTHERS),
+    ("load_refused", LOAD_REFUSED),
+    ("erase_leads", ERASE_LEADS),
+    ("erase_touches", ERASE_TOUCHES),
+    ("erase_handovers", ERASE_HANDOVERS),
+    ("seal_suppressions", SEAL_SUPPRESSIONS),
+    ("suppressions", SUPPRESSIONS),
+    ("lease_of", LEASE_OF),
+    ("token_by_id", TOKEN_BY_ID),
+    ("note_token_uses", NOTE_TOKEN_USES),
+];

@@ -1,0 +1,438 @@
+//! The store over whichever database: changes go to the writer, reads to the readers.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, oneshot};
+
+use super::super::backup::Backup;
+use super::super::books::{Answer, Change};
+use super::super::changes::{
+    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
+    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
+    SuppressedAll, Swept, TouchRecorded,
+};
+use super::super::duty::{Duty, TakeDuty};
+use super::super::error::StoreError;
+use super::super::measures::StoreMetrics;
+use super::super::reports::{
+    AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionPage, TouchOfLead,
+    Uncontacted, UncontactedPage,
+};
+use super::super::tokens::{NewToken, TokenKept, TokenPage};
+use super::super::{CommitSink, RosterRows, Store};
+use super::access::{self, AccessAnswer, AccessChange};
+use super::batch::{INBOX_COUNT_MAX, Job, Reply, Work};
+use super::failure::unavailable;
+use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
+use super::roster::{self, RosterAnswer, RosterChange};
+use super::writer::{Follower, Stopping, Writer, Writing};
+use super::{audit, duty, export, read, report};
+use crate::domain::{
+    AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
+    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
+    RuleVersion, TokenId,
+};
+use crate::metrics::Present;
+
+/// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
+const READS_END_WITHIN: Duration = Duration::from_secs(2);
+
+/// The truth in a SQL database, written by one thread and read by others.
+#[expect(private_bounds, reason = "which databases there are is decided here")]
+pub struct SqlStore<R: Readers> {
+    inbox: Mutex<Option<mpsc::Sender<Job>>>,
+    /// Its sender is dropped when the writer has ended.
+    ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
+    follower: Follower,
+    metrics: StoreMetrics,
+    pub(in crate::store) readers: R,
+}
+
+#[expect(private_bounds, reason = "which databases there are is decided here")]
+impl<R: Readers> SqlStore<R> {
+    /// Starts the writer. `kept` is dropped when the writer has ended, just before that is told.
+    pub(in crate::store) fn start<W: Writing + Send + 'static>(
+        writing: W,
+        readers: R,
+        follower: Follower,
+        kept: impl Send + 'static,
+    ) -> Result<Self, StoreError> {
+        let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
+        let (ending, ended) = oneshot::channel::<()>();
+        let metrics = StoreMetrics::default();
+        let writer = Writer {
+            writing,
+            inbox: jobs,
+            follower: follower.clone(),
+            metrics: metrics.clone(),
+            doubt: None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(unavailable)?;
+        std::thread::Builder::new()
+            .name("store-writer".to_owned())
+            .spawn({
+                let metrics = metrics.clone();
+                move || {
+                    // These go at the very end, by a panic too.
+                    let _ending = ending;
+                    let _kept = kept;
+                    let _stopping = Stopping(metrics);
+                    runtime.block_on(writer.run());
+                }
+            })
+            .map_err(unavailable)?;
+        Ok(Self {
+            inbox: Mutex::new(Some(inbox)),
+            ended: tokio::sync::Mutex::new(Some(ended)),
+            follower,
+            metrics,
+            readers,
+        })
+    }
+
+    /// What it counts of itself.
+    pub fn metrics(&self) -> StoreMetrics {
+        self.metrics.clone()
+    }
+
+    async fn ask(&self, work: Work) -> Result<Reply, StoreError> {
+        let inbox = self.inbox.lock().expect("nobody panics with the inbox").clone();
+        let inbox = inbox.ok_or(StoreError::Stopped)?;
+        let (reply, answer) = oneshot::channel();
+        let job = Job {
+            work,
+            reply,
+            span: tracing::Span::current(),
+            _waiting: Present::in_gauge(&self.metrics.waiting),
+        };
+        inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
+        answer.await.unwrap_or(Err(StoreError::Stopped))
+    }
+
+    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+        match self.ask(Work::Change(change)).await? {
+            Reply::Change(answer) => Ok(answer),
+            Reply::Roster(_) => unreachable!("a change is answered as such"),
+        }
+    }
+
+    async fn change_roster(&self, change: RosterChange) -> Result<RosterAnswer, StoreError> {
+        match self.ask(Work::Roster(change)).await? {
+            Reply::Roster(answer) => Ok(answer),
+            Reply::Change(_) => unreachable!("a roster change is answered as such"),
+        }
+    }
+
+    async fn change_access(&self, change: AccessChange) -> Result<AccessAnswer, StoreError> {
+        match self.change_roster(RosterChange::Access(change)).await? {
+            RosterAnswer::Access(answer) => Ok(answer),
+            _ => unreachable!("a change of access is answered as such"),
+        }
+    }
+}
+
+/// Reads by a connection of its own, and by another one if that one had died.
+macro_rules! read {
+    ($store:ident, $reading:ident, $by:ident => $read:expr) => {{
+        let mut tries = 0;
+        loop {
+            let mut taken = $store.readers.take(Reading::$reading).await?;
+            let $by = &mut taken.connection;
+            match $read.await {
+                Err(error) if tries < AGAIN_COUNT_MAX && $store.readers.is_passing(&error) => {
+                    tries += 1;
+                }
+                Err(StoreError::Denied(denied)) => {
+                    $store.readers.put_back(Reading::$reading, taken);
+                    break Err(StoreError::Denied(denied));
+                }
+                Err(error) => break Err(error),
+                Ok(answer) => {
+                    $store.readers.put_back(Reading::$reading, taken);
+                    break Ok(answer);
+                }
+            }
+        }
+    }};
+}
+
+/// Takes the answer that goes with the question.
+macro_rules! answered {
+    ($answer:expr, $pattern:pat => $value:expr) => {
+        match $answer {
+            $pattern => Ok($value),
+            _ => unreachable!("each change is answered in kind"),
+        }
+    };
+}
+
+#[async_trait]
+impl<R: Readers> Store for SqlStore<R> {
+    async fn roster(&self) -> Result<RosterRows, StoreError> {
+        read!(self, Call, by => roster::roster(by))
+    }
+
+    async fn latest_rules(&self, queue: QueueKey) -> Result<Option<RuleVersion>, StoreError> {
+        read!(self, Call, by => read::latest_rules(by, queue))
+    }
+
+    async fn rule_versions(
+        &self,
+        queue: QueueKey,
+        before: Option<i64>,
+        limit: usize,
+    ) -> Result<Vec<RuleVersion>, StoreError> {
+        let before = before.unwrap_or(i64::MAX);
+        read!(self, Call, by => roster::versions(by, queue, before, limit))
+    }
+
+    async fn last_instant(&self) -> Result<i64, StoreError> {
+        read!(self, Call, by => read::last_instant(by))
+    }
+
+    async fn middle_lead(&self) -> Result<LeadId, StoreError> {
+        read!(self, Call, by => read::middle_lead(by))
+    }
+
+    async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Call, by => read::leads(by, leads))
+    }
+
+    async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError> {
+        read!(self, Call, by => read::lead_by_key(by, key))
+    }
+
+    async fn lease_of(&self, rep: RepKey) -> Result<Option<Lease>, StoreError> {
+        read!(self, Call, by => read::lease_of(by, rep))
+    }
+
+    async fn pulled_before(
+        &self,
+        request: &RequestKey,
+    ) -> Result<Option<(LeadId, LeaseToken)>, StoreError> {
+        read!(self, Call, by => read::pulled_before(by, request))
+    }
+
+    async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError> {
+        read!(self, Call, by => read::touches(by, lead, limit))
+    }
+
+    async fn ledger(
+        &self,
+        lead: LeadId,
+        after_seq: i64,
+        limit: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        read!(self, Call, by => read::ledger(by, lead, after_seq, limit))
+    }
+
+    async fn open_leads(
+        &self,
+        queue: QueueKey,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Call, by => read::open_leads(by, queue, after, limit))
+    }
+
+    async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError> {
+        read!(self, Call, by => read::passes(by, now))
+    }
+
+    async fn settings_number(&self) -> Result<i64, StoreError> {
+        read!(self, Call, by => duty::settings_number(by))
+    }
+
+    async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError> {
+        read!(self, Call, by => access::tokens(by, page))
+    }
+
+    async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError> {
+        read!(self, Report, by => report::books(by, filter, now))
+    }
+
+    async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
+        read!(self, Report, by => report::uncontacted(by, page))
+    }
+
+    async fn suppressions(&self, page: &SuppressionPage) -> Result<Vec<Suppression>, StoreError> {
+        read!(self, Report, by => report::suppressions(by, page))
+    }
+
+    async fn leads_between(
+        &self,
+        filter: &ExportFilter,
+        after: LeadId,
+        through: LeadId,
+    ) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Report, by => export::leads(by, filter, after, through))
+    }
+
+    async fn last_lead(&self) -> Result<LeadId, StoreError> {
+        read!(self, Call, by => export::last_lead(by))
+    }
+
+    async fn lead_page_end(&self, after: LeadId, count: usize) -> Result<LeadId, StoreError> {
+        read!(self, Call, by => export::lead_page_end(by, after, count))
+    }
+
+    async fn last_touch(&self) -> Result<i64, StoreError> {
+        read!(self, Call, by => export::last_touch(by))
+    }
+
+    async fn touches_between(
+        &self,
+        filter: &ExportFilter,
+        after: i64,
+        through: i64,
+    ) -> Result<Vec<TouchOfLead>, StoreError> {
+        read!(self, Report, by => export::touches(by, filter, after, through))
+    }
+
+    async fn audit(&self) -> Result<AuditReport, StoreError> {
+        read!(self, Report, by => audit::audit(by))
+    }
+
+    async fn recount(&self) -> Result<AuditReport, StoreError> {
+        read!(self, Report, by => audit::recount(by))
+    }
+
+    async fn back_up(&self) -> Result<Backup, StoreError> {
+        self.readers.back_up().await
+    }
+
+    async fn put_queue(&self, id: &QueueId, settings: &QueueSettings) -> Result<Queue, StoreError> {
+        let change = RosterChange::Queue(id.clone(), settings.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Queue(queue) => queue)
+    }
+
+    async fn put_campaign(
+        &self,
+        id: &CampaignId,
+        queue: QueueKey,
+        settings: &CampaignSettings,
+    ) -> Result<Campaign, StoreError> {
+        let change = RosterChange::Campaign(id.clone(), queue, settings.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Campaign(campaign) => campaign)
+    }
+
+    async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError> {
+        let change = RosterChange::Rep(id.clone(), rep.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Rep(rep) => rep)
+    }
+
+    async fn publish_rules(&self, rules: &NewRules) -> Result<RuleVersion, StoreError> {
+        let change = RosterChange::Publish(rules.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Rules(version) => version)
+    }
+
+    async fn put_rules_in_force(
+        &self,
+        queue: QueueKey,
+        version: i64,
+        now: i64,
+        duty: Option<&Duty>,
+    ) -> Result<(), StoreError> {
+        let change = RosterChange::InForce { queue, version, now, duty: duty.cloned() };
+        answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
+    }
+
+    async fn create_token(&self, new: NewToken) -> Result<TokenKept, StoreError> {
+        let answer = self.change_access(AccessChange::Create(new)).await?;
+        answered!(answer, AccessAnswer::Kept(kept) => *kept)
+    }
+
+    async fn revoke_token(
+        &self,
+        id: &TokenId,
+        actor: &str,
+        now: i64,
+    ) -> Result<Option<AccessToken>, StoreError> {
+        let change = AccessChange::Revoke { id: id.clone(), actor: actor.to_owned(), now };
+        let answer = self.change_access(change).await?;
+        answered!(answer, AccessAnswer::Revoked(token) => token)
+    }
+
+    async fn note_token_uses(&self, uses: Vec<(TokenId, i64)>) -> Result<(), StoreError> {
+        let answer = self.change_access(AccessChange::NoteUses(uses)).await?;
+        answered!(answer, AccessAnswer::Noted => ())
+    }
+
+    async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
+        let answer = self.change(Change::HandOver(change)).await?;
+        answered!(answer, Answer::HandOver(rows) => rows)
+    }
+
+    async fn lease(&self, grant: Grant) -> Result<LeaseOutcome, StoreError> {
+        answered!(self.change(Change::Lease(grant)).await?, Answer::Lease(outcome) => outcome)
+    }
+
+    async fn renew(&self, renew: Renew) -> Result<Lease, StoreError> {
+        answered!(self.change(Change::Renew(renew)).await?, Answer::Renew(lease) => lease)
+    }
+
+    async fn release(&self, release: Release) -> Result<EndedLease, StoreError> {
+        answered!(self.change(Change::Release(release)).await?, Answer::Release(ended) => ended)
+    }
+
+    async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError> {
+        let answer = self.change(Change::Touch(Box::new(change))).await?;
+        answered!(answer, Answer::Touch(recorded) => *recorded)
+    }
+
+    async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {
+        let answer = self.change(Change::Suppress(suppress)).await?;
+        answered!(answer, Answer::Suppress(suppressed) => suppressed)
+    }
+
+    async fn suppress_all(&self, all: SuppressAll) -> Result<SuppressedAll, StoreError> {
+        let answer = self.change(Change::SuppressAll(all)).await?;
+        answered!(answer, Answer::SuppressAll(suppressed) => suppressed)
+    }
+
+    async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
+        answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
+    }
+
+    async fn sweep(
+        &self,
+        now: i64,
+        limit: usize,
+        duty: Option<&Duty>,
+    ) -> Result<Swept, StoreError> {
+        let change = Change::Sweep { now, limit, duty: duty.cloned() };
+        answered!(self.change(change).await?, Answer::Sweep(swept) => swept)
+    }
+
+    async fn take_duty(&self, take: &TakeDuty) -> Result<Option<Duty>, StoreError> {
+        let change = RosterChange::TakeDuty(take.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Duty(duty) => duty)
+    }
+
+    async fn give_duty_up(&self, duty: &Duty) -> Result<(), StoreError> {
+        let change = RosterChange::GiveDutyUp(duty.clone());
+        answered!(self.change_roster(change).await?, RosterAnswer::Done => ())
+    }
+
+    fn follow(&self, sink: Arc<dyn CommitSink>) {
+        assert!(self.follower.set(sink).is_ok(), "one follower, named once");
+    }
+
+    async fn close(&self) {
+        self.inbox.lock().expect("nobody panics with the inbox").take();
+        if tokio::time::timeout(READS_END_WITHIN, self.readers.close()).await.is_err() {
+            tracing::warn!("closed the store though somebody still reads");
+        }
+        let mut ended = self.ended.lock().await;
+        if let Some(ending) = ended.as_mut() {
+            // Ends with an error as nothing is ever sent: the writer's end drops the sender.
+            let _ = ending.await;
+        }
+        *ended = None;
+    }
+}
