@@ -19,6 +19,8 @@ pub const NAMES: &[&str] = &[
     "pull.after-lease",
     "pull.before-lease",
     "pull.before-put-back",
+    "redis.after-script",
+    "redis.before-script",
     "sqlite.after-checkpoint",
     "sqlite.before-checkpoint",
     "store.after-answer",
