@@ -15,7 +15,9 @@ use super::trouble;
 use crate::api::client::{
     Client, ClientTls, ConnectError, OpenClient, connect_openly, connect_with,
 };
-use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
+use crate::config::{
+    ADMIN_TOKEN_FILE_DEFAULT, SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file,
+};
 
 /// The environment variable that carries the token itself.
 const TOKEN_VARIABLE: &str = "NEXTLEAD_TOKEN";
@@ -60,6 +62,22 @@ pub(super) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// A node on this machine that listens at `address`, and the file with its token.
+    pub(super) fn of(address: &str, token_file: PathBuf) -> Self {
+        Self {
+            server: Some(address.to_owned()),
+            token_file: Some(token_file),
+            ca_cert: None,
+            client_cert: None,
+            client_key: None,
+        }
+    }
+
+    /// Whether a node was named, on the command line or by the variable.
+    pub(super) fn is_named(&self) -> bool {
+        self.server.as_deref().is_some_and(|server| !server.is_empty())
+    }
+
     /// The node's URL. If no scheme was given: `http://` on this machine, unless certificates are named,
     /// else `https://`.
     pub(super) fn url(&self) -> String {
@@ -134,7 +152,10 @@ impl ServerArgs {
             );
         }
         let StoreFile(store) = STORE_DEFAULT.parse().expect("the default is a store");
-        let path = admin_token_file(&store);
+        let mut path = admin_token_file(&store);
+        if !path.exists() && Path::new(ADMIN_TOKEN_FILE_DEFAULT).exists() {
+            path = ADMIN_TOKEN_FILE_DEFAULT.into();
+        }
         let Ok(text) = std::fs::read_to_string(&path) else {
             bail!(
                 "no token: set {TOKEN_VARIABLE}, or name its file with --token-file \

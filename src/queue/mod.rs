@@ -9,7 +9,9 @@
 //! its commit is known, so no way out forgets a lead: it is either served, put back, or put back by
 //! [`LeadQueue::promote`] when its deadline has passed.
 
+mod lane;
 mod memory;
+mod redis;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,7 +20,9 @@ use async_trait::async_trait;
 
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rank, RepKey, ServeOrder, Tier, Worth};
 
+pub use lane::Lane;
 pub use memory::MemoryQueue;
+pub use redis::{RedisAddressProblem, RedisMeasures, RedisOptions, RedisQueue};
 
 /// The most lanes of one queue; leads beyond it share a coarser lane and are checked at selection.
 pub const LANE_COUNT_MAX: usize = 4_096;
@@ -26,16 +30,6 @@ pub const LANE_COUNT_MAX: usize = 4_096;
 pub const BEHIND_COUNT_MAX: usize = 10_000;
 /// How long a proposed lead stays in flight before it is put back, should its pull have died.
 pub const FLIGHT_MS_MAX: i64 = 60_000;
-
-/// What leads of one lane share: who may take them, and when.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Lane {
-    /// The skills that a rep needs.
-    pub skills: Arc<BTreeSet<String>>,
-    /// The hours that must be open: the name of the lead's time zone. `None`: nobody can say when it
-    /// may be called, or no number is left to dial, so never; such a lead is *unroutable*.
-    pub hours: Option<Arc<str>>,
-}
 
 /// A lead in line, or on its way there.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,22 +2,30 @@
 
 mod build;
 mod flight;
+mod liar;
 mod oracle;
 mod oracle_agrees;
 mod order;
 mod reserve;
+mod shared;
 mod support;
 mod swap;
 mod time;
 mod versions;
 mod view;
 
-use nextlead::queue::MemoryQueue;
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use nextlead::queue::{MemoryQueue, RedisOptions, RedisQueue};
+
+use crate::servers::{Redis, RedisCluster};
 
 /// The list of checks stands here once. A check that is missing from it is dead code, which the
 /// build refuses.
 macro_rules! check_engine {
-    ($engine:ident, $open:path) => {
+    ($engine:ident, $open:path, $case_count:literal) => {
         mod $engine {
             check_engine!(@ $open:
                 build::a_queue_that_has_an_index_keeps_it_when_it_is_begun_again,
@@ -91,20 +99,43 @@ macro_rules! check_engine {
 
             #[test]
             fn agrees_with_the_oracle() {
-                super::oracle_agrees::check(|| async { super::support::begin($open()).await });
+                let open = || async { super::support::begin($open().await).await };
+                super::oracle_agrees::check($case_count, open);
             }
         }
     };
     (@ $open:path: $($part:ident::$check:ident,)+) => {$(
         #[tokio::test]
         async fn $check() {
-            super::$part::$check(super::support::begin($open()).await).await;
+            super::$part::$check(super::support::begin($open().await).await).await;
         }
     )+};
 }
 
-check_engine!(on_memory, super::open_memory);
+check_engine!(on_memory, super::open_memory, 256);
+check_engine!(on_redis, super::open_redis, 48);
+check_engine!(on_redis_cluster, super::open_redis_cluster, 24);
 
-fn open_memory() -> MemoryQueue {
+async fn open_memory() -> MemoryQueue {
     MemoryQueue::new()
+}
+
+/// An index of its own on a server that all checks share.
+async fn open_redis() -> RedisQueue {
+    static SERVER: LazyLock<Redis> = LazyLock::new(Redis::start);
+    open_at(&SERVER.url()).await
+}
+
+/// An index of its own on a cluster that all checks share.
+async fn open_redis_cluster() -> RedisQueue {
+    static SERVERS: LazyLock<RedisCluster> = LazyLock::new(RedisCluster::start);
+    open_at(&SERVERS.urls()).await
+}
+
+async fn open_at(urls: &str) -> RedisQueue {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let prefix = format!("check{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    // Many checks share two cores: what is slow here is not out of reach.
+    let options = RedisOptions { prefix, timeout: Duration::from_secs(30) };
+    RedisQueue::open(urls, options).await.unwrap()
 }

@@ -12,6 +12,7 @@ use foldhash::fast::RandomState;
 use priority_queue::PriorityQueue;
 
 use crate::domain::{FirstTouchRank, LeadId, Tier};
+use crate::queue::lane::{Openness, openness};
 use crate::queue::{LANE_COUNT_MAX, Lane, OpenHours};
 
 /// For how many pairs of skills and hours the open lanes are kept; all are dropped beyond it.
@@ -43,25 +44,6 @@ pub(super) struct LaneIndex {
     pub(super) is_coarse: bool,
     pub(super) by_rank: Heap<LaneRank>,
     pub(super) by_first_touch: Heap<FirstTouchRank>,
-}
-
-/// How a lane looks to a rep.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Openness {
-    Open,
-    Closed,
-    Unskilled,
-    Unroutable,
-}
-
-/// How a lead that needs `skills` at `hours` looks to a rep who has `has`.
-pub(super) fn openness(lane: &Lane, has: &BTreeSet<String>, open: &OpenHours) -> Openness {
-    match &lane.hours {
-        None => Openness::Unroutable,
-        Some(_) if !lane.skills.is_subset(has) => Openness::Unskilled,
-        Some(hours) if !open.open.contains(hours) => Openness::Closed,
-        Some(_) => Openness::Open,
-    }
 }
 
 /// The lanes that are open to a rep.

@@ -6,9 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::lanes::{Openness, openness};
 use super::line::Line;
 use crate::domain::{LeadId, Rank};
+use crate::queue::lane::{Openness, openness};
 use crate::queue::{Ask, Census, Counts, Lane, Place, Snapshot};
 
 impl Line {

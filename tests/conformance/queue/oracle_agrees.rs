@@ -125,10 +125,10 @@ fn op() -> impl Strategy<Value = Op> {
     ]
 }
 
-/// Runs sequences against engines that `open` makes.
-pub(super) fn check<Q: LeadQueue>(open: impl AsyncFn() -> Q) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let config = Config { failure_persistence: None, ..Config::default() };
+/// Runs that many sequences against engines that `open` makes.
+pub(super) fn check<Q: LeadQueue>(case_count: u32, open: impl AsyncFn() -> Q) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let config = Config { failure_persistence: None, cases: case_count, ..Config::default() };
     let ops = proptest::collection::vec(op(), 1..=OP_COUNT_MAX);
     let outcome = TestRunner::new(config).run(&ops, |ops| {
         runtime.block_on(async { Run::new(open().await).all(ops).await });

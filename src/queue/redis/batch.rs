@@ -1,0 +1,189 @@
+//! Changes on their way to Redis: many in one script, several scripts on their way at once.
+//!
+//! A script holds all other calls up while it runs, so it takes a bounded number of changes; each
+//! lead comes at most once in it, which spares it to look at what it has just written.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use redis::Value;
+
+use super::RedisQueue;
+use super::link::RedisProblem;
+use super::record::{lane_text, lead_bytes, record, version_number};
+use super::reply::Reply;
+use super::script;
+use crate::domain::{LeadId, QueueKey};
+use crate::queue::{Applied, QueueError, Update};
+
+/// How many changes one script makes: about a millisecond's work.
+const CHANGES_A_SCRIPT_MAX: usize = 250;
+/// How many scripts are on their way at once.
+const SCRIPTS_UNDER_WAY_MAX: usize = 4;
+
+/// Which line changes are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    InUse,
+    Staged,
+}
+
+/// The changes of one script.
+#[derive(Default)]
+struct Batch {
+    lanes: Vec<Vec<u8>>,
+    lane_places: HashMap<Vec<u8>, usize>,
+    leads: HashSet<LeadId>,
+    changes: Vec<[Vec<u8>; 3]>,
+}
+
+impl Batch {
+    fn has_room_for(&self, lead: LeadId) -> bool {
+        self.changes.len() < CHANGES_A_SCRIPT_MAX && !self.leads.contains(&lead)
+    }
+
+    fn push(&mut self, update: Update) {
+        let (lead, lane, body) = match update {
+            Update::Put(entry) => {
+                let lane = self.lane(lane_text(entry.tier, &entry.lane));
+                (entry.lead, lane, record(&entry))
+            }
+            Update::Remove { lead, version, .. } => {
+                (lead, 0, version_number(version).to_string().into_bytes())
+            }
+        };
+        self.leads.insert(lead);
+        self.changes.push([lead_bytes(lead).to_vec(), lane.to_string().into_bytes(), body]);
+    }
+
+    /// The place of a lane among those of this script, from 1.
+    fn lane(&mut self, text: Vec<u8>) -> usize {
+        *self.lane_places.entry(text).or_insert_with_key(|text| {
+            self.lanes.push(text.clone());
+            self.lanes.len()
+        })
+    }
+
+    fn arguments<'b>(&'b self, line: &'b [u8], lane_count: &'b str) -> Vec<&'b [u8]> {
+        let mut arguments = vec![line, lane_count.as_bytes()];
+        arguments.extend(self.lanes.iter().map(Vec::as_slice));
+        arguments.extend(self.changes.iter().flatten().map(Vec::as_slice));
+        arguments
+    }
+}
+
+/// What became of the changes of one script; `None`: there was no line to take them in.
+type Outcome = Option<(usize, bool)>;
+
+impl RedisQueue {
+    /// Takes changes into a line, queue by queue: those of one lead in their order, others side by side.
+    pub(super) async fn apply_to(
+        &self,
+        line: Line,
+        updates: Vec<Update>,
+    ) -> Result<Applied, QueueError> {
+        let (mut applied, mut not_built) = (Applied::default(), None);
+        for (queue, batches) in batches(updates) {
+            let mut is_built = true;
+            // A lead may come in several rounds, whose order counts.
+            for round in batches {
+                let mut waiting = round.into_iter();
+                let mut under_way = FuturesUnordered::new();
+                loop {
+                    while under_way.len() < SCRIPTS_UNDER_WAY_MAX
+                        && let Some(batch) = waiting.next()
+                    {
+                        under_way.push(self.send(queue, line, batch));
+                    }
+                    let Some(outcome) = under_way.next().await else { break };
+                    match outcome? {
+                        Some((changed_count, is_overtaken)) => {
+                            applied.changed_count += changed_count;
+                            if is_overtaken && !applied.overtaken.contains(&queue) {
+                                applied.overtaken.push(queue);
+                            }
+                        }
+                        None => is_built = false,
+                    }
+                }
+            }
+            if !is_built && line == Line::InUse {
+                not_built.get_or_insert(queue);
+            }
+        }
+        not_built.map_or(Ok(applied), |queue| Err(QueueError::NotBuilt(queue)))
+    }
+
+    async fn send(&self, queue: QueueKey, line: Line, batch: Batch) -> Result<Outcome, QueueError> {
+        let name: &[u8] = match line {
+            Line::InUse => b"use",
+            Line::Staged => b"staged",
+        };
+        let lane_count = batch.lanes.len().to_string();
+        let arguments = batch.arguments(name, &lane_count);
+        let answer = self.run(queue, &script::APPLY, &arguments).await?;
+        let (outcome, is_known) = self.sensible(self.outcome(queue, line, answer, &batch))?;
+        if outcome.is_some() && !is_known {
+            // The names of its hours are asked for before the next pull.
+            self.learn(queue).await?;
+        }
+        Ok(outcome)
+    }
+
+    fn outcome(
+        &self,
+        queue: QueueKey,
+        line: Line,
+        answer: Value,
+        batch: &Batch,
+    ) -> Result<(Outcome, bool), RedisProblem> {
+        let mut reply = Reply::new(answer)?;
+        let is_known = self.is_known(&self.directory(queue), &mut reply)?;
+        let changed_count = reply.count()?;
+        let is_overtaken = reply.number()? != 0;
+        if changed_count > batch.changes.len() {
+            return Err(RedisProblem::Nonsense("fewer changes"));
+        }
+        let is_built = reply.number()? != 0;
+        let outcome = is_built.then_some((changed_count, is_overtaken));
+        Ok((outcome, line == Line::Staged || is_known.unwrap_or(false)))
+    }
+}
+
+/// The changes of each queue in rounds of scripts: those of one round are of different leads.
+fn batches(updates: Vec<Update>) -> Vec<(QueueKey, Vec<Vec<Batch>>)> {
+    let mut queues: Vec<(QueueKey, Vec<Update>)> = Vec::new();
+    for update in updates {
+        let queue = match &update {
+            Update::Put(entry) => entry.queue,
+            Update::Remove { queue, .. } => *queue,
+        };
+        match queues.iter_mut().find(|(known, _)| *known == queue) {
+            Some((_, updates)) => updates.push(update),
+            None => queues.push((queue, vec![update])),
+        }
+    }
+    queues.into_iter().map(|(queue, updates)| (queue, rounds(updates))).collect()
+}
+
+fn rounds(updates: Vec<Update>) -> Vec<Vec<Batch>> {
+    let mut rounds: Vec<Vec<Batch>> = Vec::new();
+    let mut round_of: HashMap<LeadId, usize> = HashMap::new();
+    for update in updates {
+        let lead = match &update {
+            Update::Put(entry) => entry.lead,
+            Update::Remove { lead, .. } => *lead,
+        };
+        let number = round_of.entry(lead).or_insert(0);
+        if rounds.len() <= *number {
+            rounds.push(Vec::new());
+        }
+        let round = &mut rounds[*number];
+        *number += 1;
+        if !round.last().is_some_and(|batch| batch.has_room_for(lead)) {
+            round.push(Batch::default());
+        }
+        round.last_mut().expect("a batch was put there").push(update);
+    }
+    rounds
+}

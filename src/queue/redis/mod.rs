@@ -1,0 +1,404 @@
+//! The index in Redis, shared by all nodes: sorted sets, changed by scripts that are one step each.
+//!
+//! `line.lua` says which keys there are. A pull is one script that looks at the first leads of the few
+//! groups of lanes that the rep's skills cover, of those whose hours are open; what it finds is what
+//! the index in memory would find. Redis is told what to do and never believed: an answer that makes
+//! no sense is an error, and one that makes sense is still only a hint.
+
+mod batch;
+mod bounded;
+mod directory;
+mod link;
+mod measures;
+mod record;
+mod reply;
+mod script;
+mod views;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use redis::Value;
+
+use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
+use crate::queue::{
+    Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, KnownSlice,
+    LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
+};
+
+use batch::Line;
+use directory::Directory;
+use link::{Link, RedisProblem};
+use record::{lead_bytes, skills_text, tier_of, version_number};
+use reply::Reply;
+
+pub use measures::RedisMeasures;
+
+/// How often a call that met lanes unknown to it learns them and tries again.
+const LEARN_COUNT_MAX: usize = 16;
+/// How many lanes of a dropped generation are cleared away at a time.
+const DROPPED_LANES_A_STEP: usize = 256;
+
+/// How an index in Redis is reached.
+#[derive(Clone, Debug)]
+pub struct RedisOptions {
+    /// What all keys begin with, so that several installations may share a server.
+    pub prefix: String,
+    /// How long an answer is waited for, and how long a connection.
+    pub timeout: Duration,
+}
+
+impl Default for RedisOptions {
+    fn default() -> Self {
+        Self { prefix: "nextlead".to_owned(), timeout: Duration::from_millis(300) }
+    }
+}
+
+/// An address that is none of a Redis server.
+#[derive(Debug, thiserror::Error)]
+#[error("the address of Redis makes no sense")]
+pub struct RedisAddressProblem(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+/// The index of each queue, in Redis.
+#[derive(Debug)]
+pub struct RedisQueue {
+    link: Arc<Link>,
+    prefix: String,
+    /// What is known of each queue that was ever asked about.
+    directories: Mutex<BTreeMap<QueueKey, Arc<Directory>>>,
+}
+
+impl RedisQueue {
+    /// The index in the server at `urls`, or in the cluster of which several addresses are given,
+    /// parted by commas. A server that is out of reach is looked for in the background; calls fail
+    /// until it is found. To be called where a tokio runtime runs.
+    pub async fn open(urls: &str, options: RedisOptions) -> Result<Self, RedisAddressProblem> {
+        let link = Link::open(urls, options.timeout).await;
+        let link = link.map_err(|problem| RedisAddressProblem(Box::new(problem)))?;
+        Ok(Self { link, prefix: options.prefix, directories: Mutex::default() })
+    }
+
+    /// What it counts of itself.
+    pub fn measures(&self) -> &RedisMeasures {
+        &self.link.measures
+    }
+
+    fn directories(&self) -> MutexGuard<'_, BTreeMap<QueueKey, Arc<Directory>>> {
+        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of a queue's lanes.
+    fn directory(&self, queue: QueueKey) -> Arc<Directory> {
+        Arc::clone(self.directories().entry(queue).or_default())
+    }
+
+    /// The key of a queue, whose hash tag all its keys share.
+    fn key(&self, queue: QueueKey) -> String {
+        format!("{{{}:{}}}", self.prefix, queue.0)
+    }
+
+    async fn run(
+        &self,
+        queue: QueueKey,
+        script: &script::Script,
+        arguments: &[&[u8]],
+    ) -> Result<Value, RedisProblem> {
+        self.link.run(script, &self.key(queue), arguments).await
+    }
+
+    /// Counts an answer that makes no sense.
+    fn sensible<T>(&self, answer: Result<T, RedisProblem>) -> Result<T, QueueError> {
+        if let Err(RedisProblem::Nonsense(_)) = &answer {
+            self.link.measures.nonsense.inc();
+        }
+        Ok(answer?)
+    }
+
+    /// Runs a script that answers 0 if there is no index.
+    async fn run_plain(
+        &self,
+        queue: QueueKey,
+        script: &script::Script,
+        arguments: &[&[u8]],
+    ) -> Result<(), QueueError> {
+        match self.run(queue, script, arguments).await? {
+            Value::Int(0) => Err(QueueError::NotBuilt(queue)),
+            Value::Int(1) => Ok(()),
+            _ => self.sensible(Err(RedisProblem::Nonsense("0 or 1"))),
+        }
+    }
+
+    /// Learns the lanes of a queue that are not known yet.
+    async fn learn(&self, queue: QueueKey) -> Result<Arc<Directory>, QueueError> {
+        let known = self.directory(queue);
+        let count = known.lanes.len().to_string();
+        let lanes = self.run(queue, &script::LANES, &[&known.generation, count.as_bytes()]).await?;
+        let reply = self.sensible(Reply::new(lanes))?;
+        if reply.is_empty() {
+            self.directories().insert(queue, Arc::default());
+            return Err(QueueError::NotBuilt(queue));
+        }
+        let directory = Arc::new(self.sensible(Directory::read(&known, reply))?);
+        self.directories().insert(queue, Arc::clone(&directory));
+        Ok(directory)
+    }
+
+    /// Reads the generation and the number of lanes that an answer begins with, and whether this node
+    /// knows all of them; `None`: there is no index.
+    fn is_known(
+        &self,
+        directory: &Directory,
+        reply: &mut Reply,
+    ) -> Result<Option<bool>, RedisProblem> {
+        if reply.is_empty() {
+            return Ok(None);
+        }
+        let generation = reply.bytes()?;
+        let lane_count = reply.count()?;
+        Ok(Some(generation == directory.generation && lane_count == directory.lanes.len()))
+    }
+
+    async fn propose_once(
+        &self,
+        ask: &Ask,
+        directory: &Directory,
+    ) -> Result<Option<Proposal>, QueueError> {
+        let numbers = [
+            ask.now,
+            ask.rep.0,
+            ask.reserve_after.into(),
+            i64::try_from(ask.count).unwrap_or(i64::MAX),
+            ask.now.saturating_add(FLIGHT_MS_MAX),
+        ];
+        let numbers = numbers.map(|number| number.to_string());
+        let lane_count = directory.lanes.len().to_string();
+        let covered = directory.covered(&ask.skills);
+        let passed: Vec<u8> = ask.passed.iter().copied().flat_map(lead_bytes).collect();
+        let mut arguments: Vec<&[u8]> = numbers.iter().map(String::as_bytes).collect();
+        let (open, skills) = (directory.open_bits(&ask.hours), skills_text(&ask.skills));
+        arguments.extend([&directory.generation[..], lane_count.as_bytes(), &open]);
+        arguments.extend([&covered.callbacks[..], &covered.others, &passed, &skills]);
+        let answer = self.run(ask.queue, &script::PROPOSE, &arguments).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        let is_known = self.sensible(self.is_known(directory, &mut reply))?;
+        match is_known {
+            None => {
+                self.directories().insert(ask.queue, Arc::default());
+                Err(QueueError::NotBuilt(ask.queue))
+            }
+            Some(true) => self.sensible(proposal(reply, ask.count)).map(Some),
+            Some(false) => Ok(None),
+        }
+    }
+
+    /// Clears away what is left of generations that are no longer used.
+    async fn drop_old(&self, queue: QueueKey) -> Result<(), QueueError> {
+        let lanes = DROPPED_LANES_A_STEP.to_string();
+        // A generation has a bounded number of lanes, and few are dropped at a time.
+        for _ in 0..1_000 {
+            match self.run(queue, &script::DROP, &[lanes.as_bytes()]).await? {
+                Value::Int(0) => break,
+                Value::Int(1) => {}
+                _ => return self.sensible(Err(RedisProblem::Nonsense("0 or 1"))),
+            }
+        }
+        Ok(())
+    }
+
+    /// A name for a generation that no other ever had: a queue that was wiped is never taken for the
+    /// one that was known before.
+    fn new_generation() -> String {
+        let mut bits = [0; 8];
+        getrandom::fill(&mut bits).expect("the operating system gives random bits");
+        format!("{:016x}", u64::from_be_bytes(bits))
+    }
+}
+
+/// Reads what comes after the generation and the number of lanes.
+fn proposal(mut reply: Reply, count: usize) -> Result<Proposal, RedisProblem> {
+    let rule_version = reply.number()?;
+    let is_unfinished = reply.number()? != 0;
+    let mut candidates = Vec::new();
+    while !reply.is_empty() {
+        if candidates.len() >= count {
+            return Err(RedisProblem::Nonsense("fewer candidates"));
+        }
+        let lead = reply.lead()?;
+        let version = reply.number()?;
+        let order = match reply.number()? {
+            0 => ServeOrder::Callback,
+            1 => ServeOrder::FirstTouch,
+            2 => ServeOrder::Ordinary,
+            _ => return Err(RedisProblem::Nonsense("an order")),
+        };
+        let tier = tier_of(reply.number()?).ok_or(RedisProblem::Nonsense("a tier"))?;
+        let virtual_since = reply.number()?;
+        let head_start_ms = reply.number()?;
+        let first_touch_due_at = reply.maybe_instant()?;
+        let rank = Rank { tier, virtual_since, lead };
+        candidates.push(Candidate {
+            lead,
+            version,
+            order,
+            rank,
+            head_start_ms,
+            first_touch_due_at,
+        });
+    }
+    Ok(Proposal { rule_version, candidates, is_unfinished })
+}
+
+#[async_trait]
+impl LeadQueue for RedisQueue {
+    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
+        let rules = version_number(rule_version).to_string();
+        let arguments = [Self::new_generation(), rules];
+        self.run_plain(queue, &script::BEGIN, &arguments.each_ref().map(String::as_bytes)).await
+    }
+
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
+        let answer = self.run(queue, &script::DUE, &[]).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        self.sensible(reply.maybe_number())
+    }
+
+    async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
+        self.apply_to(Line::InUse, updates).await
+    }
+
+    async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {
+        let mut directory = self.directory(ask.queue);
+        for _ in 0..LEARN_COUNT_MAX {
+            if let Some(proposal) = self.propose_once(ask, &directory).await? {
+                return Ok(proposal);
+            }
+            directory = self.learn(ask.queue).await?;
+        }
+        // Lanes come faster than they are learned: nothing was done, and it may be tried again.
+        Ok(Proposal { is_unfinished: true, ..Proposal::default() })
+    }
+
+    async fn served(
+        &self,
+        queue: QueueKey,
+        rep: RepKey,
+        lead: LeadId,
+        order: ServeOrder,
+        reserve_after: u32,
+    ) -> Result<(), QueueError> {
+        let order = match order {
+            ServeOrder::Callback => "0",
+            ServeOrder::FirstTouch => "1",
+            ServeOrder::Ordinary => "2",
+        };
+        let (rep, after) = (rep.0.to_string(), reserve_after.to_string());
+        let lead = lead_bytes(lead);
+        let arguments = [&lead[..], rep.as_bytes(), order.as_bytes(), after.as_bytes()];
+        self.run_plain(queue, &script::SERVED, &arguments).await
+    }
+
+    async fn put_back(&self, queue: QueueKey, leads: &[LeadId]) -> Result<(), QueueError> {
+        let leads: Vec<u8> = leads.iter().copied().flat_map(lead_bytes).collect();
+        self.run_plain(queue, &script::PUT_BACK, &[&leads]).await
+    }
+
+    async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
+        let queues: Vec<QueueKey> = self.directories().keys().copied().collect();
+        let (now, mut done) = (now.to_string(), 0);
+        for queue in queues {
+            let left = (limit - done).to_string();
+            let arguments = [now.as_bytes(), left.as_bytes()];
+            let answer = self.run(queue, &script::PROMOTE, &arguments).await?;
+            let mut reply = self.sensible(Reply::new(answer))?;
+            let promoted = self.sensible(reply.count())?;
+            if promoted > limit - done {
+                return self.sensible(Err(RedisProblem::Nonsense("fewer leads")));
+            }
+            done += promoted;
+            if self.sensible(reply.number())? != 0 {
+                self.drop_old(queue).await?;
+            }
+        }
+        Ok(done)
+    }
+
+    async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
+        let answer = self.run(queue, &script::DUE, &[]).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        match self.sensible(reply.maybe_number())? {
+            None => Err(QueueError::NotBuilt(queue)),
+            Some(_) => self.sensible(reply.maybe_number()),
+        }
+    }
+
+    async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError> {
+        self.count_for(ask).await
+    }
+
+    async fn census(&self, queue: QueueKey) -> Result<Census, QueueError> {
+        self.count_all(queue).await
+    }
+
+    async fn hours(&self, queue: QueueKey) -> Result<Vec<Arc<str>>, QueueError> {
+        let known = self.directory(queue);
+        if known.generation.is_empty() {
+            return Ok(self.learn(queue).await?.hours());
+        }
+        Ok(known.hours())
+    }
+
+    async fn peek(&self, queue: QueueKey, now: i64, limit: usize) -> Result<Snapshot, QueueError> {
+        self.snapshot(queue, now, limit).await
+    }
+
+    async fn place_of(
+        &self,
+        queue: QueueKey,
+        lead: LeadId,
+        now: i64,
+    ) -> Result<Option<(usize, usize)>, QueueError> {
+        self.place(queue, lead, now).await
+    }
+
+    async fn known(
+        &self,
+        queue: QueueKey,
+        from: u64,
+        limit: usize,
+    ) -> Result<KnownSlice, QueueError> {
+        self.slice(queue, from, limit).await
+    }
+
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
+        let rules = version_number(rule_version).to_string();
+        let arguments = [Self::new_generation(), rules];
+        self.run_plain(queue, &script::STAGE, &arguments.each_ref().map(String::as_bytes)).await?;
+        self.drop_old(queue).await
+    }
+
+    async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError> {
+        self.apply_to(Line::Staged, updates).await.map(drop)
+    }
+
+    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError> {
+        let most = BEHIND_COUNT_MAX.to_string();
+        let answer = self.run(queue, &script::SWAP, &[most.as_bytes()]).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        match self.sensible(reply.number())? {
+            0 => return Err(QueueError::NotBuilt(queue)),
+            1 => {}
+            _ => {
+                let mut leads = Vec::new();
+                while !reply.is_empty() && leads.len() < BEHIND_COUNT_MAX {
+                    leads.push(self.sensible(reply.lead())?);
+                }
+                return Ok(Swap::Behind(leads));
+            }
+        }
+        self.learn(queue).await?;
+        self.drop_old(queue).await?;
+        Ok(Swap::Done)
+    }
+}

@@ -1,0 +1,7 @@
+-- Begins a line beside the one in use; one that was begun before is dropped.
+-- ARGV: its generation, the version of its rules.
+
+local dropped = call('HGET', QUEUE, 'staged')
+if dropped then call('RPUSH', DROPPED, dropped) end
+call('HSET', QUEUE, 'staged', ARGV[1], 'staged_rules', ARGV[2])
+return 1
