@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use nextlead::clock::{Clock, ManualClock};
-use nextlead::dialer::{Dialer, NewLead, random_tokens};
+use nextlead::dialer::{Among, Dialer, NewLead, random_tokens};
 use nextlead::domain::{
     CampaignId, CampaignSettings, Facts, HandoverKey, LeadNumber, Number, QueueId, QueueSettings,
     Route, Value,
@@ -52,7 +52,7 @@ async fn open(path: &Path) -> (Dialer, Arc<dyn Store>) {
     let store: Arc<dyn Store> = Arc::new(store);
     let clock: Arc<dyn Clock> = Arc::new(ManualClock::at(NOW));
     let queue = Arc::new(MemoryQueue::new());
-    let dialer = Dialer::start(store.clone(), queue, clock, random_tokens()).await;
+    let dialer = Dialer::start(store.clone(), queue, clock, random_tokens(), Among::Alone).await;
     (dialer.expect("a dialer"), store)
 }
 

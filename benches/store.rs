@@ -165,6 +165,7 @@ fn grant(rep: u64, lead: u64) -> Grant {
             order: ServeOrder::Ordinary,
             detail: [("points".to_owned(), "40".to_owned())].into(),
         }],
+        fit: None,
         token: LeaseToken(token),
         lease_ms: 600_000,
         lease_total_ms: 600_000,

@@ -41,6 +41,57 @@ impl Clock for SystemClock {
     }
 }
 
+/// The clock of a server that many nodes have in common, as far as this process knows it: between the
+/// times that it is read, the machine's monotonic clock goes on. Clones share one time. The machine's
+/// own wall time, which may be wrong, counts for nothing.
+#[derive(Clone, Debug)]
+pub struct ServerClock(Arc<ServerTime>);
+
+#[derive(Debug)]
+struct ServerTime {
+    started: Instant,
+    /// The server's time at the start.
+    started_at: AtomicI64,
+    /// The last instant that was told.
+    last: AtomicI64,
+}
+
+impl ServerClock {
+    /// A clock of a server that said `now` when it was `asked`.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn start(now: i64, asked: Stopwatch) -> Self {
+        let time = ServerTime {
+            started: Instant::now(),
+            started_at: AtomicI64::new(now),
+            last: AtomicI64::new(now),
+        };
+        let clock = Self(Arc::new(time));
+        clock.sync(now, asked);
+        clock
+    }
+
+    /// Goes by what the server said when it was `asked`. A server that goes behind what was told
+    /// makes the clock stand until it has caught up.
+    pub fn sync(&self, now: i64, asked: Stopwatch) {
+        // It read its clock after it was asked and before it answered: in the middle, say.
+        let since_ms = i64::try_from(asked.elapsed().as_millis() / 2).unwrap_or(i64::MAX);
+        let started_at = now.saturating_add(since_ms).saturating_sub(self.elapsed_ms());
+        self.0.started_at.store(started_at, Ordering::Relaxed);
+    }
+
+    fn elapsed_ms(&self) -> i64 {
+        i64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Clock for ServerClock {
+    fn now(&self) -> i64 {
+        let started_at = self.0.started_at.load(Ordering::Relaxed);
+        let now = started_at.saturating_add(self.elapsed_ms());
+        self.0.last.fetch_max(now, Ordering::Relaxed).max(now)
+    }
+}
+
 /// Measures how long something takes: for telemetry and deadlines, never for what is decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
@@ -96,6 +147,18 @@ mod tests {
         let far = 4_000_000_000_000;
         assert!(SystemClock::start(far).now() >= far);
         assert!(SystemClock::start(0).now() > 1_700_000_000_000);
+    }
+
+    #[test]
+    fn a_server_s_clock_follows_the_server_and_never_goes_back() {
+        let clock = ServerClock::start(1_000_000, Stopwatch::start());
+        let first = clock.now();
+        assert!((1_000_000..1_010_000).contains(&first));
+        clock.sync(2_000_000, Stopwatch::start());
+        let later = clock.clone().now();
+        assert!(later >= 2_000_000);
+        clock.sync(1_500_000, Stopwatch::start());
+        assert!(clock.now() >= later);
     }
 
     #[test]

@@ -3,10 +3,17 @@
 //! `serve` and the commands that look for a running node read these from the same place, so that a
 //! node started with no options is found by a command given no options.
 
+mod place;
+
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+pub use place::{
+    PasswordInArguments, QUEUE_DEFAULT, QueuePlace, QueueProblem, ServerUrl, StorePlace,
+    refuse_passwords, without_passwords,
+};
 
 /// The store that is used when none is named: a file in the working directory.
 pub const STORE_DEFAULT: &str = "sqlite://nextlead.db";
@@ -22,7 +29,10 @@ pub const OTHER_VARIABLES: [&str; 2] = ["NEXTLEAD_TOKEN", "NEXTLEAD_LOG"];
 
 /// What a store's URL may look like; said when one does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a store is named sqlite://FILE, such as {STORE_DEFAULT} or sqlite:///var/lib/nextlead.db")]
+#[error(
+    "a store is named sqlite://FILE, such as {STORE_DEFAULT} or sqlite:///var/lib/nextlead.db, or \
+     postgres://USER@HOST/DATABASE"
+)]
 pub struct StoreProblem;
 
 /// The file that holds a store, out of its URL.
@@ -79,6 +89,10 @@ impl fmt::Display for ByteCount {
         }
     }
 }
+
+/// The file that holds the admin token of a node whose store is no file: in the working directory.
+/// Nodes that have it in common have the token in common.
+pub const ADMIN_TOKEN_FILE_DEFAULT: &str = "nextlead.admin-token";
 
 /// The file that holds the admin token of the node with this store: beside it, with
 /// `.admin-token` added to its name.

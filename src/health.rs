@@ -19,6 +19,16 @@ pub struct PartHealth {
     pub since: i64,
 }
 
+/// Parts that a node can do without, all of whose nodes would else be out of service at once: without
+/// a shared index pulls are told to come again, and all else goes on.
+const SPARED: [&str; 1] = ["redis"];
+
+impl PartHealth {
+    fn is_well(&self) -> bool {
+        self.problem.is_none() || SPARED.contains(&self.name)
+    }
+}
+
 /// How every part is. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct Health {
@@ -50,16 +60,16 @@ impl Health {
         self.parts.borrow().clone()
     }
 
-    /// Whether the node is ready: it has parts, and every one is up.
+    /// Whether the node is ready: it has parts, and every one that it needs is up.
     pub fn is_ready(&self) -> bool {
         let parts = self.parts.borrow();
-        !parts.is_empty() && parts.iter().all(|part| part.problem.is_none())
+        !parts.is_empty() && parts.iter().all(PartHealth::is_well)
     }
 
     /// Whether every part is up but for one, which may be down.
     pub fn is_ready_but_for(&self, name: &str) -> bool {
         let parts = self.parts.borrow();
-        !parts.is_empty() && parts.iter().all(|part| part.problem.is_none() || part.name == name)
+        !parts.is_empty() && parts.iter().all(|part| part.is_well() || part.name == name)
     }
 
     /// Is told of every change.
@@ -82,6 +92,7 @@ mod tests {
         assert!(!health.is_ready());
         assert!(health.is_ready_but_for("disk") && !health.is_ready_but_for("store"));
         health.set("disk", None, 9);
+        health.set("redis", Some("it does not answer"), 9);
         assert!(health.is_ready());
     }
 

@@ -4,11 +4,12 @@
 mod caretaker;
 mod exhibit;
 mod front;
+mod places;
 mod process;
 mod watching;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,22 +20,28 @@ use tokio::task::JoinHandle;
 
 use crate::api::front::{FrontOptions, Limits, Tally, Transport};
 use crate::api::{self, Services};
-use crate::auth::{Access, AdminToken, JwtSettings, JwtVerifier};
-use crate::clock::{Clock, SystemClock};
+use crate::auth::{Access, JwtSettings, JwtVerifier};
+use crate::clock::Clock;
+use crate::config::{QueuePlace, StorePlace};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
-use crate::queue::MemoryQueue;
-use crate::store::{DISK_RESERVE_BYTES, SqliteStore, Store, StoreError, StoreMetrics};
+use crate::store::{DISK_RESERVE_BYTES, Store, StoreError};
 use crate::telemetry::TraceMetrics;
 
 use caretaker::Swept;
 use exhibit::Parts;
+use places::{Opened, open, open_token};
 use watching::Watching;
+
+pub use places::StoreClock;
 
 /// How often a node looks for what time changed.
 const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How much of each kind one sweep does at most.
 const SWEEP_LIMIT: usize = 1_000;
+
+/// What the keys of a shared index begin with.
+pub const QUEUE_PREFIX_DEFAULT: &str = "nextlead";
 
 /// Who sweeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +54,25 @@ pub enum Sweeping {
 
 /// What a node is made of.
 pub struct Options {
-    /// The store's file; made if it is not there.
-    pub store: PathBuf,
+    /// The store; a file is made if it is not there.
+    pub store: StorePlace,
+    /// The password for the store's database, unless its address has it.
+    pub store_password: Option<String>,
+    /// Whose clock says when a change happens, if the store is a database.
+    pub store_clock: StoreClock,
+    /// The index of the queues.
+    pub queue: QueuePlace,
+    /// The password for the index, unless its address has it.
+    pub queue_password: Option<String>,
+    /// What the keys of a shared index begin with: installations that share a Redis have their own.
+    pub queue_prefix: String,
+    /// The file that holds the admin token, or is to; `None`: beside the store's file, or in the
+    /// working directory.
+    pub admin_token_file: Option<PathBuf>,
     /// Where to listen. The caller brings it, so that a test can bind port 0 and know the port.
     pub listener: TcpListener,
-    /// The clock; `None`: the machine's, anchored behind the last instant that the books know.
+    /// The clock; `None`: that of the store's database, or the machine's, anchored behind the last
+    /// instant that the books know.
     pub clock: Option<Arc<dyn Clock>>,
     /// Who sweeps.
     pub sweeping: Sweeping,
@@ -71,10 +92,17 @@ pub struct Options {
 }
 
 impl Options {
-    /// A node by the machine's clock, that sweeps by itself.
-    pub fn new(store: PathBuf, listener: TcpListener) -> Self {
+    /// A node over a file, that has its index to itself, goes by the machine's clock and sweeps by
+    /// itself.
+    pub fn new(file: PathBuf, listener: TcpListener) -> Self {
         Self {
-            store,
+            store: StorePlace::File(file),
+            store_password: None,
+            store_clock: StoreClock::Database,
+            queue: QueuePlace::Memory,
+            queue_password: None,
+            queue_prefix: QUEUE_PREFIX_DEFAULT.to_owned(),
+            admin_token_file: None,
             listener,
             clock: None,
             sweeping: Sweeping::ByTimer,
@@ -112,21 +140,18 @@ pub struct Node {
 
 impl Node {
     /// Starts a node on the current runtime. It is ready when this returns.
-    pub async fn start(options: Options) -> anyhow::Result<Self> {
+    pub async fn start(mut options: Options) -> anyhow::Result<Self> {
         let address = address_of(&options)?;
-        let (file, sweeping) = (&options.store, options.sweeping);
-        let mut watching = Watching::begin(file, options.metrics_listener, sweeping)?;
-        let (store, store_metrics) = open_store(file, options.disk_reserve_bytes).await?;
-        let clock: Arc<dyn Clock> = match options.clock {
-            Some(clock) => clock,
-            None => Arc::new(SystemClock::start(store.last_instant().await?)),
-        };
-        let token = AdminToken::beside(&options.store)
-            .with_context(|| format!("no admin token beside {}", options.store.display()))?;
+        let sweeping = options.sweeping;
+        let metrics_listener = options.metrics_listener.take();
+        let mut watching = Watching::begin(&options.store, metrics_listener, sweeping)?;
+        let opened = open(&options).await?;
+        let Opened { store, store_metrics, file, queue, redis, among, clock } = opened;
+        let token = open_token(&options)?;
         let (token_file, is_token_new) = (token.file().to_owned(), token.is_new());
         let tally = Arc::new(Tally::default());
-        let queue = Arc::new(MemoryQueue::new());
-        let dialer = Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await?;
+        let starting = Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), among);
+        let dialer = starting.await?;
         let (transport, limits) = (options.tls, options.limits);
         let front = FrontOptions { transport, limits, tally: tally.clone() };
         let coverage = Coverage::new(store.clone(), clock.clone());
@@ -141,10 +166,12 @@ impl Node {
             coverage: coverage.clone(),
             tally: tally.clone(),
             jwt,
+            redis,
             disk_reserve_bytes: options.disk_reserve_bytes,
             clock,
         };
         let swept = watching.add(parts, file, options.trace_metrics).await;
+        tokio::spawn(follow_tokens(dialer.clone(), access.clone(), stop.subscribe()));
         let services = Services {
             dialer: dialer.clone(),
             coverage,
@@ -219,6 +246,7 @@ impl Node {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "could not write down when tokens were last used");
         }
+        self.dialer.leave().await;
         self.store.close().await;
         served??;
         swept?.context("the node stopped, since its store did; start it again to recover")?;
@@ -239,14 +267,21 @@ fn address_of(options: &Options) -> anyhow::Result<SocketAddr> {
     Ok(address)
 }
 
-async fn open_store(
-    file: &Path,
-    reserve_bytes: u64,
-) -> anyhow::Result<(Arc<dyn Store>, StoreMetrics)> {
-    let store = SqliteStore::open_with(file, reserve_bytes).await;
-    let store = store.with_context(|| format!("could not open the store {}", file.display()))?;
-    let metrics = store.metrics();
-    Ok((Arc::new(store), metrics))
+/// Reads the tokens again whenever another node may have made or revoked one.
+async fn follow_tokens(dialer: Dialer, access: Arc<Access>, stopping: watch::Receiver<bool>) {
+    let mut settings = dialer.settings_number();
+    let following = async {
+        while settings.changed().await.is_ok() {
+            if let Err(error) = access.reload(dialer.now()).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "could not read the tokens again");
+            }
+        }
+    };
+    tokio::select! {
+        () = following => {}
+        () = stopped(stopping) => {}
+    }
 }
 
 /// Stops the node when it goes: no part of a node runs on without the others, also after a panic.

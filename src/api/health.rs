@@ -1,7 +1,7 @@
 //! gRPC health: the same truth as `/ready`, by the name of a service or of a part of the node.
 //!
 //! The empty name is the node as a whole. A part is asked for by its own name: `store`, `index`, `rules`,
-//! `sweep`, `disk`. A service is up while the parts that it needs are: without room on the disk the one
+//! `sweep`, `disk`, `redis`. A service is up while the parts that it needs are: without room on the disk the one
 //! that takes leads in is down, and reps go on, whose touches have the reserve.
 
 use tonic_health::ServingStatus;

@@ -8,7 +8,7 @@ use tonic_types::StatusExt as _;
 
 use crate::auth::AdminToken;
 use crate::clock::ManualClock;
-use crate::dialer::random_tokens;
+use crate::dialer::{Among, random_tokens};
 use crate::queue::MemoryQueue;
 use crate::store::{SqliteStore, Store};
 
@@ -34,8 +34,10 @@ impl Door {
         let clock = Arc::new(ManualClock::at(NOW));
         let queue = Arc::new(MemoryQueue::new());
         let dialer =
-            Dialer::start(store.clone(), queue, clock.clone(), random_tokens()).await.unwrap();
-        let token = AdminToken::beside(&file).unwrap();
+            Dialer::start(store.clone(), queue, clock.clone(), random_tokens(), Among::Alone)
+                .await
+                .unwrap();
+        let token = AdminToken::in_file(file.with_extension("admin-token")).unwrap();
         let text = std::fs::read_to_string(token.file()).unwrap();
         let access = Arc::new(Access::start(token, store.clone(), NOW).await.unwrap());
         let coverage = Coverage::new(store, clock);

@@ -98,6 +98,14 @@ impl Access {
         Ok(Self { admin, jwt: None, tokens, store, turn, noted_at: AtomicI64::new(now) })
     }
 
+    /// Reads again who gets in, as another node may have made or revoked a token.
+    pub async fn reload(&self, now: i64) -> Result<(), StoreError> {
+        let _turn = self.turn.lock().await;
+        let live = TokenPage { live_at: Some(now), before: None, limit: usize::MAX };
+        self.tokens.replace(&self.store.tokens(live).await?);
+        Ok(())
+    }
+
     /// Lets in whom a company's identity provider vouches for, too.
     #[must_use]
     pub fn with_jwt(mut self, jwt: Option<Arc<JwtVerifier>>) -> Self {
@@ -169,7 +177,9 @@ mod tests {
     async fn access(folder: &std::path::Path) -> Access {
         let file = folder.join("a.db");
         let store = Arc::new(SqliteStore::open(&file).await.unwrap());
-        Access::start(AdminToken::beside(&file).unwrap(), store, 0).await.unwrap()
+        Access::start(AdminToken::in_file(folder.join("a.admin-token")).unwrap(), store, 0)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]
@@ -183,7 +193,7 @@ mod tests {
         };
         assert_eq!(ask(&format!("Bearer {text}")), Ok(Role::Admin));
         assert_eq!(ask(&format!("bearer {text}")), Ok(Role::Admin));
-        let other = AdminToken::beside(&folder.path().join("b.db")).unwrap();
+        let other = AdminToken::in_file(folder.path().join("b.admin-token")).unwrap();
         let headers =
             [String::new(), text.clone(), format!("Bearer {}", &text[1..]), "Bearer ".into()];
         for header in headers.into_iter().chain([format!("Bearer {}", read(&other))]) {

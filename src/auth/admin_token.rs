@@ -1,6 +1,6 @@
-//! The admin's token: made at the first start, and kept beside the store in a file that its owner alone
-//! can read. Whoever can read it could read the store as well. In memory there is only its SHA-256,
-//! compared in constant time.
+//! The admin's token: made at the first start, and kept in a file that its owner alone can read, beside
+//! a store that is a file: whoever can read it could read the store as well. In memory there is only
+//! its SHA-256, compared in constant time.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -38,20 +38,16 @@ pub struct AdminToken {
 }
 
 impl AdminToken {
-    /// Reads the token beside a store's file, or makes it at the first start: `nextlead.db` has
-    /// `nextlead.db.admin-token`.
-    pub fn beside(store: &Path) -> Result<Self, TokenError> {
-        let mut name = store.as_os_str().to_owned();
-        name.push(".admin-token");
-        let path = PathBuf::from(name);
-        let (text, is_new) = match fs::read_to_string(&path) {
-            Ok(text) => (text, false),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let made = make(&path);
-                (made.map_err(|source| TokenError::File { path: path.clone(), source })?, true)
-            }
-            Err(source) => return Err(TokenError::File { path, source }),
+    /// Reads the token in a file, or makes it at the first start. Of nodes that start at once with one
+    /// file in common, one makes it and all read it.
+    pub fn in_file(path: PathBuf) -> Result<Self, TokenError> {
+        let file_problem = |source| TokenError::File { path: path.clone(), source };
+        let is_new = match fs::exists(&path) {
+            Ok(true) => false,
+            Ok(false) => make(&path).map_err(file_problem)?,
+            Err(source) => return Err(file_problem(source)),
         };
+        let text = fs::read_to_string(&path).map_err(file_problem)?;
         let token = text.trim();
         if token.len() != TOKEN_LENGTH || !token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return Err(TokenError::Damaged { path });
@@ -79,12 +75,15 @@ impl AdminToken {
 /// 256 random bits, in hexadecimal digits.
 const TOKEN_LENGTH: usize = 64;
 
-/// Makes a token file. It appears whole or not at all, so a crash leaves no half of a token.
-fn make(path: &Path) -> io::Result<String> {
+/// Makes a token file. It appears whole or not at all, so a crash leaves no half of a token. Answers
+/// whether it is this one's: another node may have been faster.
+fn make(path: &Path) -> io::Result<bool> {
     let mut bits = [0; TOKEN_LENGTH / 2];
     getrandom::fill(&mut bits).map_err(io::Error::other)?;
     let token: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-    let draft = path.with_extension("admin-token.new");
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", std::process::id()));
+    let draft = PathBuf::from(draft);
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -92,10 +91,16 @@ fn make(path: &Path) -> io::Result<String> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
     file.write_all(format!("{token}\n").as_bytes())?;
     file.sync_all()?;
-    fs::rename(&draft, path)?;
+    // A second name for a file is given only if nothing has that name yet.
+    let linked = fs::hard_link(&draft, path);
+    fs::remove_file(&draft)?;
+    match linked {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+        linked => linked?,
+    }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    Ok(token)
+    Ok(true)
 }
 
 fn warn_of_readers(path: &Path) {
@@ -113,12 +118,12 @@ mod tests {
     #[test]
     fn a_token_is_made_once_and_read_back_by_its_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().join("nextlead.db");
-        let first = AdminToken::beside(&store).unwrap();
-        let second = AdminToken::beside(&store).unwrap();
+        let file = folder.path().join("nextlead.db.admin-token");
+        let first = AdminToken::in_file(file.clone()).unwrap();
+        let second = AdminToken::in_file(file.clone()).unwrap();
         assert!(first.is_new() && !second.is_new());
         assert_eq!(first.hash, second.hash);
-        assert_eq!(first.file(), folder.path().join("nextlead.db.admin-token"));
+        assert_eq!(first.file(), file);
         let mode = fs::metadata(first.file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let names = fs::read_dir(folder.path()).unwrap().count();
@@ -128,8 +133,21 @@ mod tests {
     #[test]
     fn a_file_without_a_token_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let store = folder.path().join("a.db");
-        fs::write(folder.path().join("a.db.admin-token"), "").unwrap();
-        assert!(matches!(AdminToken::beside(&store), Err(TokenError::Damaged { .. })));
+        let file = folder.path().join("a.db.admin-token");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(AdminToken::in_file(file), Err(TokenError::Damaged { .. })));
+    }
+
+    #[test]
+    fn nodes_that_start_at_once_have_one_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("nextlead.admin-token");
+        let tokens: Vec<AdminToken> = std::thread::scope(|scope| {
+            let make = || AdminToken::in_file(file.clone()).unwrap();
+            let making: Vec<_> = (0..2).map(|_| scope.spawn(make)).collect();
+            making.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(tokens[0].hash, tokens[1].hash);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

@@ -3,7 +3,7 @@
 //! The store keeps them; this is what a call is judged by. A token that is revoked leaves the table,
 //! so a call with it is like a call with one that never was.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
@@ -51,6 +51,15 @@ impl TokenTable {
             over: watch::Sender::new(false),
         };
         self.write().insert(token.hash, Arc::new(entry));
+    }
+
+    /// Takes in those of these tokens that are not here yet, and lets nobody in by any other.
+    pub(super) fn replace(&self, live: &[AccessToken]) {
+        let known: HashSet<[u8; 32]> = self.read().keys().copied().collect();
+        let wanted: HashSet<[u8; 32]> = live.iter().map(|token| token.hash).collect();
+        known.difference(&wanted).for_each(|hash| self.remove(hash));
+        let new = live.iter().filter(|token| !known.contains(&token.hash));
+        new.for_each(|token| self.put(token));
     }
 
     /// Lets nobody in by a token any more, and ends the stays of those who are in.

@@ -13,6 +13,7 @@ use super::color::ColorWhen;
 use super::error::Failure;
 use super::exit::Exit;
 use super::settings::{CONFIG_VARIABLE, Problem, Settings};
+use crate::config::refuse_passwords;
 
 /// What must be known of the arguments before they can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -55,6 +56,12 @@ pub fn parse() -> Result<Cli, ExitCode> {
     let args: Vec<OsString> = std::env::args_os().collect();
     let early = Early::of(&args);
     early.color.hold();
+    if let Err(problem) = refuse_passwords(&args) {
+        let mut failure = Failure::new(Exit::Usage, &problem);
+        failure.reason = "PASSWORD_IN_ARGUMENTS".to_owned();
+        failure.print(early.is_json);
+        return Err(Exit::Usage.into());
+    }
     let named = early.config.clone().or_else(|| std::env::var_os(CONFIG_VARIABLE));
     let loaded = Settings::load(named.as_ref(), &Cli::command());
     match (read(args, &loaded, early.color), loaded) {

@@ -13,6 +13,7 @@ use super::arguments::config_failure;
 use super::exit::Exit;
 use super::output::{Output, table};
 use super::settings::{Problem, Setting, Settings};
+use crate::config::without_passwords;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
@@ -149,7 +150,7 @@ fn setting(
     }
     let values = matches.get_raw(id).map(|values| {
         let values: Vec<_> = values.map(|value| value.to_string_lossy()).collect();
-        values.join(", ")
+        without_passwords(&values.join(", "))
     });
     let held = file.held.iter().find(|one| one.command == command && one.id == id);
     let from = match (matches.value_source(id), held, file.path) {

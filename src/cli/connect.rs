@@ -15,7 +15,9 @@ use super::trouble;
 use crate::api::client::{
     Client, ClientTls, ConnectError, OpenClient, connect_openly, connect_with,
 };
-use crate::config::{SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file};
+use crate::config::{
+    ADMIN_TOKEN_FILE_DEFAULT, SERVER_DEFAULT, STORE_DEFAULT, StoreFile, admin_token_file,
+};
 
 /// The environment variable that carries the token itself.
 const TOKEN_VARIABLE: &str = "NEXTLEAD_TOKEN";
@@ -150,7 +152,10 @@ impl ServerArgs {
             );
         }
         let StoreFile(store) = STORE_DEFAULT.parse().expect("the default is a store");
-        let path = admin_token_file(&store);
+        let mut path = admin_token_file(&store);
+        if !path.exists() && Path::new(ADMIN_TOKEN_FILE_DEFAULT).exists() {
+            path = ADMIN_TOKEN_FILE_DEFAULT.into();
+        }
         let Ok(text) = std::fs::read_to_string(&path) else {
             bail!(
                 "no token: set {TOKEN_VARIABLE}, or name its file with --token-file \

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{ArgGroup, Args};
 
 use super::output::{Output, count, facts};
 use super::words::{instant_text, timestamp_of};
 use crate::clock::{Clock as _, SystemClock};
-use crate::config::{STORE_DEFAULT, StoreFile};
+use crate::config::{STORE_DEFAULT, StorePlace};
 use crate::store::{OldTokens, Restore, Restored, SqliteStore};
 
 /// Put a backup in a store's place, with no node running on it
@@ -33,7 +33,7 @@ pub(super) struct RestoreArgs {
     backup: PathBuf,
     /// The store to put it in the place of
     #[arg(long, env = "NEXTLEAD_STORE", value_name = "sqlite://FILE", default_value = STORE_DEFAULT)]
-    store: StoreFile,
+    store: StorePlace,
     /// Let access tokens open what they opened when the backup was taken: one that was revoked
     /// since then opens it again
     #[arg(long)]
@@ -47,7 +47,13 @@ pub(super) struct RestoreArgs {
 }
 
 pub(super) async fn run(args: RestoreArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let RestoreArgs { backup, store: StoreFile(store), keep_tokens, force, .. } = args;
+    let RestoreArgs { backup, store, keep_tokens, force, .. } = args;
+    let StorePlace::File(store) = store else {
+        bail!(
+            "the store is a database on a server: restore it there, with pg_restore or from its \
+             archive, while no node runs"
+        );
+    };
     let order = Restore {
         backup,
         store,

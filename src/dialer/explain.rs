@@ -46,6 +46,7 @@ impl Dialer {
     async fn explain(&self, lead: LeadId) -> Result<LeadExplanation, DialerError> {
         let record = self.parts.store.lead(lead).await?;
         let record = record.ok_or(DialerError::not_found("lead", lead))?;
+        self.parts.follower.know(std::slice::from_ref(&record)).await?;
         let now = self.now();
         let queue = self.roster().queue_by_key(record.state.queue);
         let queue = queue.expect("a lead's queue is in the roster before the lead");
@@ -58,6 +59,8 @@ impl Dialer {
         let needed: BTreeSet<String> =
             campaign.skills.iter().chain(&record.lead.facts.skills).cloned().collect();
         let obstacles = self.obstacles(&record, &queue, Arc::new(needed), now);
+        // All else is said without an index.
+        let place = self.queue_index().place_of(queue.key, lead, now).await.unwrap_or(None);
         let holder = record.lease.as_ref().filter(|lease| lease.stands_at(now));
         let held_by = holder.and_then(|lease| self.roster().rep_by_key(lease.rep));
         Ok(LeadExplanation {
@@ -68,7 +71,7 @@ impl Dialer {
             rule_version: rules.version,
             next_servable_at: next_servable_at(&record, &queue, &obstacles, now),
             obstacles,
-            place: self.queue_index().place_of(queue.key, lead, now).await?,
+            place,
             read_at: now,
             record,
         })

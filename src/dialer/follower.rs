@@ -1,54 +1,68 @@
 //! Keeps the index in step with the truth: every commit passes by here, in order, before it is
 //! answered, and becomes changes of the index.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
 use crate::failpoint;
-use crate::metrics::Counter;
-use crate::queue::{Entry, Lane, LeadQueue, Update};
+use crate::queue::{Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
-use crate::store::{CommitSink, LeadRecord, Store, StoreError};
+use crate::store::{LeadRecord, Store, StoreError};
 
+use super::DialerMetrics;
+use super::missed::Missed;
+use super::passes::Passes;
 use super::roster::Roster;
 use super::rulebook::{Rulebook, Versioned};
 
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) store: Arc<dyn Store>,
     pub(super) queue: Arc<dyn LeadQueue>,
     pub(super) roster: Roster,
     pub(super) rulebook: Rulebook,
+    pub(super) passes: Passes,
     /// Held while a commit is taken in, and while a new index is put in use: a lead ranked by the
     /// old rules must not land in the new index.
     pub(super) turn: tokio::sync::Mutex<()>,
+    /// Held while rules are read that another node put in force.
+    pub(super) learning: tokio::sync::Mutex<()>,
+    /// Held while the roster is read again.
+    pub(super) reloading: tokio::sync::Mutex<()>,
+    /// What the index was not told.
+    pub(super) missed: Missed,
+    pub(super) metrics: DialerMetrics,
     zones: Mutex<HashMap<String, Arc<str>>>,
     bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
-    /// Commits that the index missed.
-    missed: Counter,
 }
 
 impl Follower {
     pub(super) fn new(
         clock: Arc<dyn Clock>,
+        store: Arc<dyn Store>,
         queue: Arc<dyn LeadQueue>,
         roster: Roster,
-        missed: Counter,
+        metrics: DialerMetrics,
     ) -> Self {
         Self {
             clock,
+            store,
             queue,
             roster,
             rulebook: Rulebook::default(),
-            turn: tokio::sync::Mutex::new(()),
+            passes: Passes::default(),
+            turn: tokio::sync::Mutex::default(),
+            learning: tokio::sync::Mutex::default(),
+            reloading: tokio::sync::Mutex::default(),
+            missed: Missed::default(),
+            metrics,
             zones: Mutex::default(),
             bells: Mutex::default(),
-            missed,
         }
     }
 
@@ -66,6 +80,12 @@ impl Follower {
         }
     }
 
+    /// Whether anybody waits for a lead of the queue.
+    pub(super) fn has_waiting(&self, queue: QueueKey) -> bool {
+        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
+        bells.get(&queue).is_some_and(|bell| bell.receiver_count() > 0)
+    }
+
     /// The subject that rules look at.
     pub(super) fn subject<'a>(record: &'a LeadRecord, campaign: &'a str) -> Subject<'a> {
         Subject {
@@ -79,7 +99,8 @@ impl Follower {
         }
     }
 
-    /// Where a lead belongs in the index under a rule set.
+    /// Where a lead belongs in the index under a rule set. The roster has to know its campaign: see
+    /// [`Follower::know`].
     pub(super) fn update_for(&self, record: &LeadRecord, rules: &Versioned, now: i64) -> Update {
         let state = &record.state;
         let due_at = match state.standing {
@@ -114,6 +135,12 @@ impl Follower {
         }))
     }
 
+    /// Where leads belong under a rule set.
+    pub(super) fn updates_for(&self, records: &[LeadRecord], rules: &Versioned) -> Vec<Update> {
+        let now = self.clock.now();
+        records.iter().map(|record| self.update_for(record, rules, now)).collect()
+    }
+
     fn lane(&self, record: &LeadRecord, campaign_skills: &Arc<BTreeSet<String>>) -> Lane {
         let facts = &record.lead.facts;
         let skills = if facts.skills.is_empty() {
@@ -145,20 +172,42 @@ impl Follower {
         self.take_in_turn(records).await;
     }
 
-    /// Reads a lead and takes it in, should the index be behind. Nothing may commit in between: an
-    /// old place would come back.
-    pub(super) async fn refresh(&self, store: &dyn Store, lead: LeadId) -> Result<(), StoreError> {
+    /// Puts the index right about leads of a queue that it should not have proposed. Each comes with
+    /// the version that it was proposed by. On this node nothing may commit in between: an old place
+    /// would come back.
+    pub(super) async fn settle(
+        &self,
+        queue: QueueKey,
+        proposed: &[(LeadId, i64)],
+    ) -> Result<(), StoreError> {
         let _turn = self.turn.lock().await;
-        if let Some(record) = store.lead(lead).await? {
-            self.take_in_turn(&[record]).await;
+        let leads: Vec<LeadId> = proposed.iter().map(|(lead, _)| *lead).collect();
+        let records = self.store.leads(&leads).await?;
+        let seqs: BTreeMap<LeadId, i64> =
+            records.iter().map(|record| (record.lead.id, record.state.seq)).collect();
+        let removals = proposed.iter().map(|(lead, version)| {
+            let version = seqs.get(lead).map_or(*version, |seq| *version.max(seq));
+            Update::Remove { queue, lead: *lead, version }
+        });
+        // An entry of the right version in the wrong place stays, unless it is taken out first.
+        let removed = self.queue.apply(removals.collect()).await;
+        if let Err(error) = removed {
+            self.missed_by_index(&records, &error);
         }
+        self.take_in_turn(&records).await;
         Ok(())
     }
 
-    async fn take_in_turn(&self, records: &[LeadRecord]) {
+    /// The same, for whoever has the turn.
+    pub(super) async fn take_in_turn(&self, records: &[LeadRecord]) {
+        if let Err(error) = self.know(records).await {
+            // Their campaigns are another node's news, and cannot be read now.
+            return self.missed_by_us(records, &error);
+        }
         let now = self.clock.now();
         let mut updates = Vec::with_capacity(records.len());
         let mut staged = Vec::new();
+        let mut staged_runs: Vec<(QueueKey, Versioned)> = Vec::new();
         let mut ready_queues = BTreeSet::new();
         for record in records {
             let queue = record.state.queue;
@@ -166,30 +215,60 @@ impl Follower {
             updates.push(self.update_for(record, &rules, now));
             if let Some(coming) = self.rulebook.staged(queue) {
                 staged.push(self.update_for(record, &coming, now));
+                if staged_runs.iter().all(|(one, _)| *one != queue) {
+                    staged_runs.push((queue, coming));
+                }
             }
             if record.state.standing == Standing::Ready {
                 ready_queues.insert(queue);
             }
         }
         failpoint::reach("index.before-apply");
-        let applied = self.queue.apply(updates).await;
-        let applied_staged = match staged.is_empty() {
-            true => Ok(()),
-            false => self.queue.apply_staged(staged).await,
-        };
-        failpoint::reach("index.after-apply");
-        if let Err(error) = applied.map(drop).and(applied_staged) {
-            self.missed.inc();
-            // The index is a hint: the mending pass of the sweep puts right what it missed.
-            tracing::warn!(error = &error as &dyn std::error::Error, "the index missed a commit");
+        match self.queue.apply(updates).await {
+            Ok(applied) => self.catch_up(records, &applied.overtaken).await,
+            Err(error) => self.missed_by_index(records, &error),
         }
+        if !staged.is_empty()
+            && let Err(error) = self.queue.apply_staged(staged).await
+        {
+            // What is on its way would come into use without these leads.
+            staged_runs.iter().for_each(|(queue, run)| self.rulebook.unstage(*queue, run));
+            self.missed_by_index(records, &error);
+        }
+        failpoint::reach("index.after-apply");
         ready_queues.into_iter().for_each(|queue| self.ring(queue));
     }
-}
 
-#[async_trait]
-impl CommitSink for Follower {
-    async fn committed(&self, records: &[LeadRecord]) {
-        self.take_in(records).await;
+    /// Sends leads again that were ranked by rules which another node has overtaken.
+    async fn catch_up(&self, records: &[LeadRecord], overtaken: &[QueueKey]) {
+        for queue in overtaken {
+            let of_queue = records.iter().filter(|record| record.state.queue == *queue);
+            let of_queue: Vec<LeadRecord> = of_queue.cloned().collect();
+            let rules = match self.learn_in_use(*queue).await {
+                Ok(rules) => rules,
+                Err(error) => {
+                    self.missed_by_us(&of_queue, &error);
+                    continue;
+                }
+            };
+            match self.queue.apply(self.updates_for(&of_queue, &rules)).await {
+                // Newer rules again: the sweep sends them once more.
+                Ok(applied) if !applied.overtaken.is_empty() => drop(self.missed.add(&of_queue)),
+                Ok(_) => {}
+                Err(error) => self.missed_by_index(&of_queue, &error),
+            }
+        }
+    }
+
+    fn missed_by_index(&self, records: &[LeadRecord], error: &QueueError) {
+        self.missed_by_us(records, error);
+    }
+
+    /// The index is a hint: what it missed is sent again by the sweep.
+    fn missed_by_us(&self, records: &[LeadRecord], error: &(dyn std::error::Error + 'static)) {
+        self.metrics.index_misses.inc();
+        if self.missed.add(records) {
+            tracing::warn!(error, "the index misses commits; it is told of them later");
+        }
     }
 }

@@ -8,6 +8,18 @@ use crate::metrics::{Counter, Gauge, Latency, Registry, Tally};
 
 use super::{Dialer, DialerError, Pulled};
 
+/// How the index is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IndexState {
+    /// It is there, and built.
+    #[default]
+    Up,
+    /// It has to be built from the store, or is being built.
+    NotBuilt,
+    /// It does not answer.
+    OutOfReach,
+}
+
 /// What a pull ended with.
 const PULLS: [&str; 5] = ["callback", "first_touch", "ordinary", "again", "nothing"];
 
@@ -21,6 +33,9 @@ pub struct DialerMetrics {
     pub(super) waiting: Gauge,
     pub(super) turned: Counter,
     pub(super) index_misses: Counter,
+    /// Leads that the index had otherwise than the store.
+    pub(super) index_drift: Counter,
+    index: Arc<Mutex<IndexState>>,
     pulls: Tally,
     ranking_failures: Counter,
     /// The queues whose last ranking failed.
@@ -36,6 +51,8 @@ impl Default for DialerMetrics {
             waiting: Gauge::default(),
             turned: Counter::default(),
             index_misses: Counter::default(),
+            index_drift: Counter::default(),
+            index: Arc::default(),
             pulls: Tally::new("outcome", PULLS),
             ranking_failures: Counter::default(),
             unranked: Arc::default(),
@@ -59,6 +76,8 @@ impl DialerMetrics {
         registry.register("turned_down_candidates", help, self.turned.clone());
         let help = "Commits that the index missed; the sweep mends it";
         registry.register("index_misses", help, self.index_misses.clone());
+        let help = "Leads that the index had otherwise than the store; the sweep mended them";
+        registry.register("index_drift", help, self.index_drift.clone());
         let help = "Rankings of a queue that failed";
         registry.register("ranking_failures", help, self.ranking_failures.clone());
     }
@@ -66,6 +85,17 @@ impl DialerMetrics {
     /// Whether some queue's last ranking failed, so that its newest rules are not in force.
     pub fn is_unranked(&self) -> bool {
         !self.unranked.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// How the index is, as far as this node knows.
+    pub fn index(&self) -> IndexState {
+        *self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how the index is. Answers how it was.
+    pub(super) fn index_state(&self, state: IndexState) -> IndexState {
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut index, state)
     }
 
     /// Notes how the ranking of a queue ended.
@@ -114,6 +144,11 @@ pub struct QueueCensus {
 }
 
 impl Dialer {
+    /// The queues, each with its key in the store.
+    pub fn queue_keys(&self) -> Vec<(QueueId, QueueKey)> {
+        self.roster().queues().iter().map(|queue| (queue.id.clone(), queue.key)).collect()
+    }
+
     /// What it counts of itself.
     pub fn metrics(&self) -> DialerMetrics {
         self.parts.metrics.clone()

@@ -6,42 +6,53 @@
 //! nothing half done.
 
 mod backup;
+mod duties;
 mod error;
 mod explain;
 mod follower;
 mod hours;
 mod intake;
+mod learning;
 mod measures;
+mod mend;
+mod missed;
+mod news;
 mod own;
+mod passes;
+mod publish;
 mod pull;
 mod ranking;
 mod roster;
+mod rulebook;
 mod settings;
 mod sweep;
+mod tending;
 mod touch;
 mod words;
 
-mod rulebook;
-
-use std::collections::HashMap;
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use crate::clock::Clock;
-use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
+use crate::domain::{LeaseToken, QueueKey};
 use crate::failpoint;
 use crate::queue::LeadQueue;
-use crate::store::{Pass, Store};
+use crate::store::Store;
 
+use duties::Duties;
 use follower::Follower;
 use hours::HoursBoard;
+use mend::Mended;
+use news::Listener;
 use roster::Roster;
 use sweep::Rung;
 
+pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
-pub use measures::{DialerMetrics, QueueCensus};
+pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Peek,
     PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
@@ -78,46 +89,63 @@ struct Parts {
     follower: Arc<Follower>,
     tokens: TokenSource,
     hours: HoursBoard,
-    passes: Mutex<HashMap<RepKey, Vec<Pass>>>,
+    duties: Duties,
     /// Held while a setting is stored and taken over: two changes of one must not pass each other.
     settings_turn: tokio::sync::Mutex<()>,
     /// Whether the node stops: nobody waits for a lead any more.
     leaving: watch::Sender<bool>,
-    /// Up to where the mending pass of the sweep has come in each queue.
-    mended: Mutex<HashMap<QueueKey, LeadId>>,
+    mended: Mended,
     rung: Rung,
+    /// Queues whose waiting pulls are about to be told to look again.
+    ringing: Mutex<BTreeSet<QueueKey>>,
+    /// The number of the settings that were read; held while they are read again.
+    settings_read: tokio::sync::Mutex<i64>,
+    settings_number: watch::Sender<i64>,
     metrics: DialerMetrics,
 }
 
 impl Dialer {
-    /// Reads the roster, builds the index of every queue from the store, and follows the store from
-    /// here on. Ready when it returns.
+    /// Reads the roster, builds the index of every queue from the store unless it is shared and built,
+    /// and follows the store from here on. Ready when it returns.
     pub async fn start(
         store: Arc<dyn Store>,
         queue: Arc<dyn LeadQueue>,
         clock: Arc<dyn Clock>,
         tokens: TokenSource,
+        among: Among,
     ) -> Result<Self, DialerError> {
+        let settings_number = store.settings_number().await?;
         let roster = Roster::load(store.roster().await?);
         let metrics = DialerMetrics::default();
-        let missed = metrics.index_misses.clone();
-        let follower = Arc::new(Follower::new(clock, queue, roster, missed));
+        let follower =
+            Arc::new(Follower::new(clock, store.clone(), queue, roster, metrics.clone()));
         let parts = Parts {
             store,
             follower,
             tokens,
             hours: HoursBoard::default(),
-            passes: Mutex::default(),
+            duties: Duties::new(among),
             settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),
-            mended: Mutex::default(),
+            mended: Mended::default(),
             rung: Rung::default(),
+            ringing: Mutex::default(),
+            settings_read: tokio::sync::Mutex::new(settings_number),
+            settings_number: watch::Sender::new(settings_number),
             metrics,
         };
         let dialer = Self { parts: Arc::new(parts) };
-        dialer.note_passes(dialer.parts.store.passes(dialer.now()).await?);
-        dialer.build_index().await?;
-        dialer.parts.store.follow(dialer.parts.follower.clone());
+        let passes = dialer.parts.store.passes(dialer.now()).await?;
+        dialer.parts.follower.passes.note(&passes);
+        if dialer.parts.duties.is_alone() {
+            dialer.build_index().await?;
+            dialer.parts.store.follow(Arc::new(Listener::of(&dialer)));
+            return Ok(dialer);
+        }
+        // What others do while this node joins them is news already.
+        dialer.begin_rules().await?;
+        dialer.parts.store.follow(Arc::new(Listener::of(&dialer)));
+        dialer.join_index().await?;
         Ok(dialer)
     }
 

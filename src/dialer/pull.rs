@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
-use crate::domain::{Lease, Queue, ReleaseReason, RepId, ServeOrder};
+use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Tier};
 use crate::failpoint;
 use crate::metrics::Present;
-use crate::queue::{Ask, Candidate, Proposal};
-use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
+use crate::queue::{Ask, Candidate, Proposal, QueueError};
+use crate::store::{self, Fit, Grant, Granted, LeaseOutcome, RequestKey, Turned};
 
 use super::follower::Follower;
 use super::hours::next_opening;
@@ -22,16 +22,24 @@ use super::{
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
 const UNFINISHED_COUNT_MAX: usize = 1_000;
+/// How often a pull goes by other rules, as they change while it asks.
+const OTHER_RULES_COUNT_MAX: usize = 8;
 
 /// From when on a pull is told of as slow.
 const PULL_SLOW: Duration = Duration::from_secs(1);
 
 /// What a pull goes by: read once, at its instant.
+#[derive(Clone)]
 pub(super) struct Turn {
     pub(super) rep: RosterRep,
     pub(super) queue: Arc<Queue>,
     pub(super) rules: Versioned,
     pub(super) now: i64,
+}
+
+/// The leads that a proposal took in flight.
+pub(super) fn leads_of(proposal: &Proposal) -> Vec<LeadId> {
+    proposal.candidates.iter().map(|candidate| candidate.lead).collect()
 }
 
 impl Dialer {
@@ -133,7 +141,7 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let ended = dialer.parts.store.release(change).await?;
-            dialer.note_passes(vec![ended.pass]);
+            dialer.parts.follower.passes.note(&[ended.pass]);
             Ok(())
         })
         .await
@@ -234,7 +242,7 @@ impl Dialer {
             skills: turn.rep.skills.clone(),
             hours: self.parts.hours.open(&turn.queue, names, turn.now),
             reserve_after: turn.rules.rules.first_touch().reserve_after,
-            passed: self.passed_by(turn.rep.rep.key, turn.now),
+            passed: self.parts.follower.passes.by(turn.rep.rep.key, turn.now),
             // What is in flight with one pull is hidden from all others: to take more than one would
             // serve somebody else the second best.
             count: 1,
@@ -242,10 +250,30 @@ impl Dialer {
         })
     }
 
+    /// Asks the index by the rules that it is ranked by. If those are not the turn's, another node has
+    /// put them in force, or a swap has just come between: the turn is made again, by what it then
+    /// knows, so that nothing of the old rules goes into the choice.
+    pub(super) async fn propose(
+        &self,
+        mut turn: Turn,
+    ) -> Result<(Turn, Ask, Proposal), DialerError> {
+        for _ in 0..OTHER_RULES_COUNT_MAX {
+            let ask = self.ask(&turn).await?;
+            let proposal = self.propose_by(&ask).await?;
+            if proposal.rule_version == turn.rules.version {
+                return Ok((turn, ask, proposal));
+            }
+            self.put_back(ask.queue, &leads_of(&proposal)).await;
+            let rules = self.parts.follower.learn(ask.queue, proposal.rule_version).await?;
+            turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
+        }
+        Err(QueueError::NotBuilt(turn.queue.key).into())
+    }
+
     /// Asks the index until it is sure: so many leads may have fallen due at once that one bounded
     /// slice is not enough.
     #[tracing::instrument(level = "debug", name = "selection", skip_all)]
-    pub(super) async fn propose(&self, ask: &Ask) -> Result<Proposal, DialerError> {
+    async fn propose_by(&self, ask: &Ask) -> Result<Proposal, DialerError> {
         let watch = Stopwatch::start();
         let proposal = self.propose_untimed(ask).await;
         self.parts.metrics.selection.observe(watch.elapsed());
@@ -253,20 +281,30 @@ impl Dialer {
     }
 
     async fn propose_untimed(&self, ask: &Ask) -> Result<Proposal, DialerError> {
+        let mut proposal = self.queue_index().propose(ask).await?;
         for _ in 0..UNFINISHED_COUNT_MAX {
-            let proposal = self.queue_index().propose(ask).await?;
             if !proposal.is_unfinished || !proposal.candidates.is_empty() {
-                return Ok(proposal);
+                break;
             }
             tokio::task::yield_now().await;
+            proposal = self.queue_index().propose(ask).await?;
         }
-        Ok(Proposal { is_unfinished: true, ..Proposal::default() })
+        Ok(proposal)
+    }
+
+    /// Puts back what was proposed and not leased. An index that does not hear it does so by itself
+    /// when the flight's deadline has passed.
+    pub(super) async fn put_back(&self, queue: QueueKey, leads: &[LeadId]) {
+        if let Err(error) = self.queue_index().put_back(queue, leads).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "could not put leads back");
+        }
     }
 
     /// The grant that leases a candidate to this rep.
     pub(super) fn grant(
         &self,
         turn: &Turn,
+        ask: &Ask,
         candidates: &[Candidate],
         request: Option<&RequestKey>,
     ) -> Grant {
@@ -283,6 +321,7 @@ impl Dialer {
             rep: turn.rep.rep.key,
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
+            fit: (!self.parts.duties.is_alone()).then(|| self.fit(ask)),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -293,66 +332,92 @@ impl Dialer {
         }
     }
 
+    /// What a candidate must be to go to the rep who asks: the index is shared, and may name anything.
+    fn fit(&self, ask: &Ask) -> Fit {
+        let (queue, skills, hours) = (ask.queue, ask.skills.clone(), ask.hours.clone());
+        let follower = self.parts.follower.clone();
+        Fit(Arc::new(move |lead, state, order| {
+            let facts = &lead.facts;
+            let campaign = follower.roster.campaign_by_key(state.campaign);
+            let is_of_order = match order {
+                ServeOrder::Callback => state.tier == Tier::Callback,
+                ServeOrder::FirstTouch => state.first_touched_at.is_none(),
+                ServeOrder::Ordinary => true,
+            };
+            is_of_order
+                && state.queue == queue
+                && facts.zone.as_deref().is_some_and(|zone| hours.open.contains(zone))
+                && facts.skills.iter().all(|skill| skills.contains(skill))
+                && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills))
+        }))
+    }
+
     /// Proposes and leases until one holds, or nothing is left, or the limit is reached.
     pub(super) async fn serve_next(
         &self,
         turn: Turn,
         request: Option<&RequestKey>,
     ) -> Result<Pulled, DialerError> {
-        let ask = self.ask(&turn).await?;
+        let queue = turn.queue.key;
         let mut set_aside = Vec::new();
-        let answer = self.serve_from(&turn, &ask, request, &mut set_aside).await;
+        let answer = self.serve_from(turn, request, &mut set_aside).await;
         failpoint::reach("pull.before-put-back");
-        self.queue_index().put_back(ask.queue, &set_aside).await?;
+        self.put_back(queue, &set_aside).await;
         answer
     }
 
     async fn serve_from(
         &self,
-        turn: &Turn,
-        ask: &Ask,
+        mut turn: Turn,
         request: Option<&RequestKey>,
-        set_aside: &mut Vec<crate::domain::LeadId>,
+        set_aside: &mut Vec<LeadId>,
     ) -> Result<Pulled, DialerError> {
         let mut turned_count = 0;
-        while turned_count < CANDIDATE_COUNT_MAX {
-            let proposal = self.propose(ask).await?;
+        loop {
+            let (by, ask, proposal) = self.propose(turn).await?;
+            turn = by;
             let Some(candidate) = proposal.candidates.first().copied() else {
-                return self.nothing(turn, ask, proposal.is_unfinished, turned_count).await;
+                return self.nothing(&turn, &ask, proposal.is_unfinished, turned_count).await;
             };
-            set_aside.extend(proposal.candidates.iter().map(|candidate| candidate.lead));
-            let grant = self.grant(turn, &proposal.candidates, request);
+            set_aside.extend(leads_of(&proposal));
+            let grant = self.grant(&turn, &ask, &proposal.candidates, request);
             failpoint::reach("pull.before-lease");
             let outcome = self.parts.store.lease(grant).await?;
             failpoint::reach("pull.after-lease");
             match outcome {
                 LeaseOutcome::Granted { granted, turned } => {
-                    self.settle_turned(&turned).await?;
-                    self.note_served(turn, candidate.order, &granted).await?;
-                    return Ok(Pulled::Served(Box::new(self.served(turn, *granted, false).await?)));
+                    self.settle_turned(&proposal, ask.queue, &turned).await?;
+                    self.note_served(&turn, candidate.order, &granted).await;
+                    let served = self.served(&turn, *granted, false).await?;
+                    return Ok(Pulled::Served(Box::new(served)));
                 }
                 // Another call of this rep was faster.
                 LeaseOutcome::Holds(granted) => {
-                    match self.serve_again(turn, granted.lease).await? {
+                    match self.serve_again(&turn, granted.lease).await? {
                         Some(served) => return Ok(Pulled::Served(Box::new(served))),
                         None => turned_count += 1,
                     }
                 }
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
-                    self.settle_turned(&turned).await?;
+                    self.settle_turned(&proposal, ask.queue, &turned).await?;
                 }
             }
+            if turned_count >= CANDIDATE_COUNT_MAX {
+                return self.nothing(&turn, &ask, true, turned_count).await;
+            }
         }
-        self.nothing(turn, ask, true, turned_count).await
     }
 
     /// Puts the index right about candidates that the store turned down: it was told something old.
     pub(super) async fn settle_turned(
         &self,
-        turned: &[(crate::domain::LeadId, Turned)],
+        proposal: &Proposal,
+        queue: QueueKey,
+        turned: &[(LeadId, Turned)],
     ) -> Result<(), DialerError> {
         self.parts.metrics.turned.inc_by(turned.len() as u64);
+        let mut stale = Vec::new();
         for (lead, why) in turned {
             // A number in somebody's hands is no fault of the index; a close just passed the follower.
             let is_stale = match why {
@@ -360,28 +425,32 @@ impl Dialer {
                 | Turned::Leased
                 | Turned::NotDue
                 | Turned::Closed
-                | Turned::NoNumber => true,
+                | Turned::NoNumber
+                | Turned::Unfit => true,
                 Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
             };
             if is_stale {
                 tracing::debug!(lead.id = %lead, "the index was behind on lead {lead}");
-                self.parts.follower.refresh(self.parts.store.as_ref(), *lead).await?;
+                let proposed = proposal.candidates.iter().find(|one| one.lead == *lead);
+                stale.push((*lead, proposed.map_or(0, |one| one.version)));
             }
         }
-        Ok(())
+        if stale.is_empty() {
+            return Ok(());
+        }
+        Ok(self.parts.follower.settle(queue, &stale).await?)
     }
 
-    /// Tells the index that a candidate was served, by the order that chose it.
-    pub(super) async fn note_served(
-        &self,
-        turn: &Turn,
-        order: ServeOrder,
-        granted: &Granted,
-    ) -> Result<(), DialerError> {
+    /// Tells the index that a candidate was served, by the order that chose it. The lease stands
+    /// whether or not it hears so: a debt that it misses only serves sooner.
+    pub(super) async fn note_served(&self, turn: &Turn, order: ServeOrder, granted: &Granted) {
         let reserve_after = turn.rules.rules.first_touch().reserve_after;
         let (queue, rep, lead) = (turn.queue.key, turn.rep.rep.key, granted.lease.lead);
         tracing::debug!(lead.id = %lead, rep.key = rep.0, "leased lead {lead}");
-        Ok(self.queue_index().served(queue, rep, lead, order, reserve_after).await?)
+        let served = self.queue_index().served(queue, rep, lead, order, reserve_after).await;
+        if let Err(error) = served {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the index missed a serve");
+        }
     }
 
     /// The lead as the rep sees it.
@@ -393,6 +462,7 @@ impl Dialer {
     ) -> Result<Served, DialerError> {
         let watch = Stopwatch::start();
         let Granted { lease, record } = granted;
+        self.parts.follower.know(std::slice::from_ref(&record)).await?;
         let campaign = self.roster().campaign_by_key(record.state.campaign);
         let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
         let campaign = campaign.campaign.id.clone();

@@ -1,31 +1,36 @@
-//! Rules on their way into force: checked, accepted, ranked by in the background, then in use from
-//! one instant. Pulls go on entirely under the old version until then.
+//! Rules on their way into force: leads are ranked by them in the background, then they are in use
+//! from one instant. Pulls go on entirely under the old version until then. Among several nodes the
+//! one that has the queue's duty ranks.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::future::try_join;
+use tokio::task::JoinHandle;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
-use crate::queue::Swap;
+use crate::queue::{Swap, Update};
 use crate::rules::RuleSet;
-use crate::store::{LeadRecord, NewRules, StoreError};
+use crate::store::{Denied, LeadRecord, StoreError};
 
+use super::duties::{self, Hold};
 use super::rulebook::Versioned;
-use super::{CheckedRules, Dialer, DialerError, PublishRules, RuleVersionView};
+use super::{Dialer, DialerError};
 
+/// How often the duty of ranking is carried on while it lasts.
+const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// How many leads are read and ranked at a time.
 const PAGE_SIZE: usize = 5_000;
 
 impl Dialer {
-    /// Builds the index of every queue from the store, under the version accepted last.
+    /// Builds the index of every queue from the store, under the version accepted last: a node alone
+    /// has it in its own memory.
     pub(super) async fn build_index(&self) -> Result<(), DialerError> {
         for queue in self.roster().queues() {
             let version = match self.parts.store.latest_rules(queue.key).await? {
                 Some(version) => self.enforce_stored(&queue.id, version).await?,
-                None => {
-                    let rules = Arc::new(RuleSet::none(queue.id.as_str()));
-                    Versioned::new(0, rules)
-                }
+                None => Versioned::none(&queue.id),
             };
             self.queue_index().begin(queue.key, version.version).await?;
             self.parts.follower.rulebook.begin(queue.key, version);
@@ -95,19 +100,17 @@ impl Dialer {
             coming_page = goes_on.map(|newest| self.read_page(queue, newest));
             records.truncate(records.partition_point(|record| record.lead.id <= last));
             lead_count += records.len();
-            let now = self.now();
+            follower.know(&records).await?;
             match staged {
                 None => {
                     let rules = follower.rulebook.in_force(queue);
-                    let update = |record| follower.update_for(record, &rules, now);
-                    follower.queue.apply(records.iter().map(update).collect()).await?;
+                    follower.queue.apply(follower.updates_for(&records, &rules)).await?;
                 }
                 Some(run) => {
                     if !follower.rulebook.is_staged(queue, run) {
                         return Ok(lead_count);
                     }
-                    let update = |record| follower.update_for(record, run, now);
-                    follower.queue.apply_staged(records.iter().map(update).collect()).await?;
+                    follower.queue.apply_staged(follower.updates_for(&records, run)).await?;
                 }
             }
         }
@@ -133,91 +136,62 @@ impl Dialer {
         }
     }
 
-    /// Checks a document: every mistake at once, or what is worth knowing about it.
-    pub async fn check_rules(&self, text: String) -> Result<CheckedRules, DialerError> {
-        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
-        let rules = rules.map_err(DialerError::RulesInvalid)?;
-        Ok(CheckedRules {
-            warnings: rules.warnings(),
-            largest_head_start_ms: rules.largest_head_start_ms(),
-        })
-    }
-
-    /// Accepts a version of a queue's rules, and ranks its leads by it in the background.
-    pub async fn publish_rules(
-        &self,
-        publish: PublishRules,
-    ) -> Result<RuleVersionView, DialerError> {
-        let queue = self.roster().queue(&publish.queue)?;
-        let text = publish.text.clone();
-        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
-        let rules = Arc::new(rules.map_err(DialerError::RulesInvalid)?);
-        if rules.queue() != queue.id.as_str() {
-            let problem =
-                format!("names queue {:?}, expected {:?}", rules.queue(), queue.id.as_str());
-            return Err(DialerError::invalid("text", problem));
-        }
-        let dialer = self.clone();
-        Self::apart(async move {
-            let change = NewRules {
-                queue: queue.key,
-                text: publish.text,
-                author: publish.author,
-                reason: publish.reason,
-                now: dialer.now(),
-                request: publish.request,
-            };
-            let accepted = dialer.parts.store.publish_rules(&change).await?;
-            if accepted.version <= dialer.newest_version(queue.key) {
-                // A retry of the request gives the version that it made.
-                return dialer.view_stored(accepted).await;
-            }
-            let coming = Versioned::new(accepted.version, rules);
-            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, Some(coming)));
-            if publish.wait {
-                match ranking.await {
-                    Ok(ranked) => ranked?,
-                    Err(failure) => std::panic::resume_unwind(failure.into_panic()),
-                }
-            }
-            dialer.view_stored(accepted).await
-        })
-        .await
-    }
-
-    /// A version as it is by now: it may have come into force since it was accepted.
-    async fn view_stored(&self, accepted: RuleVersion) -> Result<RuleVersionView, DialerError> {
-        let before = Some(accepted.version + 1);
-        let stored = self.parts.store.rule_versions(accepted.queue, before, 1).await?;
-        Ok(self.view_version(stored.into_iter().next().unwrap_or(accepted)))
-    }
-
-    fn newest_version(&self, queue: QueueKey) -> i64 {
-        let rulebook = &self.parts.follower.rulebook;
-        let staged = rulebook.staged(queue).map_or(0, |staged| staged.version);
-        staged.max(rulebook.in_force(queue).version)
-    }
-
     /// Ranks a queue's leads again by the rules that it has, in the background: their lanes changed.
     pub(super) fn rank_again(&self, queue: QueueKey) {
         tokio::spawn(self.clone().rank_by(queue, None));
     }
 
     /// Ranks a queue's leads by a version and puts it in use; `None`: by the one that it has, or that
-    /// is on its way. A version that fails is off its way again.
-    async fn rank_by(self, queue: QueueKey, by: Option<Versioned>) -> Result<(), DialerError> {
+    /// is on its way. A version that fails is off its way again. Nothing happens if another node ranks
+    /// this queue: it learns of every version itself.
+    pub(super) async fn rank_by(
+        self,
+        queue: QueueKey,
+        by: Option<Versioned>,
+    ) -> Result<(), DialerError> {
         Self::in_back_room(async move {
-            let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
-            let ranked = self.rank_staged(queue, &coming).await;
-            self.parts.metrics.ranked(queue, ranked.is_ok());
-            if let Err(error) = &ranked {
-                self.parts.follower.rulebook.unstage(queue, &coming);
-                let error = error as &dyn std::error::Error;
-                tracing::error!(error, "could not rank the leads of a queue");
+            let (duty, store) = (duties::ranking(queue), self.parts.store.clone());
+            let hold = self.parts.duties.take(store.as_ref(), &duty, self.now()).await?;
+            let Some(hold) = hold else { return Ok(()) };
+            let renewing = self.renew(&hold, duty.clone());
+            let ranked = self.rank_held(queue, by).await;
+            drop(renewing);
+            // Another run of this node may have begun meanwhile, under the same duty.
+            if self.parts.follower.rulebook.staged(queue).is_none() {
+                self.parts.duties.give_up(store.as_ref(), &duty).await;
             }
             ranked
         })
         .await
+    }
+
+    /// Carries a duty on for as long as the answer is kept.
+    fn renew(&self, hold: &Hold, duty: String) -> Option<AbortOnDrop> {
+        let Hold::Held(_) = hold else { return None };
+        let dialer = self.clone();
+        let renewing = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(RENEW_EVERY).await;
+                let store = dialer.parts.store.as_ref();
+                if let Err(error) = dialer.parts.duties.take(store, &duty, dialer.now()).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, duty, "could not carry a duty on");
+                }
+            }
+        });
+        Some(AbortOnDrop(renewing))
+    }
+
+    async fn rank_held(&self, queue: QueueKey, by: Option<Versioned>) -> Result<(), DialerError> {
+        let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
+        let ranked = self.rank_staged(queue, &coming).await;
+        self.parts.metrics.ranked(queue, ranked.is_ok());
+        if let Err(error) = &ranked {
+            self.parts.follower.rulebook.unstage(queue, &coming);
+            let error = error as &dyn std::error::Error;
+            tracing::error!(error, "could not rank the leads of a queue");
+        }
+        ranked
     }
 
     /// Begins a run; `None`: a newer version was faster.
@@ -249,61 +223,83 @@ impl Dialer {
     async fn rank_staged(&self, queue: QueueKey, coming: &Versioned) -> Result<(), DialerError> {
         let follower = &self.parts.follower;
         let lead_count = self.fill(queue, Some(coming)).await?;
-        let before = {
-            let _turn = follower.turn.lock().await;
-            if !follower.rulebook.is_staged(queue, coming) {
-                return Ok(());
-            }
-            let before = follower.rulebook.in_force(queue).version;
-            self.swap(queue, coming).await?;
-            follower.rulebook.enforce(queue);
-            before
-        };
+        let before = follower.rulebook.in_force(queue).version;
+        if !self.put_in_use(queue, coming).await? {
+            return Ok(());
+        }
         follower.ring(queue);
         let version = coming.version;
         tracing::info!(version, lead_count, "rules version {version} is in force");
         if version > before {
-            let now = self.now();
-            self.parts.store.put_rules_in_force(queue, version, now, None).await?;
+            self.note_in_force(queue, version, &duties::ranking(queue)).await?;
         }
         Ok(())
     }
 
-    /// Puts the second index in use, after the leads that it missed are read again.
-    async fn swap(&self, queue: QueueKey, coming: &Versioned) -> Result<(), DialerError> {
+    /// Puts the second index in use, after the leads that it missed are read again: other nodes commit
+    /// meanwhile. Returns whether it is in use; not if a newer run has begun.
+    async fn put_in_use(&self, queue: QueueKey, coming: &Versioned) -> Result<bool, DialerError> {
         let follower = &self.parts.follower;
-        while let Swap::Behind(leads) = follower.queue.swap(queue).await? {
-            let mut updates = Vec::with_capacity(leads.len());
-            for lead in leads {
-                let record = self.parts.store.lead(lead).await?;
-                let now = self.now();
-                updates.extend(record.map(|record| follower.update_for(&record, coming, now)));
-            }
-            follower.queue.apply_staged(updates).await?;
+        loop {
+            let behind = {
+                // No commit of this node is ranked by the old rules once the new ones are in use.
+                let _turn = follower.turn.lock().await;
+                if !follower.rulebook.is_staged(queue, coming) {
+                    return Ok(false);
+                }
+                match follower.queue.swap(queue).await? {
+                    Swap::Done => {
+                        follower.rulebook.enforce(queue);
+                        return Ok(true);
+                    }
+                    Swap::Behind(behind) => behind,
+                }
+            };
+            self.tell_staged(queue, behind, coming).await?;
+        }
+    }
+
+    /// Tells the index on its way how leads stand that it missed.
+    async fn tell_staged(
+        &self,
+        queue: QueueKey,
+        leads: Vec<LeadId>,
+        coming: &Versioned,
+    ) -> Result<(), DialerError> {
+        let follower = &self.parts.follower;
+        let records = self.parts.store.leads(&leads).await?;
+        follower.know(&records).await?;
+        let mut updates = follower.updates_for(&records, coming);
+        let found: BTreeSet<LeadId> = records.iter().map(|record| record.lead.id).collect();
+        // What the store does not know is not in line, whatever the index in use was told.
+        let unknown = leads.into_iter().filter(|lead| !found.contains(lead));
+        updates.extend(unknown.map(|lead| Update::Remove { queue, lead, version: i64::MAX }));
+        Ok(follower.queue.apply_staged(updates).await?)
+    }
+
+    /// Notes in the store that a version is in force, for whoever reads the versions.
+    pub(super) async fn note_in_force(
+        &self,
+        queue: QueueKey,
+        version: i64,
+        duty: &str,
+    ) -> Result<(), DialerError> {
+        let (store, now) = (self.parts.store.as_ref(), self.now());
+        let Some(hold) = self.parts.duties.take(store, duty, now).await? else { return Ok(()) };
+        match store.put_rules_in_force(queue, version, now, hold.duty()).await {
+            // Whoever took the duty over notes it.
+            Err(StoreError::Denied(Denied::DutyLost)) => self.parts.duties.lose(duty),
+            noted => noted?,
         }
         Ok(())
     }
+}
 
-    /// The versions of a queue's rules, newest first, below `before`.
-    pub async fn rule_versions(
-        &self,
-        queue: &QueueId,
-        before: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<RuleVersionView>, DialerError> {
-        let queue = self.roster().queue(queue)?.key;
-        let versions = self.parts.store.rule_versions(queue, before, limit).await?;
-        Ok(versions.into_iter().map(|version| self.view_version(version)).collect())
-    }
+/// Ends a task when it goes.
+struct AbortOnDrop(JoinHandle<()>);
 
-    fn view_version(&self, version: RuleVersion) -> RuleVersionView {
-        let rulebook = &self.parts.follower.rulebook;
-        let staged = rulebook.staged(version.queue).map(|staged| staged.version);
-        let in_force = rulebook.in_force(version.queue).version;
-        RuleVersionView {
-            is_in_force: in_force == version.version,
-            is_ranking: staged == Some(version.version) && in_force != version.version,
-            version,
-        }
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct RosterCampaign {
 
 #[derive(Debug, Default)]
 struct Tables {
+    /// Grows with every change that is made here: what was read before one is not to undo it.
+    epoch: u64,
     queues: HashMap<QueueKey, Arc<Queue>>,
     queue_keys: HashMap<QueueId, QueueKey>,
     campaigns: HashMap<CampaignKey, RosterCampaign>,
@@ -37,17 +39,56 @@ struct Tables {
     rep_keys: HashMap<RepId, RepKey>,
 }
 
+impl Tables {
+    fn of(rows: RosterRows, epoch: u64) -> Self {
+        let mut tables = Self { epoch, ..Self::default() };
+        rows.queues.into_iter().for_each(|queue| tables.put_queue(queue));
+        rows.campaigns.into_iter().for_each(|campaign| tables.put_campaign(campaign));
+        rows.reps.into_iter().for_each(|rep| tables.put_rep(rep));
+        tables
+    }
+
+    fn put_queue(&mut self, queue: Queue) {
+        self.queue_keys.insert(queue.id.clone(), queue.key);
+        self.queues.insert(queue.key, Arc::new(queue));
+    }
+
+    fn put_campaign(&mut self, campaign: Campaign) {
+        self.campaign_keys.insert(campaign.id.clone(), campaign.key);
+        let skills = Arc::new(campaign.settings.skills.clone());
+        let key = campaign.key;
+        self.campaigns.insert(key, RosterCampaign { campaign: Arc::new(campaign), skills });
+    }
+
+    fn put_rep(&mut self, rep: Rep) {
+        self.rep_keys.insert(rep.id.clone(), rep.key);
+        let skills = Arc::new(rep.skills.clone());
+        self.reps.insert(rep.key, RosterRep { rep: Arc::new(rep), skills });
+    }
+}
+
 /// Who works what.
 #[derive(Debug, Default)]
 pub(super) struct Roster(RwLock<Tables>);
 
 impl Roster {
     pub(super) fn load(rows: RosterRows) -> Self {
-        let roster = Self::default();
-        rows.queues.into_iter().for_each(|queue| roster.put_queue(queue));
-        rows.campaigns.into_iter().for_each(|campaign| roster.put_campaign(campaign));
-        rows.reps.into_iter().for_each(|rep| roster.put_rep(rep));
-        roster
+        Self(RwLock::new(Tables::of(rows, 0)))
+    }
+
+    /// Which changes are in here: to be asked before rows are read that are to replace these.
+    pub(super) fn epoch(&self) -> u64 {
+        self.read().epoch
+    }
+
+    /// Takes rows over that were read since an epoch; not if something was changed here meanwhile.
+    pub(super) fn replace(&self, rows: RosterRows, epoch: u64) -> bool {
+        let mut tables = self.write();
+        let is_newer = tables.epoch == epoch;
+        if is_newer {
+            *tables = Tables::of(rows, epoch);
+        }
+        is_newer
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Tables> {
@@ -58,25 +99,22 @@ impl Roster {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn put_queue(&self, queue: Queue) {
+    fn change(&self) -> RwLockWriteGuard<'_, Tables> {
         let mut tables = self.write();
-        tables.queue_keys.insert(queue.id.clone(), queue.key);
-        tables.queues.insert(queue.key, Arc::new(queue));
+        tables.epoch += 1;
+        tables
+    }
+
+    pub(super) fn put_queue(&self, queue: Queue) {
+        self.change().put_queue(queue);
     }
 
     pub(super) fn put_campaign(&self, campaign: Campaign) {
-        let mut tables = self.write();
-        tables.campaign_keys.insert(campaign.id.clone(), campaign.key);
-        let skills = Arc::new(campaign.settings.skills.clone());
-        let key = campaign.key;
-        tables.campaigns.insert(key, RosterCampaign { campaign: Arc::new(campaign), skills });
+        self.change().put_campaign(campaign);
     }
 
     pub(super) fn put_rep(&self, rep: Rep) {
-        let mut tables = self.write();
-        tables.rep_keys.insert(rep.id.clone(), rep.key);
-        let skills = Arc::new(rep.skills.clone());
-        tables.reps.insert(rep.key, RosterRep { rep: Arc::new(rep), skills });
+        self.change().put_rep(rep);
     }
 
     pub(super) fn queue(&self, id: &QueueId) -> Result<Arc<Queue>, DialerError> {

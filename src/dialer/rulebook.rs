@@ -20,6 +20,11 @@ impl Versioned {
         Self { version, rules, run: Arc::new(()) }
     }
 
+    /// What a queue without published rules goes by.
+    pub(super) fn none(queue: &QueueId) -> Self {
+        Self::new(0, Arc::new(RuleSet::none(queue.as_str())))
+    }
+
     pub(super) fn is_same_run(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.run, &other.run)
     }
@@ -30,6 +35,12 @@ struct Page {
     in_force: Versioned,
     /// Accepted; leads are being ranked by it.
     staged: Option<Versioned>,
+    /// The last version that is known to be accepted, by whichever node.
+    accepted: i64,
+    /// The last version that this node saw noted in the store as being in force.
+    noted: i64,
+    /// One that is not in force, but that an index was built by: read once.
+    aside: Option<Versioned>,
 }
 
 /// The rule sets of each queue.
@@ -47,15 +58,17 @@ impl Rulebook {
 
     /// Begins with what decides from the start.
     pub(super) fn begin(&self, queue: QueueKey, in_force: Versioned) {
-        self.change(|pages| pages.insert(queue, Page { in_force, staged: None }));
+        let accepted = in_force.version;
+        let page = Page { in_force, staged: None, accepted, noted: 0, aside: None };
+        self.change(|pages| pages.insert(queue, page));
     }
 
     /// Begins a queue without rules, unless it has some.
     pub(super) fn begin_without_rules(&self, queue: QueueKey, id: &QueueId) {
         self.change(|pages| {
             pages.entry(queue).or_insert_with(|| {
-                let rules = Arc::new(RuleSet::none(id.as_str()));
-                Page { in_force: Versioned::new(0, rules), staged: None }
+                let in_force = Versioned::none(id);
+                Page { in_force, staged: None, accepted: 0, noted: 0, aside: None }
             });
         });
     }
@@ -66,9 +79,46 @@ impl Rulebook {
             .expect("a queue of the roster has a page from its beginning")
     }
 
+    /// A version that was read before.
+    pub(super) fn known(&self, queue: QueueKey, version: i64) -> Option<Versioned> {
+        self.pages(|pages| {
+            let page = pages.get(&queue)?;
+            let all = [Some(&page.in_force), page.staged.as_ref(), page.aside.as_ref()];
+            all.into_iter().flatten().find(|one| one.version == version).cloned()
+        })
+    }
+
+    /// Keeps a version that is not in force, in the place of the one before.
+    pub(super) fn put_aside(&self, queue: QueueKey, versioned: Versioned) {
+        self.change(|pages| {
+            if let Some(page) = pages.get_mut(&queue) {
+                page.aside = Some(versioned);
+            }
+        });
+    }
+
     /// What is on its way.
     pub(super) fn staged(&self, queue: QueueKey) -> Option<Versioned> {
         self.pages(|pages| pages.get(&queue).and_then(|page| page.staged.clone()))
+    }
+
+    /// Notes a version that was accepted. Answers the last that was.
+    pub(super) fn accept(&self, queue: QueueKey, version: i64) -> i64 {
+        self.change(|pages| {
+            let Some(page) = pages.get_mut(&queue) else { return version };
+            page.accepted = page.accepted.max(version).max(page.in_force.version);
+            page.accepted
+        })
+    }
+
+    /// Remembers that a version is noted in the store. Answers whether that is new.
+    pub(super) fn note(&self, queue: QueueKey, version: i64) -> bool {
+        self.change(|pages| {
+            let Some(page) = pages.get_mut(&queue) else { return false };
+            let is_new = page.noted < version;
+            page.noted = page.noted.max(version);
+            is_new
+        })
     }
 
     /// Puts a version on its way; one that was on its way before is overtaken. Refuses a version that
@@ -108,5 +158,19 @@ impl Rulebook {
                 page.in_force = staged;
             }
         });
+    }
+
+    /// Lets a version decide that another node put in force, unless a newer one does. What is on its
+    /// way here and older is overtaken.
+    pub(super) fn advance(&self, queue: QueueKey, newer: &Versioned) -> bool {
+        self.change(|pages| {
+            let Some(page) = pages.get_mut(&queue) else { return false };
+            if newer.version <= page.in_force.version {
+                return false;
+            }
+            page.in_force = newer.clone();
+            page.staged.take_if(|staged| staged.version < newer.version);
+            true
+        })
     }
 }

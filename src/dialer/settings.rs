@@ -1,8 +1,8 @@
 //! What managers and marketing set: queues, campaigns, reps.
 
 use crate::domain::{
-    CampaignId, CampaignSettings, QueueId, QueueSettings, REP_ID_RESERVED, ReleaseReason, Rep,
-    RepId,
+    CampaignId, CampaignSettings, QueueId, QueueKey, QueueSettings, REP_ID_RESERVED, ReleaseReason,
+    Rep, RepId,
 };
 use crate::store::{self, NewRep};
 
@@ -19,13 +19,23 @@ impl Dialer {
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
             let queue = dialer.parts.store.put_queue(&id, &settings).await?;
-            dialer.queue_index().begin(queue.key, 0).await?;
+            if dialer.roster().queue_by_key(queue.key).is_none() {
+                dialer.begin_index(queue.key).await;
+            }
             dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
             dialer.roster().put_queue(queue.clone());
             dialer.parts.follower.ring(queue.key);
             Ok(dialer.view_queue(&queue))
         })
         .await
+    }
+
+    /// Gives a new queue an empty index. One that is out of reach gets it from the sweep.
+    async fn begin_index(&self, queue: QueueKey) {
+        if let Err(error) = self.queue_index().begin(queue, 0).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, queue.key = queue.0, "the index does not have a queue yet");
+        }
     }
 
     /// Every queue, by id.

@@ -1,17 +1,13 @@
 //! What time changes, in bounded passes: leases that end, waits that are over, campaigns that end,
-//! leads that the index lost sight of.
+//! leads that the index lost sight of. Among several nodes the one that has the duty does it.
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use crate::domain::{LeadId, RepKey};
 use crate::failpoint;
-use crate::store::Pass;
+use crate::store::{Denied, StoreError};
 
+use super::duties::{Hold, SWEEP};
 use super::{Dialer, DialerError};
-
-/// How many leads of each queue one sweep compares with the index.
-const MENDED_COUNT: usize = 200;
 
 /// How often whoever waits looks again without a cause: hours open with time alone, and a lead that
 /// another pull put back rings for nobody, lest two that are turned down wake each other for ever.
@@ -34,72 +30,57 @@ impl Rung {
 
 impl Dialer {
     /// One bounded pass over what time changes: at most `limit` leads of each kind. Returns whether
-    /// another pass would find work at once.
+    /// another pass would find work at once. An index that is out of reach fails no pass.
     pub async fn sweep(&self, limit: usize) -> Result<bool, DialerError> {
         let dialer = self.clone();
         Self::apart(async move {
             let now = dialer.now();
-            let swept = dialer.parts.store.sweep(now, limit, None).await?;
-            failpoint::reach("sweep.after-store");
-            dialer.note_passes(swept.expired);
-            dialer.forget_passes(now);
-            let promoted_count = dialer.queue_index().promote(now, limit).await?;
-            failpoint::reach("sweep.after-promote");
-            dialer.mend().await?;
-            if promoted_count > 0 || dialer.parts.rung.is_over(now) {
-                let queues = dialer.roster().queues();
-                queues.iter().for_each(|queue| dialer.parts.follower.ring(queue.key));
+            dialer.parts.follower.passes.forget(now);
+            if !dialer.parts.duties.is_alone() {
+                dialer.read_settings().await?;
+                dialer.tend_index().await;
             }
-            Ok(swept.is_unfinished || promoted_count >= limit)
+            let store = dialer.parts.store.as_ref();
+            let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {
+                Some(hold) => dialer.sweep_by(&hold, now, limit).await?,
+                None => false,
+            };
+            if dialer.parts.rung.is_over(now) {
+                dialer.ring_all();
+            }
+            Ok(is_unfinished)
         })
         .await
     }
 
-    /// Puts a slice of each queue's open leads in line again, should the index have lost one: what it
-    /// knows already changes nothing.
-    async fn mend(&self) -> Result<(), DialerError> {
-        for queue in self.roster().queues() {
-            let after = {
-                let mended = self.parts.mended.lock().unwrap_or_else(PoisonError::into_inner);
-                mended.get(&queue.key).copied().unwrap_or(LeadId(0))
-            };
-            let follower = &self.parts.follower;
-            // Nothing may commit between the reading and the taking in: an old place would come back.
-            let _turn = follower.turn.lock().await;
-            let records = self.parts.store.open_leads(queue.key, after, MENDED_COUNT).await?;
-            let rules = follower.rulebook.in_force(queue.key);
-            let now = self.now();
-            let update = |record| follower.update_for(record, &rules, now);
-            follower.queue.apply(records.iter().map(update).collect()).await?;
-            let next = match records.last() {
-                Some(last) if records.len() == MENDED_COUNT => last.lead.id,
-                _ => LeadId(0),
-            };
-            let mut mended = self.parts.mended.lock().unwrap_or_else(PoisonError::into_inner);
-            mended.insert(queue.key, next);
+    async fn sweep_by(&self, hold: &Hold, now: i64, limit: usize) -> Result<bool, DialerError> {
+        let swept = match self.parts.store.sweep(now, limit, hold.duty()).await {
+            Err(StoreError::Denied(Denied::DutyLost)) => {
+                self.parts.duties.lose(SWEEP);
+                return Ok(false);
+            }
+            swept => swept?,
+        };
+        failpoint::reach("sweep.after-store");
+        self.parts.follower.passes.note(&swept.expired);
+        let promoted_count = match self.queue_index().promote(now, limit).await {
+            Ok(count) => count,
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "promoted nothing");
+                0
+            }
+        };
+        failpoint::reach("sweep.after-promote");
+        if promoted_count > 0 {
+            self.ring_all();
         }
-        Ok(())
+        let is_unmended = self.mend(hold).await?;
+        Ok(swept.is_unfinished || promoted_count >= limit || is_unmended)
     }
 
-    pub(super) fn note_passes(&self, new: Vec<Pass>) {
-        let mut passes = self.parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        for pass in new {
-            passes.entry(pass.rep).or_default().push(pass);
-        }
-    }
-
-    fn forget_passes(&self, now: i64) {
-        let mut passes = self.parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        passes.retain(|_, of_rep| {
-            of_rep.retain(|pass| now < pass.until);
-            !of_rep.is_empty()
-        });
-    }
-
-    /// The leads that a rep is not to be offered now.
-    pub(super) fn passed_by(&self, rep: RepKey, now: i64) -> Vec<LeadId> {
-        let passes = self.parts.passes.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_rep = passes.get(&rep).map(Vec::as_slice).unwrap_or_default();
-        of_rep.iter().filter(|pass| now < pass.until).map(|pass| pass.lead).collect()
+    /// Tells everybody who waits to look again.
+    pub(super) fn ring_all(&self) {
+        let queues = self.roster().queues();
+        queues.iter().for_each(|queue| self.parts.follower.ring(queue.key));
     }
 }

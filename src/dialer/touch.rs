@@ -1,10 +1,12 @@
 //! Touches: how a call went, and the next lead in the same commit.
 
+use std::error::Error;
+
 use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
-use crate::queue::Ask;
+use crate::queue::Proposal;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
 
-use super::pull::Turn;
+use super::pull::{Turn, leads_of};
 use super::roster::RosterRep;
 use super::{Dialer, DialerError, NewTouch, Nothing, Pulled, Recorded};
 
@@ -117,52 +119,83 @@ impl Dialer {
         turn: Turn,
     ) -> Result<Recorded, DialerError> {
         let follow_up = follow_up(&change);
-        let ask = self.ask(&turn).await?;
-        let proposal = self.propose(&ask).await?;
-        let proposed: Vec<_> = proposal.candidates.iter().map(|one| one.lead).collect();
-        if !proposed.is_empty() {
-            change.then = Some(self.grant(&turn, &proposal.candidates, None));
-        }
+        let (turn, proposal) = match self.propose(turn.clone()).await {
+            Ok((turn, ask, proposal)) => {
+                if !proposal.candidates.is_empty() {
+                    change.then = Some(self.grant(&turn, &ask, &proposal.candidates, None));
+                }
+                (turn, proposal)
+            }
+            // The touch is stored, whether or not the index answers.
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn Error, "no lead is proposed with a touch");
+                (turn, Proposal::default())
+            }
+        };
         let stored = self.parts.store.record_touch(change).await;
         let next = match &stored {
-            Ok(stored) => self.next_of(&turn, &ask, stored).await,
+            Ok(stored) => self.next_of(&turn, &proposal, stored).await,
             Err(_) => Ok(None),
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
-        self.queue_index().put_back(ask.queue, &proposed).await?;
-        let (mut stored, mut next) = (stored?, next?);
-        // A replay whose next lead has become forbidden has lost it.
-        stored.is_next_lost |= next.is_none() && stored.is_replay && stored.next.is_some();
-        if next.is_none() && !stored.is_next_lost {
-            match self.serve_next(self.turn_of(&turn.rep.rep.id)?, Some(&follow_up)).await {
-                Err(DialerError::LeaseLost) => stored.is_next_lost = true,
-                pulled => next = Some(pulled?),
+        self.put_back(turn.queue.key, &leads_of(&proposal)).await;
+        let mut stored = stored?;
+        let next = match self.or_pull(next, &turn, &stored, &follow_up).await {
+            Ok(next) => next,
+            Err(DialerError::LeaseLost) => {
+                stored.is_next_lost = true;
+                None
             }
-        }
+            // The touch is stored, so the call must not fail: the rep pulls again.
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn Error, "no next lead after a touch");
+                let nothing = Nothing { should_retry: true, ..Nothing::default() };
+                Some(Pulled::Nothing(nothing))
+            }
+        };
         if let Some(pulled) = &next {
             self.parts.metrics.pulled(pulled);
         }
         Ok(recorded(stored, next))
     }
 
+    /// Pulls in a commit of its own if the touch's commit leased nothing.
+    async fn or_pull(
+        &self,
+        next: Result<Option<Pulled>, DialerError>,
+        turn: &Turn,
+        stored: &TouchRecorded,
+        follow_up: &RequestKey,
+    ) -> Result<Option<Pulled>, DialerError> {
+        if let Some(next) = next? {
+            return Ok(Some(next));
+        }
+        // A replay whose next lead has become forbidden has lost it.
+        if stored.is_next_lost || stored.is_replay && stored.next.is_some() {
+            return Err(DialerError::LeaseLost);
+        }
+        let turn = self.turn_of(&turn.rep.rep.id)?;
+        self.serve_next(turn, Some(follow_up)).await.map(Some)
+    }
+
     async fn next_of(
         &self,
         turn: &Turn,
-        ask: &Ask,
+        proposal: &Proposal,
         stored: &TouchRecorded,
     ) -> Result<Option<Pulled>, DialerError> {
         let served = match &stored.next {
             Some(LeaseOutcome::Granted { granted, turned }) => {
-                debug_assert_eq!(ask.rep, granted.lease.rep, "a lease goes to who asked for it");
-                self.settle_turned(turned).await?;
-                self.note_served(turn, granted.lease.order, granted).await?;
+                debug_assert_eq!(turn.rep.rep.key, granted.lease.rep, "it goes to who asked");
+                self.settle_turned(proposal, turn.queue.key, turned).await?;
+                self.note_served(turn, granted.lease.order, granted).await;
                 Some(self.served(turn, granted.as_ref().clone(), false).await?)
             }
             Some(LeaseOutcome::Holds(granted)) => {
                 self.serve_again(turn, granted.lease.clone()).await?
             }
             Some(LeaseOutcome::NoneHeld { turned }) => {
-                self.settle_turned(turned).await?;
+                self.settle_turned(proposal, turn.queue.key, turned).await?;
                 None
             }
             None => None,

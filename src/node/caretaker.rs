@@ -1,15 +1,15 @@
 //! Looks after the parts of a node, and notes on its board what is up and what is down.
 //!
-//! The board's lines are `store`, `index`, `rules`, `sweep` and `disk`; and `keys`, where tokens of an
-//! identity provider are taken.
+//! The board's lines are `store`, `index`, `rules` and `sweep`; `disk`, where the store is a file;
+//! `redis`, where the index is there; and `keys`, where tokens of an identity provider are taken.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::auth::JwtVerifier;
 use crate::clock::{Clock, Stopwatch};
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, IndexState};
 use crate::health::Health;
 use crate::store::{Store, StoreMetrics, WriterState};
 
@@ -54,7 +54,10 @@ pub(super) struct Caretaker {
     pub(super) dialer: Dialer,
     pub(super) jwt: Option<Arc<JwtVerifier>>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) file: PathBuf,
+    /// The store's file, if it is one.
+    pub(super) file: Option<PathBuf>,
+    /// The index is in Redis.
+    pub(super) is_index_shared: bool,
     /// What is kept free on the store's disk; below it, leads are not taken in.
     pub(super) disk_reserve_bytes: u64,
     /// `None`: somebody sweeps by hand.
@@ -70,9 +73,14 @@ impl Caretaker {
         let note = |part, problem| self.health.set(part, problem, self.clock.now());
         note("store", store);
         note("index", None);
+        if self.is_index_shared {
+            note("redis", self.redis_problem());
+        }
         note("rules", rules.then_some("a queue could not be ranked by its newest rules"));
         note("sweep", sweep.then_some("no pass of the sweep went well for ten seconds"));
-        note("disk", self.disk_problem());
+        if let Some(file) = &self.file {
+            note("disk", self.disk_problem(file));
+        }
         if let Some(jwt) = &self.jwt {
             let is_usable = jwt.health(self.clock.now()).is_usable;
             note(
@@ -103,11 +111,19 @@ impl Caretaker {
         }
     }
 
-    fn disk_problem(&self) -> Option<&'static str> {
+    fn redis_problem(&self) -> Option<&'static str> {
+        match self.dialer.metrics().index() {
+            IndexState::Up => None,
+            IndexState::NotBuilt => Some("it is being built from the store: nobody can pull yet"),
+            IndexState::OutOfReach => Some("it does not answer: nobody can pull, all else goes on"),
+        }
+    }
+
+    fn disk_problem(&self, file: &Path) -> Option<&'static str> {
         if self.store_metrics.writer_state() == WriterState::Full {
             return Some("it was full at the last commit: changes are refused, reads go on");
         }
-        let free = process::disk_free_bytes(&self.file)?;
+        let free = process::disk_free_bytes(file)?;
         // As the store's writer asks.
         let is_low = free < self.disk_reserve_bytes.max(1);
         is_low.then_some(

@@ -20,6 +20,7 @@ use crate::dialer::Dialer;
 use crate::domain::{QueueKey, Route};
 use crate::health::Health;
 use crate::metrics::{self, FractionGauge, Gauge, Gauges, Registry};
+use crate::queue::RedisMeasures;
 use crate::store::{Book, BookFilter, Store, StoreMetrics, UncontactedPage};
 use crate::telemetry::TraceMetrics;
 
@@ -37,6 +38,7 @@ pub(super) struct Parts {
     pub(super) coverage: Coverage,
     pub(super) tally: Arc<Tally>,
     pub(super) jwt: Option<Arc<JwtVerifier>>,
+    pub(super) redis: Option<RedisMeasures>,
     pub(super) disk_reserve_bytes: u64,
     pub(super) clock: Arc<dyn Clock>,
 }
@@ -46,7 +48,8 @@ pub(super) struct Exhibit {
     registry: Mutex<Registry>,
     states: States,
     health: Health,
-    file: PathBuf,
+    /// The store's file, if it is one.
+    file: Option<PathBuf>,
     started: Stopwatch,
     parts: OnceLock<Parts>,
     /// When the books were last read; held while somebody reads them.
@@ -56,7 +59,7 @@ pub(super) struct Exhibit {
 
 impl Exhibit {
     /// What there is to show before anything is open. Books that were read stay fresh for a while.
-    pub(super) fn new(file: PathBuf, health: Health, fresh_for: Duration) -> Self {
+    pub(super) fn new(file: Option<PathBuf>, health: Health, fresh_for: Duration) -> Self {
         let mut registry = metrics::registry();
         let states = States::default();
         states.register(&mut registry);
@@ -81,6 +84,9 @@ impl Exhibit {
         parts.dialer.metrics().register(&mut registry);
         parts.coverage.metrics().register(&mut registry);
         calls.register(&mut registry);
+        if let Some(redis) = &parts.redis {
+            redis.register(&mut registry);
+        }
         registry.register_collector(Box::new(FrontMetrics(parts.tally.clone())));
         if let Some(traces) = traces {
             traces.register(&mut registry);
@@ -122,13 +128,15 @@ impl Exhibit {
             let is_up = i64::from(part.problem.is_none());
             states.up.get_or_create_owned(&labels).set(is_up);
         }
-        for (name, ending) in [("database", ""), ("log", "-wal")] {
-            let path = format!("{}{ending}", self.file.display());
-            let length = std::fs::metadata(path).map_or(0, |file| file.len());
-            set(&states.store_bytes, &[("file", name)], length);
+        if let Some(file) = &self.file {
+            for (name, ending) in [("database", ""), ("log", "-wal")] {
+                let path = format!("{}{ending}", file.display());
+                let length = std::fs::metadata(path).map_or(0, |file| file.len());
+                set(&states.store_bytes, &[("file", name)], length);
+            }
         }
         let numbers = [
-            (&states.disk_free, process::disk_free_bytes(&self.file)),
+            (&states.disk_free, self.file.as_deref().and_then(process::disk_free_bytes)),
             (&states.resident, process::resident_bytes()),
             (&states.open_files, process::open_file_count()),
         ];
@@ -218,13 +226,16 @@ no_rep (no active rep of the queue has the skills)",
     /// Reads books and index. `None`: they could not be read.
     async fn read(&self, parts: &Parts) -> Option<()> {
         let now = parts.clock.now();
-        let queues = parts.dialer.census().await.ok()?;
+        // Without an index the books are shown all the same.
+        let censuses = parts.dialer.census().await.unwrap_or_default();
         let books = parts.store.books(&BookFilter::default(), now).await.ok()?;
         let page = UncontactedPage { limit: 1, ..UncontactedPage::default() };
         let untouched = parts.store.uncontacted(&page).await.ok()?;
-        for census in &queues {
+        for queue in parts.dialer.queue_keys() {
+            self.show_books(queue.0.as_str(), queue.1, &books);
+        }
+        for census in &censuses {
             let queue = census.queue.as_str();
-            self.show_books(queue, census.key, &books);
             for (state, count) in [
                 ("ready", census.ready),
                 ("waiting", census.waiting),

@@ -2,7 +2,7 @@
 //! shows both, and the tasks that keep them true. They end with the node.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::api::{self, CallMetrics, Watch};
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::StorePlace;
 use crate::coverage::Coverage;
 use crate::health::Health;
 use crate::telemetry::TraceMetrics;
@@ -42,7 +43,7 @@ pub(super) struct Watching {
 impl Watching {
     /// Begins to show what there is, before the store is open.
     pub(super) fn begin(
-        store: &Path,
+        store: &StorePlace,
         listener: Option<TcpListener>,
         sweeping: Sweeping,
     ) -> anyhow::Result<Self> {
@@ -53,7 +54,11 @@ impl Watching {
             Sweeping::ByTimer => BOOKS_FRESH_FOR,
             Sweeping::ByHand => Duration::ZERO,
         };
-        let exhibit = Arc::new(Exhibit::new(store.to_owned(), health.clone(), fresh_for));
+        let file = match store {
+            StorePlace::File(file) => Some(file.clone()),
+            StorePlace::Postgres(_) => None,
+        };
+        let exhibit = Arc::new(Exhibit::new(file, health.clone(), fresh_for));
         let mut tasks = JoinSet::new();
         let mut address = None;
         if let Some(listener) = listener {
@@ -71,7 +76,7 @@ impl Watching {
     pub(super) async fn add(
         &mut self,
         parts: Parts,
-        file: &Path,
+        file: Option<PathBuf>,
         traces: Option<TraceMetrics>,
     ) -> Swept {
         let swept = Swept::now();
@@ -84,7 +89,8 @@ impl Watching {
             dialer: parts.dialer.clone(),
             jwt: parts.jwt.clone(),
             clock: parts.clock.clone(),
-            file: file.to_owned(),
+            file,
+            is_index_shared: parts.redis.is_some(),
             swept: is_by_timer.then_some(swept.clone()),
         });
         caretaker.look().await;

@@ -148,6 +148,20 @@ pub struct Candidate {
     pub detail: BTreeMap<String, String>,
 }
 
+/// What a candidate must be to go to this rep now, looked at in the transaction that leases it: an index
+/// that other processes write may name any lead.
+#[derive(Clone)]
+pub struct Fit(pub Arc<FitCheck>);
+
+/// Looks at a lead, where it stands, and the order by which it was chosen. Takes no time to speak of.
+pub type FitCheck = dyn Fn(&Lead, &LeadState, ServeOrder) -> bool + Send + Sync;
+
+impl std::fmt::Debug for Fit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Fit")
+    }
+}
+
 /// Leases the first candidate that holds.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -157,6 +171,8 @@ pub struct Grant {
     pub actor: String,
     /// Candidates, best first.
     pub candidates: Vec<Candidate>,
+    /// What else a candidate must be; `None`: nothing, as whoever chose it is to be trusted.
+    pub fit: Option<Fit>,
     /// The new lease's token.
     pub token: LeaseToken,
     /// How long it lasts.
@@ -197,6 +213,8 @@ pub enum Turned {
     NumberHeld,
     /// None of its numbers may be dialled any more.
     NoNumber,
+    /// It is not what the rep may have now: see [`Fit`].
+    Unfit,
     /// It was found to be suppressed, and was closed.
     Suppressed,
     /// Its campaign was found to have ended, and it was closed.

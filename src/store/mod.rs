@@ -28,10 +28,10 @@ use crate::domain::{
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Grant, Granted, HandOver, HandedOver,
-    Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew,
-    RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf, Swept,
-    TouchRecorded, Turned,
+    CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Fit, FitCheck, Grant, Granted,
+    HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch,
+    Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf,
+    Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};
@@ -105,7 +105,11 @@ pub trait Store: Send + Sync {
     /// An id with about half of the leads on each side, for whoever reads them all in two halves.
     async fn middle_lead(&self) -> Result<LeadId, StoreError>;
     /// A lead.
-    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError>;
+    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
+        Ok(self.leads(&[lead]).await?.pop())
+    }
+    /// Those of these leads that there are, in no order.
+    async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError>;
     /// The lead that a handover opened or was merged into, even if it was erased since.
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError>;
     /// The lease that a rep has, whether or not it still stands.

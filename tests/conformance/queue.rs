@@ -2,10 +2,12 @@
 
 mod build;
 mod flight;
+mod liar;
 mod oracle;
 mod oracle_agrees;
 mod order;
 mod reserve;
+mod shared;
 mod support;
 mod swap;
 mod time;

@@ -1,34 +1,47 @@
-//! `kill -9` under load, over and over: a node in a process of its own serves 32 reps, marketing and
-//! a flow of suppressions, and dies at any instant. What it had acknowledged is compared, at the end,
-//! with what it holds.
+//! Nodes that die at any instant under load, over and over: they serve 32 reps, marketing and a flow
+//! of suppressions. What they had acknowledged is compared, at the end, with what they hold.
 //!
-//! `NEXTLEAD_CRASH_KILLS` says how often it is killed, `NEXTLEAD_CRASH_SEED` when,
+//! `NEXTLEAD_TEST_ON` says on which of the three combinations (`sqlite`, `postgres`,
+//! `postgres+redis`), `NEXTLEAD_CRASH_KILLS` how often a node is killed, `NEXTLEAD_CRASH_SEED` when,
 //! `NEXTLEAD_CRASH_BINARY` which binary runs. Without them it is killed a few times, in a few seconds.
 
+mod calls;
 mod check;
 mod clients;
+mod controls;
+mod cuts;
+mod database;
 mod families;
 mod full;
+mod ground;
 mod history;
+mod line;
+mod nodes;
+mod pair;
+mod points;
+mod redis;
 mod stops;
+mod tally;
+mod toxic_works;
 mod truth;
 
 use std::collections::BTreeSet;
-use std::net::{Ipv4Addr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-use nextlead::api::client::connect;
-use tempfile::TempDir;
+use nextlead::api::client::{Client, connect};
 use tokio::sync::watch;
 use tokio::task::{JoinSet, spawn_blocking};
 
-use crate::process::{BINARY, Process, clock};
+use crate::process::clock;
 use check::{Truth, violations};
-use clients::{Line, Random, Running, Shared};
+use ground::Ground;
+pub(crate) use ground::On;
 use history::{History, Order};
+use line::{Line, Random, Shared};
+use nodes::Nodes;
+use tally::Row;
 
 const REP_COUNT: u64 = 32;
 const INTAKE_COUNT: u64 = 3;
@@ -39,6 +52,8 @@ const FAMILY_COUNT_EACH: u64 = 50;
 const LIFE_MS: std::ops::Range<u64> = 50..400;
 /// No run takes longer for each kill, unless something hangs.
 const KILL_WITHIN: Duration = Duration::from_secs(20);
+/// Changes must go through again this soon after what was in their way has gone.
+const RECOVERY_WITHIN: Duration = Duration::from_secs(30);
 
 const RULES: &str = r#"queue = "sales"
 [[value]]
@@ -56,110 +71,6 @@ fn from_environment(name: &str, default: u64) -> u64 {
     text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number")))
 }
 
-/// How a node ends.
-#[derive(Clone, Copy, Debug)]
-enum Ending {
-    Kill,
-    Stop,
-}
-
-/// What starts a node.
-#[derive(Clone)]
-struct Launcher {
-    folder: PathBuf,
-    /// What goes before the binary.
-    before: Vec<String>,
-    binary: PathBuf,
-    /// What goes after the arguments of every node.
-    after: Vec<String>,
-}
-
-impl Launcher {
-    fn launch(&self, address: &str) -> Process {
-        let mut words = self.before.iter().map(AsRef::as_ref).chain([self.binary.as_os_str()]);
-        let first = Path::new(words.next().expect("a binary at the least"));
-        let mut command = crate::process::command(first, &self.folder);
-        command.args(words).args(["serve", "--json", "--listen", address]).args(&self.after);
-        Process::begin(command, &self.folder, self.folder.join("serve.log"))
-    }
-}
-
-/// The nodes, one after the other at one address, over one file.
-struct Nodes {
-    _owned: TempDir,
-    launcher: Launcher,
-    address: String,
-    starts: watch::Sender<Running>,
-    node: Option<Process>,
-}
-
-impl Nodes {
-    /// Starts the first one, and sets up whom it serves.
-    fn begin() -> Self {
-        let owned = TempDir::new().unwrap();
-        let folder = owned.path().to_owned();
-        Self::begin_in(owned, folder, Vec::new(), &[])
-    }
-
-    /// Starts the first one in a folder, with words before it and more arguments.
-    fn begin_in(owned: TempDir, folder: PathBuf, before: Vec<String>, arguments: &[&str]) -> Self {
-        let binary = std::env::var("NEXTLEAD_CRASH_BINARY").unwrap_or_else(|_| BINARY.to_owned());
-        let binary = std::path::absolute(binary).unwrap();
-        let address = free_address();
-        let after = arguments.iter().map(ToString::to_string).collect();
-        let launcher = Launcher { folder: folder.clone(), before, binary, after };
-        let node = launcher.launch(&address);
-        node.set_up();
-        let long = ["--lease", "1h", "--lease-total", "4h"];
-        let queue = ["queue", "set", "sales", "--zone", "UTC", "--hours", "always"];
-        node.ok(&[&queue[..], &long[..]].concat());
-        for nth in 0..REP_COUNT {
-            node.ok(&["rep", "set", &format!("rep{nth}"), "--queue", "sales"]);
-        }
-        std::fs::write(folder.join("rules.toml"), RULES).unwrap();
-        node.ok(&["rules", "publish", "rules.toml", "--reason", "crash", "--wait"]);
-        let running = Running { start: 1, address: address.clone(), token: node.token() };
-        let starts = watch::Sender::new(running);
-        Self { _owned: owned, launcher, address, starts, node: Some(node) }
-    }
-
-    /// Kills the node and starts another one on its file.
-    async fn kill(&mut self) {
-        let mut node = self.node.take().expect("a node runs between two kills");
-        spawn_blocking(move || node.kill()).await.unwrap();
-        self.start().await;
-    }
-
-    /// Stops the node, which must end well; how long that took.
-    async fn stop(&mut self) -> Duration {
-        let node = self.node.take().expect("a node runs between two stops");
-        let begun = clock();
-        let is_well = spawn_blocking(move || node.terminate()).await.unwrap();
-        assert!(is_well, "a node that is told to stop ends well");
-        begun.elapsed()
-    }
-
-    /// Starts another one on the file.
-    async fn start(&mut self) {
-        let (launcher, address) = (self.launcher.clone(), self.address.clone());
-        let started = spawn_blocking(move || launcher.launch(&address));
-        self.node = Some(started.await.unwrap());
-        self.starts.send_modify(|running| running.start += 1);
-    }
-}
-
-/// A free port that the system gives to nobody who asks for any: it is used again and again, with
-/// gaps in which nobody else may take it.
-fn free_address() -> String {
-    static TAKEN_COUNT: AtomicU16 = AtomicU16::new(0);
-    let first = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap();
-    // Each test of this process begins elsewhere, as they run side by side.
-    let first = first + 100 * TAKEN_COUNT.fetch_add(1, Ordering::SeqCst);
-    let is_free = |port: &u16| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok();
-    let port = (first..32_000).find(is_free).expect("one of two thousand ports is free");
-    format!("127.0.0.1:{port}")
-}
-
 fn set_to_work(shared: &Shared, seed: u64) -> JoinSet<History> {
     let line = |nth: u64| Line::new(shared.clone(), seed.wrapping_mul(1_000) + nth);
     let mut crew = JoinSet::new();
@@ -175,10 +86,13 @@ fn set_to_work(shared: &Shared, seed: u64) -> JoinSet<History> {
 
 fn share(nodes: &Nodes) -> Shared {
     Shared {
-        node: nodes.starts.subscribe(),
+        nodes: nodes.starts.subscribe(),
         order: Order::default(),
         is_over: Arc::default(),
         family_counts: (0..=INTAKE_COUNT).map(|_| 0.into()).collect(),
+        fault_count: Arc::default(),
+        survived_count: Arc::new(watch::Sender::new(0)),
+        served_count: Arc::new(watch::Sender::new(0)),
     }
 }
 
@@ -188,35 +102,87 @@ async fn finish(shared: &Shared, crew: JoinSet<History>, history: &mut History) 
     crew.join_all().await.into_iter().for_each(|one| history.add(one));
 }
 
-/// Runs everything, and gives what the clients know and what the node holds.
-async fn run(kill_count: u64, seed: u64, ending: Ending) -> (History, Truth) {
-    let mut nodes = spawn_blocking(Nodes::begin).await.unwrap();
-    let shared = share(&nodes);
-    let family_count = FAMILY_COUNT_MIN + kill_count * FAMILY_COUNT_EACH;
-    let mut history =
-        clients::stock(INTAKE_COUNT, family_count, Line::new(shared.clone(), seed)).await;
-    let crew = set_to_work(&shared, seed);
-    let mut random = Random(seed);
-    for _ in 0..kill_count {
-        let life_ms = LIFE_MS.start + random.below(LIFE_MS.end - LIFE_MS.start);
-        // No wait for something: the length of a life is what is varied here.
-        tokio::time::sleep(Duration::from_millis(life_ms)).await;
-        match ending {
-            Ending::Kill => nodes.kill().await,
-            Ending::Stop => {
-                let took = nodes.stop().await;
-                assert!(took < KILL_WITHIN, "a stop took {took:?}");
-                nodes.start().await;
-            }
-        }
+/// A client of the first node.
+async fn client_of(nodes: &Nodes) -> Client {
+    let running = nodes.starts.borrow()[0].clone();
+    connect(&format!("http://{}", running.address), &running.token).await.unwrap()
+}
+
+/// Nodes under load, and what their clients know.
+struct Rig {
+    nodes: Nodes,
+    shared: Shared,
+    crew: JoinSet<History>,
+    history: History,
+    random: Random,
+    seed: u64,
+    /// How long it took, each time, until a change was acknowledged again.
+    recoveries: Vec<Duration>,
+}
+
+impl Rig {
+    /// Starts so many nodes, and sets everybody to work.
+    async fn begin(
+        ground: impl FnOnce() -> Ground + Send + 'static,
+        node_count: usize,
+        family_count: u64,
+        seed: u64,
+    ) -> Self {
+        let begin = move || Nodes::begin_on(ground(), node_count);
+        let nodes = spawn_blocking(begin).await.unwrap();
+        let shared = share(&nodes);
+        let line = Line::new(shared.clone(), seed);
+        let history = clients::stock(INTAKE_COUNT, family_count, line).await;
+        let crew = set_to_work(&shared, seed);
+        let recoveries = Vec::new();
+        Self { nodes, shared, crew, history, random: Random(seed), seed, recoveries }
     }
-    finish(&shared, crew, &mut history).await;
-    // What the last node had in memory alone must not be what is compared.
-    nodes.kill().await;
-    let running = nodes.starts.borrow().clone();
-    let client = connect(&format!("http://{}", running.address), &running.token).await.unwrap();
-    let truth = truth::read(&client, &history).await;
-    (history, truth)
+
+    /// Lets the load run for a while that chance names.
+    async fn let_run(&mut self, ms: std::ops::Range<u64>) {
+        let ms = ms.start + self.random.below(ms.end - ms.start);
+        // No wait for something: the length of a life is what is varied here.
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// Waits until a change is acknowledged that was asked for from now on; it counts from `since`.
+    async fn recover(&mut self, since: Instant) {
+        let fault = self.shared.fault_count.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut survived = self.shared.survived_count.subscribe();
+        let survived = survived.wait_for(|survived| *survived >= fault);
+        let survived = tokio::time::timeout(RECOVERY_WITHIN, survived).await;
+        survived.expect("nothing is acknowledged any more").expect("the clients are there");
+        self.recoveries.push(since.elapsed());
+    }
+
+    /// Ends the load and compares; prints what was tried, and adds it to the table.
+    async fn end(mut self, kind: &str, count: u64) -> History {
+        let found = self.compare(kind, count).await;
+        tally::add(Row {
+            kind: kind.to_owned(),
+            on: self.nodes.ground.on.name(),
+            seed: self.seed,
+            count,
+            violation_count: found.len(),
+            recoveries: self.recoveries,
+        });
+        assert_eq!(found, Vec::<String>::new());
+        let served = self.history.holds.len();
+        let is_load = served > 50 && !self.history.suppressions.is_empty();
+        assert!(is_load, "{served} serves are no load");
+        self.history
+    }
+
+    /// Ends the load, and says what does not fit.
+    async fn compare(&mut self, kind: &str, count: u64) -> Vec<String> {
+        let crew = std::mem::take(&mut self.crew);
+        finish(&self.shared, crew, &mut self.history).await;
+        self.nodes.leave_one().await;
+        let truth = truth::read(&client_of(&self.nodes).await, &self.history).await;
+        let found = violations(&self.history, &truth);
+        eprintln!("{}", summary(kind, count, self.seed, &self.history, &truth, found.len()));
+        found
+    }
 }
 
 #[tokio::test]
@@ -224,14 +190,20 @@ async fn nothing_that_was_acknowledged_is_lost_however_often_the_node_is_killed(
     let kill_count = from_environment("NEXTLEAD_CRASH_KILLS", 5);
     let seed = from_environment("NEXTLEAD_CRASH_SEED", 1);
     let within = KILL_WITHIN * (u32::try_from(kill_count).unwrap() + 3);
-    let run = tokio::time::timeout(within, run(kill_count, seed, Ending::Kill));
-    let (history, truth) = run.await.expect("the run hangs");
-
-    let found = violations(&history, &truth);
-    eprintln!("{}", summary("kills", kill_count, seed, &history, &truth, found.len()));
-    assert_eq!(found, Vec::<String>::new());
-    let served = history.holds.len();
-    assert!(served > 50 && !history.suppressions.is_empty(), "{served} serves are no load");
+    let run = async {
+        let family_count = FAMILY_COUNT_MIN + kill_count * FAMILY_COUNT_EACH;
+        let ground = || Ground::new(On::from_environment());
+        let mut rig = Rig::begin(ground, 1, family_count, seed).await;
+        for _ in 0..kill_count {
+            rig.let_run(LIFE_MS).await;
+            rig.nodes.kill(0).await;
+            let killed = clock();
+            rig.nodes.start(0).await;
+            rig.recover(killed).await;
+        }
+        rig.end("node killed at random", kill_count).await
+    };
+    tokio::time::timeout(within, run).await.expect("the run hangs");
 }
 
 /// What was tried, in a line: a zero is worth as much as the number of trials behind it.
@@ -249,10 +221,11 @@ fn summary(
     let stops = history.suppressions.iter().filter(|sent| sent.span.answered.is_some()).count();
     let unanswered = truth.handovers.len() - leads.len().min(truth.handovers.len());
     format!(
-        "crash: seed {seed}, {count} {what} under {REP_COUNT} reps; acknowledged: {} serves, {touches} \
-         touches, {} handovers, {stops} suppressions; {unanswered} handovers came through \
-         unanswered; {violation_count} violations",
+        "crash: seed {seed}, {what}: {count}, under {REP_COUNT} reps; acknowledged: {} serves, \
+         {touches} touches, {} handovers, {stops} suppressions; {unanswered} handovers came through \
+         unanswered; put off: {:?}; {violation_count} violations",
         history.holds.len(),
         leads.len(),
+        history.put_off_counts(),
     )
 }

@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 use tonic::transport::Channel;
 use tonic::{Code, Request};
 
+use crate::ground::Ground;
 use crate::support::{HOUR_MS, NOON, reason};
 
 /// A node that takes the tokens of one provider, and that provider.
@@ -40,12 +41,13 @@ impl Door {
         std::fs::write(&file, json!({ "keys": [jwk] }).to_string()).unwrap();
         let clock = ManualClock::at(NOON);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options {
+        let mut options = Options {
             clock: Some(Arc::new(clock.clone())),
             sweeping: Sweeping::ByHand,
             jwt: Some(settings(file)),
             ..Options::new(folder.path().join("nextlead.db"), listener)
         };
+        Ground::put_into(folder.path(), &mut options);
         let node = Node::start(options).await.unwrap();
         let channel = Channel::from_shared(format!("http://{}", node.address)).unwrap();
         let channel = channel.connect().await.unwrap();

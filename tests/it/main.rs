@@ -12,6 +12,7 @@ mod demo;
 mod erase;
 mod export;
 mod exposition;
+mod ground;
 mod hostile;
 mod import;
 mod intake;
@@ -33,7 +34,10 @@ mod stale_worker;
 mod stop;
 mod support;
 mod suppress;
+mod synced;
 mod touch;
+#[path = "../toxic.rs"]
+mod toxic;
 mod traces;
 mod upgrade;
 mod watch;

@@ -5,10 +5,12 @@
 
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Instant;
 
 use serde_json::Value;
+
+use super::ground::Ground;
 
 /// The binary under test.
 pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
@@ -68,22 +70,30 @@ impl Process {
     pub(crate) fn start_as(binary: &Path, folder: &Path, options: &[&str]) -> Self {
         let mut command = command(binary, folder);
         command.args(["serve", "--json"]).args(options);
+        if !options.contains(&"--store") {
+            command.envs(Ground::variables(folder));
+        }
         Self::begin(command, folder, folder.join("serve.log"))
     }
 
     /// Starts the node of a command, over the store in `folder`.
-    pub(crate) fn begin(mut command: Command, folder: &Path, log: PathBuf) -> Self {
+    pub(crate) fn begin(command: Command, folder: &Path, log: PathBuf) -> Self {
+        let (node, is_ready) = Self::try_begin(command, folder, log);
+        assert!(is_ready, "the node did not start:\n{}", node.logged());
+        node
+    }
+
+    /// Starts the node of a command; says whether it came as far as to be ready.
+    pub(crate) fn try_begin(mut command: Command, folder: &Path, log: PathBuf) -> (Self, bool) {
         let log_file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(log_file).spawn().unwrap();
         let stdout = child.stdout.take().unwrap();
         let mut documents = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>();
         // Made before the answer is looked at, so that a failure here leaves no process behind.
         let mut node = Self { child, folder: folder.to_owned(), log, said: Value::Null };
-        let Some(Ok(said)) = documents.next() else {
-            panic!("the node did not start:\n{}", node.logged())
-        };
+        let Some(Ok(said)) = documents.next() else { return (node, false) };
         node.said = said;
-        node
+        (node, true)
     }
 
     /// Where it listens.
@@ -98,7 +108,8 @@ impl Process {
 
     /// What opens it.
     pub(crate) fn token(&self) -> String {
-        let text = std::fs::read_to_string(self.folder.join(TOKEN_FILE)).unwrap();
+        let file = self.said["token_file"].as_str().unwrap_or(TOKEN_FILE);
+        let text = std::fs::read_to_string(self.folder.join(file)).unwrap();
         text.trim().to_owned()
     }
 
@@ -121,8 +132,13 @@ impl Process {
     }
 
     /// Waits until it has ended; its exit code, unless a signal killed it.
-    pub(crate) fn wait(mut self) -> Option<i32> {
-        self.child.wait().unwrap().code()
+    pub(crate) fn wait(self) -> Option<i32> {
+        self.wait_status().code()
+    }
+
+    /// Waits until it has ended, and says how.
+    pub(crate) fn wait_status(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Whether it still runs.

@@ -21,6 +21,8 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
 use tonic_types::StatusExt;
 
+use super::ground::Ground;
+
 /// A Monday, 2026-11-23, noon UTC.
 pub(crate) const NOON: i64 = 1_795_435_200_000;
 pub(crate) const MINUTE_MS: i64 = 60_000;
@@ -71,7 +73,7 @@ impl TestNode {
     pub(crate) async fn start_bare(folder: TempDir, clock: ManualClock) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let metrics_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options {
+        let mut options = Options {
             clock: Some(Arc::new(clock.clone())),
             sweeping: Sweeping::ByHand,
             metrics_listener: Some(metrics_listener),
@@ -83,6 +85,12 @@ impl TestNode {
             },
             ..Options::new(folder.path().join("nextlead.db"), listener)
         };
+        Ground::put_into(folder.path(), &mut options);
+        Self::over(folder, clock, options).await
+    }
+
+    /// A node with these options, that a test sweeps by hand.
+    pub(crate) async fn over(folder: TempDir, clock: ManualClock, options: Options) -> Self {
         let node = Node::start(options).await.unwrap();
         let token = std::fs::read_to_string(&node.token_file).unwrap().trim().to_owned();
         let endpoint = Endpoint::from_shared(format!("http://{}", node.address)).unwrap();

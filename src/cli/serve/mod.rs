@@ -4,11 +4,13 @@ mod disk;
 mod jwt;
 mod limits;
 mod notify;
+mod place;
 mod signals;
 mod telemetry;
 mod tls;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, bail};
@@ -20,11 +22,12 @@ use self::telemetry::TelemetryArgs;
 use super::Cli;
 use super::output::Output;
 use super::settings::misspelt_variables;
-use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StoreFile};
+use crate::config::{LISTEN_DEFAULT, STORE_DEFAULT, StorePlace};
 use crate::node::{Node, Options};
 use disk::DiskArgs;
 use jwt::JwtArgs;
 use notify::ServiceManager;
+use place::{AdminArgs, QueueArgs};
 
 pub(super) use signals::Signals;
 
@@ -32,22 +35,38 @@ pub(super) use signals::Signals;
 #[derive(Debug, Args)]
 #[command(
     after_help = "On its first start a node makes an admin token and keeps it beside its store, \
-in FILE.admin-token; the other commands find it there when they run in the same directory.
+in FILE.admin-token, or in nextlead.admin-token if the store is a database; the other commands find it \
+there when they run in the same directory.
+
+Several nodes share a PostgreSQL database and a Redis. Addresses with a password go into the \
+environment or the configuration file, never into the arguments.
 
 Examples:
   nextlead serve
   nextlead serve --store sqlite:///var/lib/nextlead/nextlead.db --listen 127.0.0.1:7400
-  nextlead serve --listen 0.0.0.0:7400 --tls-cert node.crt --tls-key node.key"
+  nextlead serve --listen 0.0.0.0:7400 --tls-cert node.crt --tls-key node.key
+  nextlead serve --store postgres://nextlead@db/leads --queue redis://cache --listen 127.0.0.1:7401"
 )]
 pub(super) struct ServeArgs {
-    /// The store
-    #[arg(long, env = "NEXTLEAD_STORE", value_name = "sqlite://FILE", default_value = STORE_DEFAULT)]
-    store: StoreFile,
+    /// The store: sqlite://FILE, for one node, or postgres://USER@HOST/DATABASE (PostgreSQL 15 or
+    /// later), for one or more
+    #[arg(
+        long,
+        env = "NEXTLEAD_STORE",
+        hide_env_values = true,
+        value_name = "URL",
+        default_value = STORE_DEFAULT
+    )]
+    store: StorePlace,
+    #[command(flatten)]
+    queue: QueueArgs,
     /// The address to listen at; port 0 takes a free one
     #[arg(long, env = "NEXTLEAD_LISTEN", value_name = "ADDRESS", default_value_t = LISTEN_DEFAULT)]
     listen: SocketAddr,
     #[command(flatten)]
     tls: tls::TlsArgs,
+    #[command(flatten)]
+    admin: AdminArgs,
     #[command(flatten)]
     limits: limits::LimitArgs,
     #[command(flatten)]
@@ -62,7 +81,9 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store: StoreFile(store), listen, tls, limits, disk, jwt, telemetry, .. } = args;
+    let ServeArgs { store, queue, listen, tls, admin, limits, disk, jwt, telemetry, .. } = args;
+    disk.check(&store)?;
+    let (store_password, queue_password) = (queue.store_password()?, queue.queue_password()?);
     let jwt = jwt.settings()?;
     let telling = crate::telemetry::start(&telemetry.options()?)?;
     warn_of_misspelt_variables();
@@ -72,20 +93,27 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
         .with_context(|| format!("could not listen at {listen}; is another node running there?"))?;
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
-        store = %store.display(),
+        store = %store,
+        queue = %queue.queue,
         listen = %listen,
         metrics = metrics_listener.is_some(),
         traces = telling.trace_metrics().is_some(),
         "starting"
     );
     let options = Options {
+        store,
+        store_password,
+        queue: queue.queue,
+        queue_password,
+        queue_prefix: queue.queue_prefix,
+        admin_token_file: admin.admin_token_file,
         tls: tls.transport(),
         limits: limits.limits(),
         disk_reserve_bytes: disk.disk_reserve.0,
         jwt,
         metrics_listener,
         trace_metrics: telling.trace_metrics(),
-        ..Options::new(store, listener)
+        ..Options::new(PathBuf::new(), listener)
     };
     let node = Node::start(options).await?;
     // Caught before anybody is told that the node is up: they may tell it to stop at once.

@@ -5,7 +5,9 @@ use crate::domain::moves::Command;
 use crate::domain::{
     CloseReason, EventKind, LeadId, Lease, LeaseToken, PASS_MS, RepKey, Route, Standing,
 };
-use crate::store::changes::{Candidate, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned};
+use crate::store::changes::{
+    Candidate, Fit, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned,
+};
 use crate::store::error::Denied;
 
 /// Decides a pull.
@@ -61,7 +63,7 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     }
     let mut turned = Vec::new();
     for candidate in &grant.candidates {
-        match offer(slate, candidate.lead, now) {
+        match offer(slate, candidate, grant.fit.as_ref(), now) {
             Err(why) => turned.push((candidate.lead, why)),
             Ok(()) => {
                 let granted = Box::new(give(slate, grant, candidate, rep, now));
@@ -73,7 +75,13 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
 }
 
 /// Whether a lead may be given out. What is found to be over on the way is closed.
-fn offer(slate: &mut Slate, lead: LeadId, now: i64) -> Result<(), Turned> {
+fn offer(
+    slate: &mut Slate,
+    candidate: &Candidate,
+    fit: Option<&Fit>,
+    now: i64,
+) -> Result<(), Turned> {
+    let lead = candidate.lead;
     let row = slate.row(lead).ok_or(Turned::Unknown)?;
     if row.lease.as_ref().is_some_and(|lease| !lease.holds_at(now)) {
         expire(slate, lead, now);
@@ -107,6 +115,10 @@ fn offer(slate: &mut Slate, lead: LeadId, now: i64) -> Result<(), Turned> {
     }
     if facts.callable_numbers().any(|number| slate.held.contains_key(number)) {
         return Err(Turned::NumberHeld);
+    }
+    let row = slate.known(lead);
+    if fit.is_some_and(|Fit(fits)| !fits(&row.lead, &row.state, candidate.order)) {
+        return Err(Turned::Unfit);
     }
     Ok(())
 }

@@ -20,12 +20,12 @@ pub(in crate::store) fn record(row: LeadRow) -> LeadRecord {
     LeadRecord { lead: row.lead, state: row.state, lease: row.lease }
 }
 
-pub(in crate::store) async fn lead(
+pub(in crate::store) async fn leads(
     connection: &mut Connection,
-    lead: LeadId,
-) -> Result<Option<LeadRecord>, StoreError> {
-    let query = sql::LEADS_BY_ID.bind(json(&[lead])).bind("[]");
-    Ok(packed_leads(connection, query).await?.into_iter().next().map(record))
+    leads: &[LeadId],
+) -> Result<Vec<LeadRecord>, StoreError> {
+    let query = sql::LEADS_BY_ID.bind(json(&leads)).bind("[]");
+    Ok(packed_leads(connection, query).await?.into_iter().map(record).collect())
 }
 
 pub(in crate::store) async fn open_leads(

@@ -199,8 +199,8 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Call, by => read::middle_lead(by))
     }
 
-    async fn lead(&self, lead: LeadId) -> Result<Option<LeadRecord>, StoreError> {
-        read!(self, Call, by => read::lead(by, lead))
+    async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Call, by => read::leads(by, leads))
     }
 
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError> {

@@ -190,6 +190,7 @@ impl Desk {
             rep: self.reps[rep],
             actor: format!("rep-{rep}"),
             candidates: leads.iter().map(candidate).collect(),
+            fit: None,
             token: LeaseToken(token),
             lease_ms: LEASE_MS,
             lease_total_ms: LEASE_TOTAL_MS,

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, PASS_MS, Route, Standing};
-use nextlead::store::{Denied, LeaseOutcome, Pass, Renew, StoreError, Turned};
+use nextlead::domain::{
+    Disposition, Facts, LeadId, LeadNumber, PASS_MS, Route, ServeOrder, Standing,
+};
+use nextlead::store::{Denied, Fit, LeaseOutcome, Pass, Renew, StoreError, Turned};
 
 use super::desk::{
     Desk, GRACE_MS, LEASE_MS, LEASE_TOTAL_MS, START, campaign_settings, granted, held, number,
@@ -69,6 +71,24 @@ pub(super) async fn a_lead_without_a_number_to_dial_is_turned_down(desk: &Desk) 
     let outcome = desk.pull(0, &[lead], START + 1).await;
     assert_eq!(outcome, LeaseOutcome::NoneHeld { turned: vec![(lead, Turned::NoNumber)] });
     assert_eq!(desk.standing(lead).await, Standing::Ready);
+}
+
+pub(super) async fn a_lead_that_does_not_fit_is_turned_down_as_it_stands(desk: &Desk) {
+    let leads = desk.leads(3).await;
+    let wanted = leads[1];
+    let mut grant = desk.grant(0, &leads, START);
+    grant.fit = Some(Fit(Arc::new(move |lead, state, order| {
+        assert_eq!((lead.id, order), (state.lead, ServeOrder::Ordinary));
+        state.standing == Standing::Ready && lead.id == wanted
+    })));
+
+    let outcome = desk.store.lease(grant).await.expect("a pull is answered");
+
+    let LeaseOutcome::Granted { granted, turned } = outcome else { panic!("{outcome:?}") };
+    assert_eq!((granted.lease.lead, turned), (wanted, vec![(leads[0], Turned::Unfit)]));
+    assert_eq!(desk.story(leads[0]).await, ["opened"]);
+    // Whoever it does fit gets it.
+    desk.lease(1, leads[0], START).await;
 }
 
 pub(super) async fn a_rep_with_a_lease_gets_it_again(desk: &Desk) {

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::ground::Ground;
+
 /// Short enough for a test, long enough for an honest client on a busy machine.
 pub(super) fn short() -> Limits {
     let milliseconds = Duration::from_millis;
@@ -50,7 +52,8 @@ impl Target {
     pub(super) async fn start_with(limits: Limits, tls: Transport, trust: &ClientTls) -> Self {
         let folder = TempDir::new().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let options = Options::new(folder.path().join("nextlead.db"), listener);
+        let mut options = Options::new(folder.path().join("nextlead.db"), listener);
+        Ground::put_into(folder.path(), &mut options);
         let scheme = if matches!(tls, Transport::Tls(_)) { "https" } else { "http" };
         let node = Node::start(Options { limits, tls, ..options }).await.unwrap();
         let token = std::fs::read_to_string(&node.token_file).unwrap().trim().to_owned();

@@ -41,7 +41,7 @@ fn check_touches(history: &History, truth: &Truth, found: &mut Vec<String>) {
         sent.insert(&touch.id);
         let there = truth.touches.get(&touch.id).map_or(&[][..], Vec::as_slice);
         let is_right = match (touch.span.answered, there) {
-            (_, [lead]) => *lead == touch.lead,
+            (_, [lead]) => *lead == touch.lead && !touch.is_failed,
             (None, []) => true,
             _ => false,
         };
@@ -74,6 +74,13 @@ fn check_handovers(history: &History, truth: &Truth, found: &mut Vec<String>) {
             found.push(format!("{sent:?} is lead {lead:?}"));
         }
     }
+    let failed = history.handovers.iter().filter(|sent| sent.is_failed);
+    let failed: BTreeSet<_> = failed.map(|sent| &sent.external_id).collect();
+    // The same may have been sent again, and have come through then.
+    let sent = history.handovers.iter().filter(|sent| !sent.is_failed);
+    let sent: BTreeSet<_> = sent.map(|sent| &sent.external_id).collect();
+    let stored = failed.difference(&sent).filter(|id| truth.handovers.contains_key(**id));
+    found.extend(stored.map(|id| format!("handover {id} is stored, and was said to have failed")));
     // Those that nobody answered count if they came through.
     if truth.handover_count != truth.handovers.len() as i64 {
         let (books, known) = (truth.handover_count, truth.handovers.len());
@@ -168,6 +175,7 @@ mod tests {
             numbers: vec![SHARED.into()],
             span,
             lead: Some("1".into()),
+            is_failed: false,
         };
         let touch = TouchSent {
             id: "t1".into(),
@@ -175,6 +183,7 @@ mod tests {
             family: 7,
             span: Span { sent: 20, answered: Some(21) },
             is_late: false,
+            is_failed: false,
         };
         let history = History {
             holds: vec![hold("ann", "1", 10, Some(20)), hold("bob", "1", 25, None)],
@@ -239,6 +248,20 @@ mod tests {
         check(|_, truth| truth.imbalance = 1, "off by 1");
         check(|_, truth| truth.broken_ledgers.push("1".into()), "gap in the ledger of 1");
         check(|history, _| history.refusals.push("INTERNAL".into()), "refused: INTERNAL");
+    }
+
+    #[test]
+    fn what_was_said_to_have_failed_and_is_stored_is_found() {
+        let touch = |history: &mut History, _: &mut Truth| {
+            history.touches[0].span.answered = None;
+            history.touches[0].is_failed = true;
+        };
+        check(touch, "is_failed: true");
+        let handover = |history: &mut History, _: &mut Truth| {
+            history.handovers[0].span.answered = None;
+            history.handovers[0].is_failed = true;
+        };
+        check(handover, "handover 7-0 is stored");
     }
 
     #[test]

@@ -1,139 +1,23 @@
-//! The clients: reps, marketing and those who want to be left alone. Each has a connection of its
-//! own; when it breaks the client waits for the node to be back and sends the same request again, or
-//! gives up, as a program does that dies as well.
+//! The clients: reps, marketing and those who want to be left alone. Each writes down what it sent and
+//! what it was answered, and now and then sends once more what was answered already.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use nextlead::api::client::{Client, connect};
+use nextlead::api::client::Client;
 use nextlead::api::proto;
 use nextlead::clock::{Clock as _, SystemClock};
 use proto::next_lead_response::Answer;
 use proto::record_touch_response::Next;
 use proto::suppress_contact_request::Contact;
-use tokio::sync::watch;
-use tonic::{Code, Response, Status};
 
 use super::families::{FAMILY_COUNT_MAX, FAMILY_SIZE, family_of, member, number};
-use super::history::{HandoverSent, History, Hold, Order, Span, SuppressionSent, TouchSent};
-use crate::support::{by_id, reason, time};
+use super::history::{HandoverSent, History, Hold, Span, SuppressionSent, TouchSent};
+use super::line::{Line, Outcome};
+use crate::support::{by_id, time};
 
-/// How long a client waits that is told to come again.
-const PUT_OFF_BY: Duration = Duration::from_millis(20);
-
-/// The node that runs, or that ran last.
-#[derive(Clone, Debug)]
-pub(super) struct Running {
-    /// How often it was started.
-    pub(super) start: u64,
-    pub(super) address: String,
-    pub(super) token: String,
-}
-
-/// What all clients share.
-#[derive(Clone)]
-pub(super) struct Shared {
-    pub(super) node: watch::Receiver<Running>,
-    pub(super) order: Order,
-    /// Nothing new is begun once it is set.
-    pub(super) is_over: Arc<AtomicBool>,
-    /// How many families each intake client has handed over.
-    pub(super) family_counts: Arc<[AtomicU64]>,
-}
-
-impl Shared {
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::SeqCst)
-    }
-}
-
-/// Random numbers that a seed gives again: splitmix64.
-pub(super) struct Random(pub(super) u64);
-
-impl Random {
-    pub(super) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
-
-enum Outcome<T> {
-    Answered(T),
-    /// The node said no, for this reason.
-    Refused(String),
-    GivenUp,
-}
-
-/// One client's connection, and what it writes down.
-pub(super) struct Line {
-    shared: Shared,
-    connection: Option<(u64, Client)>,
-    random: Random,
-    history: History,
-}
-
-impl Line {
-    pub(super) fn new(shared: Shared, seed: u64) -> Self {
-        Self { shared, connection: None, random: Random(seed), history: History::default() }
-    }
-
-    /// Calls until there is an answer. Of a hundred broken calls, `given_up` are not sent again.
-    async fn call<T, Answering>(
-        &mut self,
-        given_up: u64,
-        call: impl Fn(Client) -> Answering,
-    ) -> Outcome<T>
-    where
-        Answering: Future<Output = Result<Response<T>, Status>>,
-    {
-        loop {
-            let client = self.connected().await;
-            match call(client).await {
-                Ok(answer) => return Outcome::Answered(answer.into_inner()),
-                // The disk has no room: later, then, and the same again.
-                Err(status) if status.code() == Code::ResourceExhausted => {
-                    self.history.put_off.push(reason(&status));
-                    tokio::time::sleep(PUT_OFF_BY).await;
-                }
-                Err(status) if !reason(&status).is_empty() => {
-                    return Outcome::Refused(reason(&status));
-                }
-                Err(_) => self.connection = None,
-            }
-            if self.random.below(100) < given_up {
-                return Outcome::GivenUp;
-            }
-        }
-    }
-
-    /// Waits for a node that answers. One that did not is not tried again until it was started anew.
-    async fn connected(&mut self) -> Client {
-        let mut tried = 0;
-        loop {
-            if let Some((_, client)) = &self.connection {
-                return client.clone();
-            }
-            let ready = self.shared.node.wait_for(|running| running.start > tried).await;
-            let running = ready.expect("the supervisor outlives its clients").clone();
-            tried = running.start;
-            let url = format!("http://{}", running.address);
-            let made = connect(&url, &running.token).await;
-            self.connection = made.ok().map(|client| (running.start, client));
-        }
-    }
-
-    fn begun(&self) -> Span {
-        Span { sent: self.shared.order.next(), answered: None }
-    }
-
-    fn answered(&self, span: Span) -> Span {
-        Span { answered: Some(self.shared.order.next()), ..span }
-    }
-}
+/// Of a hundred calls that were answered, so many are sent once more.
+const REPLAYED: u64 = 5;
 
 /// A lead in hand.
 struct Held {
@@ -147,6 +31,9 @@ pub(super) async fn rep(id: String, mut line: Line) -> History {
     for nth in 0_u64.. {
         if line.shared.is_over() {
             break;
+        }
+        if line.random.below(100) < 2 {
+            line.move_on();
         }
         held = match held {
             None => pull(&id, nth, &mut line).await,
@@ -168,11 +55,11 @@ async fn pull(rep: &str, nth: u64, line: &mut Line) -> Option<Held> {
         let request = request.clone();
         async move { client.reps().next_lead(request).await }
     };
-    match line.call(20, call).await {
+    match line.call("pull", 20, call).await {
         Outcome::Answered(proto::NextLeadResponse { answer: Some(Answer::Served(served)) }) => {
             Some(take(rep, &served, span, line))
         }
-        Outcome::Answered(_) | Outcome::GivenUp => None,
+        Outcome::Answered(_) | Outcome::GivenUp { .. } => None,
         // What the lost answer had given was suppressed meanwhile.
         Outcome::Refused(reason) if reason == "LEASE_LOST" => None,
         Outcome::Refused(reason) => {
@@ -185,6 +72,7 @@ async fn pull(rep: &str, nth: u64, line: &mut Line) -> Option<Held> {
 fn take(rep: &str, served: &proto::ServedLead, span: Span, line: &mut Line) -> Held {
     let lead = served.lead.as_ref().unwrap();
     let callable = lead.numbers.iter().filter(|one| one.stopped_by == 0);
+    line.shared.served_count.send_modify(|count| *count += 1);
     line.history.holds.push(Hold {
         rep: rep.to_owned(),
         lead: lead.lead_id.clone(),
@@ -210,7 +98,7 @@ async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Hel
         let request = request.clone();
         async move { client.reps().release_lease(request).await }
     };
-    match line.call(20, call).await {
+    match line.call("release", 20, call).await {
         Outcome::Refused(reason) if reason != "LEASE_LOST" => {
             line.history.refusals.push(format!("release of {rep}: {reason}"));
         }
@@ -248,26 +136,59 @@ async fn touch(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held>
         let request = request.clone();
         async move { client.reps().record_touch(request).await }
     };
-    let (mut is_late, mut next) = (false, None);
-    match line.call(20, call).await {
+    let (mut is_late, mut next, mut failed) = (false, None, false);
+    match line.call("touch", 20, call).await {
         Outcome::Answered(answer) => {
             span = line.answered(span);
+            let is_empty = request.then_next && !matches!(answer.next, Some(Next::NextServed(_)));
+            // Who got nothing may get something when they ask again.
+            if !is_empty
+                && line.random.below(100) < REPLAYED
+                && let Outcome::Answered(again) = line.call("touch", 20, call).await
+                && let Some(problem) = other_touch(&answer, &again)
+            {
+                line.history.refusals.push(format!("{}: {problem}", request.touch_id));
+            }
             is_late = answer.late;
             next = answer.next;
         }
         Outcome::Refused(reason) => {
             line.history.refusals.push(format!("touch of {rep}: {reason}"));
         }
-        Outcome::GivenUp => {}
+        Outcome::GivenUp { is_failed } => failed = is_failed,
     }
-    let (lead, family) = (hold.lead, hold.family);
-    line.history.touches.push(TouchSent { id: request.touch_id, lead, family, span, is_late });
+    let (id, lead, family) = (request.touch_id, hold.lead, hold.family);
+    let touch = TouchSent { id, lead, family, span, is_late, is_failed: failed };
+    line.history.touches.push(touch);
     if disposition == proto::Disposition::DoNotCall {
         let numbers = hold.numbers;
         line.history.suppressions.push(SuppressionSent { family, numbers, span });
     }
     match next {
         Some(Next::NextServed(served)) => Some(take(rep, &served, span, line)),
+        _ => None,
+    }
+}
+
+/// What is wrong with the answer to a touch that was sent once more.
+fn other_touch(
+    first: &proto::RecordTouchResponse,
+    again: &proto::RecordTouchResponse,
+) -> Option<&'static str> {
+    let is_same_next = match (&first.next, &again.next) {
+        (Some(Next::NextServed(first)), Some(Next::NextServed(again))) => {
+            let lead =
+                |served: &proto::ServedLead| served.lead.as_ref().map(|lead| lead.lead_id.clone());
+            first.lease_token == again.lease_token && lead(first) == lead(again)
+        }
+        // A suppression has taken it away, or the store had to be asked and could not.
+        (Some(Next::NextServed(_)), Some(_)) | (None, None) => true,
+        _ => false,
+    };
+    match (again.replayed, first.late == again.late, is_same_next) {
+        (false, _, _) => Some("it was recorded once more"),
+        (_, false, _) => Some("it was late once, and once it was not"),
+        (_, _, false) => Some("it brought another lead"),
         _ => None,
     }
 }
@@ -293,16 +214,24 @@ pub(super) async fn intake(client_nth: u64, mut line: Line) -> History {
             let request = request.clone();
             async move { client.intake().upsert_lead(request).await }
         };
-        let mut lead_id = None;
-        match line.call(30, call).await {
+        let (mut lead_id, mut failed) = (None, false);
+        match line.call("handover", 30, call).await {
             Outcome::Answered(answer) => {
                 span = line.answered(span);
                 lead_id = Some(answer.result.unwrap().lead_id);
+                if line.random.below(100) < REPLAYED
+                    && let Outcome::Answered(again) = line.call("handover", 30, call).await
+                    && Some(again.result.unwrap().lead_id) != lead_id
+                {
+                    let id = &request.request_id;
+                    line.history.refusals.push(format!("{id} was answered with another lead"));
+                }
             }
             Outcome::Refused(reason) => line.history.refusals.push(format!("handover: {reason}")),
-            Outcome::GivenUp => {}
+            Outcome::GivenUp { is_failed } => failed = is_failed,
         }
-        line.history.handovers.push(sent(lead, span, lead_id));
+        let handover = HandoverSent { is_failed: failed, ..sent(lead, span, lead_id) };
+        line.history.handovers.push(handover);
         let family_count = &line.shared.family_counts[usize::try_from(client_nth).unwrap()];
         family_count.store(handed_over / FAMILY_SIZE, Ordering::SeqCst);
     }
@@ -315,6 +244,7 @@ pub(super) fn sent(lead: proto::Lead, span: Span, lead_id: Option<String>) -> Ha
         numbers: lead.numbers.into_iter().map(|one| one.number).collect(),
         span,
         lead: lead_id,
+        is_failed: false,
     }
 }
 
@@ -378,10 +308,10 @@ pub(super) async fn suppressor(mut line: Line) -> History {
             let request = request.clone();
             async move { client.intake().suppress_contact(request).await }
         };
-        match line.call(0, call).await {
+        match line.call("suppression", 0, call).await {
             Outcome::Answered(_) => span = line.answered(span),
             Outcome::Refused(reason) => line.history.refusals.push(format!("stop: {reason}")),
-            Outcome::GivenUp => {}
+            Outcome::GivenUp { .. } => {}
         }
         let numbers = vec![number];
         line.history.suppressions.push(SuppressionSent { family, numbers, span });

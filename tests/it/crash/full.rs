@@ -7,15 +7,18 @@
 
 use std::time::Duration;
 
-use nextlead::api::client::{Client, connect};
+use nextlead::api::client::Client;
 use nextlead::api::proto;
 use tempfile::TempDir;
 
 use super::check::violations;
-use super::clients::{Line, Random, sent};
+use super::clients::sent;
 use super::families::member;
+use super::ground::{Ground, On};
 use super::history::{History, Span};
-use super::{Nodes, from_environment, set_to_work, share, summary, truth};
+use super::line::{Line, Random};
+use super::nodes::Nodes;
+use super::{client_of, from_environment, set_to_work, share, summary, truth};
 use crate::process::clock;
 use crate::small_disk::SmallDisk;
 use crate::support::reason;
@@ -44,11 +47,6 @@ fn mounted(what: &str) -> Option<SmallDisk> {
             None
         }
     }
-}
-
-async fn client_of(nodes: &Nodes) -> Client {
-    let running = nodes.starts.borrow().clone();
-    connect(&format!("http://{}", running.address), &running.token).await.unwrap()
 }
 
 /// Hands one lead over, and gives its id; says why not.
@@ -126,11 +124,11 @@ async fn a_disk_that_runs_full_loses_nothing_and_recovers_by_itself() {
         slowest = slowest.max(took);
         let span = Span { sent: shared.order.next(), answered: Some(shared.order.next()) };
         history.handovers.push(sent(member(PROBE_FAMILY + nth, 0), span, Some(lead)));
-        let node = nodes.node.as_mut().unwrap();
+        let node = nodes.node(0);
         assert!(node.is_alive(), "the node ended:\n{}", node.logged());
     }
     super::finish(&shared, crew, &mut history).await;
-    nodes.kill().await;
+    nodes.leave_one().await;
     let truth = truth::read(&client_of(&nodes).await, &history).await;
     let found = violations(&history, &truth);
     let (low, full) = (put_off(&history, "STORE_LOW"), put_off(&history, "STORE_FULL"));
@@ -148,13 +146,15 @@ async fn begin_on(disk: &SmallDisk) -> Nodes {
     let reserve = format!("{RESERVE_MIB}MiB");
     let inside = disk.inside();
     let begin = move || {
-        Nodes::begin_in(TempDir::new().unwrap(), folder, inside, &["--disk-reserve", &reserve])
+        let ground = Ground::new(On::Sqlite);
+        let arguments = ["--disk-reserve", &reserve];
+        Nodes::begin_in(TempDir::new().unwrap(), folder, inside, &arguments, ground)
     };
     tokio::task::spawn_blocking(begin).await.unwrap()
 }
 
 fn put_off(history: &History, reason: &str) -> usize {
-    history.put_off.iter().filter(|one| *one == reason).count()
+    history.put_off.iter().filter(|one| one.reason == reason).count()
 }
 
 #[tokio::test]
@@ -166,13 +166,13 @@ async fn a_node_starts_on_a_full_disk_and_is_read() {
         disk.fill(0);
         // With its log as it was left, and without one.
         match nth % 2 {
-            0 => nodes.kill().await,
+            0 => nodes.kill(0).await,
             _ => {
-                nodes.stop().await;
+                nodes.stop(0).await;
                 disk.fill(0);
-                nodes.start().await;
             }
         }
+        nodes.start(0).await;
         let client = client_of(&nodes).await;
         read(&client).await;
         disk.fill(0);

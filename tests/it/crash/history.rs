@@ -1,6 +1,7 @@
 //! What the clients know: each writes down what it sent and what it was answered, with numbers from
 //! one counter that all of them share. The node's own books are not asked for any of it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -45,6 +46,8 @@ pub(super) struct TouchSent {
     pub(super) span: Span,
     /// The answer said that its lease was over.
     pub(super) is_late: bool,
+    /// All answers said that nothing was changed.
+    pub(super) is_failed: bool,
 }
 
 /// One sending of a handover; the same may be sent again.
@@ -55,6 +58,8 @@ pub(super) struct HandoverSent {
     pub(super) span: Span,
     /// The lead that the answer named.
     pub(super) lead: Option<String>,
+    /// All answers said that nothing was changed.
+    pub(super) is_failed: bool,
 }
 
 /// A wish never to be called again: by letter, or by a touch.
@@ -63,6 +68,15 @@ pub(super) struct SuppressionSent {
     pub(super) family: u64,
     pub(super) numbers: Vec<String>,
     pub(super) span: Span,
+}
+
+/// A call whose answer was to come again later.
+#[derive(Clone, Debug)]
+pub(super) struct PutOff {
+    pub(super) what: &'static str,
+    pub(super) reason: String,
+    /// The answer said when.
+    pub(super) come_again: bool,
 }
 
 /// All that one client, or all of them, sent and got.
@@ -74,11 +88,20 @@ pub(super) struct History {
     pub(super) suppressions: Vec<SuppressionSent>,
     /// What the node said no to without a reason.
     pub(super) refusals: Vec<String>,
-    /// Why calls were put off, each time: they were sent again.
-    pub(super) put_off: Vec<String>,
+    /// What was put off, each time: it was sent again.
+    pub(super) put_off: Vec<PutOff>,
 }
 
 impl History {
+    /// How often calls were put off, by what they were and the reason.
+    pub(super) fn put_off_counts(&self) -> BTreeMap<(&str, &str), usize> {
+        let mut counts = BTreeMap::new();
+        for one in &self.put_off {
+            *counts.entry((one.what, one.reason.as_str())).or_default() += 1;
+        }
+        counts
+    }
+
     pub(super) fn add(&mut self, other: Self) {
         self.holds.extend(other.holds);
         self.touches.extend(other.touches);

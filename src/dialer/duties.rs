@@ -1,0 +1,136 @@
+//! What only one node at a time does: the store says who. A node alone does everything, and asks
+//! nobody.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::domain::QueueKey;
+use crate::store::{Duty, Store, StoreError, TakeDuty};
+
+/// Whether other nodes work on the same store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// There is no other: the index is in this process.
+    Alone,
+    /// There may be others: the index is shared.
+    Nodes {
+        /// What tells this node from every other, and from itself before it was started again.
+        node: String,
+    },
+}
+
+impl Among {
+    /// One of several nodes, with an id that no other has.
+    pub fn nodes() -> Self {
+        let mut bits = [0; 8];
+        getrandom::fill(&mut bits).expect("the operating system gives random bits");
+        Self::Nodes { node: format!("{:016x}", u64::from_be_bytes(bits)) }
+    }
+}
+
+/// For how long a duty is taken: so long at most nobody does it after its node died.
+const HOLD_MS: i64 = 4_000;
+/// How often it is taken again meanwhile.
+const RENEW_EVERY_MS: i64 = 1_000;
+
+/// The duty of sweeping, promoting and mending.
+pub(super) const SWEEP: &str = "sweep";
+
+/// The duty of ranking a queue.
+pub(super) fn ranking(queue: QueueKey) -> String {
+    format!("rank {}", queue.0)
+}
+
+/// The right to do what a duty is about.
+#[derive(Clone, Debug)]
+pub(super) enum Hold {
+    /// There is nobody else.
+    Alone,
+    /// It is this node's for now.
+    Held(Duty),
+}
+
+impl Hold {
+    /// What fences the changes that follow from it.
+    pub(super) fn duty(&self) -> Option<&Duty> {
+        match self {
+            Self::Alone => None,
+            Self::Held(duty) => Some(duty),
+        }
+    }
+}
+
+/// The duties that this node holds.
+#[derive(Debug)]
+pub(super) struct Duties {
+    among: Among,
+    held: Mutex<HashMap<String, (Duty, i64)>>,
+}
+
+impl Duties {
+    pub(super) fn new(among: Among) -> Self {
+        Self { among, held: Mutex::default() }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.among == Among::Alone
+    }
+
+    fn held(&self) -> MutexGuard<'_, HashMap<String, (Duty, i64)>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a duty, or carries it on; `None`: another node has it.
+    pub(super) async fn take(
+        &self,
+        store: &dyn Store,
+        name: &str,
+        now: i64,
+    ) -> Result<Option<Hold>, StoreError> {
+        let Among::Nodes { node } = &self.among else { return Ok(Some(Hold::Alone)) };
+        if let Some((duty, taken_at)) = self.held().get(name)
+            && (0..RENEW_EVERY_MS).contains(&(now - taken_at))
+        {
+            return Ok(Some(Hold::Held(duty.clone())));
+        }
+        let take = TakeDuty { name: name.to_owned(), node: node.clone(), now, for_ms: HOLD_MS };
+        let taken = store.take_duty(&take).await?;
+        let before = match &taken {
+            Some(duty) => self.held().insert(name.to_owned(), (duty.clone(), now)),
+            None => self.held().remove(name),
+        };
+        if before.is_some() != taken.is_some() {
+            tracing::info!(duty = name, is_held = taken.is_some(), "a duty changed hands");
+        }
+        Ok(taken.map(Hold::Held))
+    }
+
+    /// Whether this node has a duty, as far as it knows.
+    pub(super) fn is_held(&self, name: &str) -> bool {
+        self.is_alone() || self.held().contains_key(name)
+    }
+
+    /// Notes that another node has taken a duty over.
+    pub(super) fn lose(&self, name: &str) {
+        self.held().remove(name);
+    }
+
+    /// Gives a duty up.
+    pub(super) async fn give_up(&self, store: &dyn Store, name: &str) {
+        let held = self.held().remove(name);
+        let Some((duty, _)) = held else { return };
+        if let Err(error) = store.give_duty_up(&duty).await {
+            // Another takes it over when it is over.
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, duty = name, "could not give a duty up");
+        }
+    }
+
+    /// Gives everything up, as the node stops.
+    pub(super) async fn give_all_up(&self, store: &dyn Store) {
+        let names: Vec<String> = self.held().keys().cloned().collect();
+        for name in names {
+            self.give_up(store, &name).await;
+        }
+    }
+}

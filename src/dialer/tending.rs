@@ -1,0 +1,168 @@
+//! Looks after a shared index and what else several nodes share: every node does so, before each of its
+//! sweeps and whenever it hears of another's change. A node alone has nothing to look after.
+
+use crate::domain::{Queue, QueueKey};
+use crate::queue::QueueError;
+use crate::rules::RuleSet;
+
+use super::duties::SWEEP;
+use super::rulebook::Versioned;
+use super::{Dialer, DialerError, IndexState};
+
+impl Dialer {
+    /// Goes by the rules that the shared index is ranked by, from the start.
+    pub(super) async fn begin_rules(&self) -> Result<(), DialerError> {
+        for queue in self.roster().queues() {
+            let rules = self.rules_to_begin_with(&queue).await?;
+            self.parts.follower.rulebook.begin(queue.key, rules);
+            self.note_accepted(queue.key).await?;
+        }
+        Ok(())
+    }
+
+    /// Joins the nodes that share an index: builds what is not built, unless another node does. An
+    /// index that is out of reach keeps no node from starting.
+    pub(super) async fn join_index(&self) -> Result<(), DialerError> {
+        self.parts.metrics.index_state(IndexState::Up);
+        for queue in self.roster().queues() {
+            let ranked = match self.queue_index().is_built(queue.key).await {
+                Ok(Some(_)) => continue,
+                Ok(None) => self.clone().rank_by(queue.key, self.newest(queue.key).await?).await,
+                Err(error) => Err(error.into()),
+            };
+            if let Err(error) = ranked {
+                self.note_trouble(queue.key, &error);
+            }
+        }
+        Ok(())
+    }
+
+    /// The version that is in force in a queue: the shared index goes by it, or did.
+    async fn rules_to_begin_with(&self, queue: &Queue) -> Result<Versioned, DialerError> {
+        let in_use = self.queue_index().is_built(queue.key).await.unwrap_or(None);
+        let mut before = None;
+        loop {
+            let versions = self.parts.store.rule_versions(queue.key, before, 16).await?;
+            let Some(oldest) = versions.last().map(|version| version.version) else {
+                return Ok(Versioned::none(&queue.id));
+            };
+            let is_it = |version: i64, is_noted: bool| match in_use {
+                Some(in_use) => version == in_use,
+                None => is_noted,
+            };
+            let found =
+                versions.into_iter().find(|one| is_it(one.version, one.in_force_at.is_some()));
+            if let Some(found) = found {
+                let rules = RuleSet::compile(&found.text).map_err(DialerError::RulesInvalid)?;
+                return Ok(Versioned::new(found.version, rules.into()));
+            }
+            before = Some(oldest);
+        }
+    }
+
+    /// Notes the version of a queue's rules that was accepted last.
+    async fn note_accepted(&self, queue: QueueKey) -> Result<(), DialerError> {
+        let latest = self.parts.store.latest_rules(queue).await?;
+        let version = latest.map_or(0, |version| version.version);
+        self.parts.follower.rulebook.accept(queue, version);
+        Ok(())
+    }
+
+    /// The version that a queue's index is to be ranked by.
+    async fn newest(&self, queue: QueueKey) -> Result<Option<Versioned>, DialerError> {
+        let accepted = self.parts.follower.rulebook.accept(queue, 0);
+        let rules = self.parts.follower.rules_of(queue, accepted).await?;
+        // A run of its own.
+        Ok(Some(Versioned::new(rules.version, rules.rules)))
+    }
+
+    /// Reads queues, campaigns, reps and versions again if another node, or this one, changed any.
+    /// Returns whether so. Tokens are their owner's to read: see [`Dialer::settings_number`].
+    pub(super) async fn read_settings(&self) -> Result<bool, DialerError> {
+        let mut known = self.parts.settings_read.lock().await;
+        let number = self.parts.store.settings_number().await?;
+        if *known == number {
+            return Ok(false);
+        }
+        self.parts.follower.reload_roster().await?;
+        for queue in self.roster().queues() {
+            self.note_accepted(queue.key).await?;
+        }
+        *known = number;
+        self.parts.settings_number.send_replace(number);
+        // Hours may be open now, reps may have other skills.
+        self.ring_all();
+        Ok(true)
+    }
+
+    /// Looks at the index of each queue: learns the rules that it goes by, builds what was wiped, ranks by
+    /// newer rules that nobody ranks by, and sends again what it missed.
+    pub(super) async fn tend_index(&self) {
+        let mut state = IndexState::Up;
+        let must_build = self.parts.follower.missed.take_is_full();
+        for queue in self.roster().queues() {
+            if let Err(error) = self.tend_queue(queue.key, must_build).await {
+                state = state.max(self.note_trouble(queue.key, &error));
+            }
+        }
+        if state == IndexState::Up
+            && let Err(error) = self.resend_missed().await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
+        }
+        self.parts.metrics.index_state(state);
+    }
+
+    async fn tend_queue(&self, queue: QueueKey, must_build: bool) -> Result<(), DialerError> {
+        let follower = &self.parts.follower;
+        let in_use = self.queue_index().is_built(queue).await?;
+        let accepted = follower.rulebook.accept(queue, 0);
+        let learnt = match in_use {
+            Some(version) => follower.learn(queue, version).await,
+            None => Err(QueueError::NotBuilt(queue).into()),
+        };
+        let is_current = !must_build && learnt.as_ref().is_ok_and(|one| one.version >= accepted);
+        if is_current {
+            return self.note_swapped(queue, accepted).await;
+        }
+        let is_under_way =
+            follower.rulebook.staged(queue).is_some_and(|one| one.version >= accepted);
+        if !is_under_way {
+            let newest = self.newest(queue).await?;
+            tokio::spawn(self.clone().rank_by(queue, newest));
+        }
+        // An old version goes on to serve until the newer one is ranked by.
+        learnt.map(drop)
+    }
+
+    /// Whoever swapped an index may have died before it noted so in the store.
+    async fn note_swapped(&self, queue: QueueKey, version: i64) -> Result<(), DialerError> {
+        if version == 0 || !self.is_sweeping() || !self.parts.follower.rulebook.note(queue, version)
+        {
+            return Ok(());
+        }
+        let stored = self.parts.store.latest_rules(queue).await?;
+        if stored.is_some_and(|one| one.version == version && one.in_force_at.is_none()) {
+            self.note_in_force(queue, version, SWEEP).await?;
+        }
+        Ok(())
+    }
+
+    /// Tells what is wrong with the index, once.
+    fn note_trouble(&self, queue: QueueKey, error: &DialerError) -> IndexState {
+        let state = match error {
+            DialerError::Queue(QueueError::NotBuilt(_)) => IndexState::NotBuilt,
+            _ => IndexState::OutOfReach,
+        };
+        if self.parts.metrics.index_state(state) != state {
+            let error = error as &dyn std::error::Error;
+            tracing::warn!(error, queue.key = queue.0, "the index is not to be used for now");
+        }
+        state
+    }
+
+    /// The number of the settings that this node goes by: grows when it learns of another's change.
+    pub fn settings_number(&self) -> tokio::sync::watch::Receiver<i64> {
+        self.parts.settings_number.subscribe()
+    }
+}

@@ -1,0 +1,228 @@
+//! What only a shared index can do: be used by two nodes, be wiped, go away and come back, and stand on
+//! several masters.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use nextlead::domain::{QueueKey, ServeOrder};
+use nextlead::queue::{
+    Ask, Entry, FLIGHT_MS_MAX, LeadQueue, QueueError, RedisOptions, RedisQueue, Swap,
+};
+
+use super::open_at;
+use super::support::{
+    CLOSED, OPEN, QUEUE, REP, RESERVE_AFTER, RULES, ask, begin, candidates, drain, entry, ids,
+    lane, names, pull, put, put_back, puts, remove, untouched,
+};
+use crate::servers::{Redis, RedisCluster};
+
+/// A second node on the index of the first.
+async fn open_again(url: &str, prefix: &str) -> RedisQueue {
+    let options = RedisOptions { prefix: prefix.to_owned(), timeout: Duration::from_secs(30) };
+    RedisQueue::open(url, options).await.unwrap()
+}
+
+/// The names of all keys of a server.
+fn keys(url: &str) -> BTreeSet<String> {
+    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd("KEYS").arg("*").query(&mut connection).unwrap()
+}
+
+fn flush(url: &str) {
+    let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
+    redis::cmd("FLUSHALL").query::<()>(&mut connection).unwrap();
+}
+
+#[tokio::test]
+async fn two_nodes_share_one_order() {
+    let redis = Redis::start();
+    let one = begin(open_again(&redis.url(), "shared").await).await;
+    let other = open_again(&redis.url(), "shared").await;
+    put(&one, (1..=4).map(entry)).await;
+    assert_eq!(pull(&other, &ask(0)).await, Some(1));
+    assert_eq!(pull(&one, &ask(0)).await, Some(2));
+    other.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
+    // The node that pulled it died; the other one puts it back.
+    assert_eq!(other.promote(FLIGHT_MS_MAX, 10).await.unwrap(), 1);
+    assert_eq!(drain(&other, &ask(FLIGHT_MS_MAX)).await, [2, 3, 4]);
+
+    // A lane, and hours, that only one of them has met.
+    put_back(&one, &[2, 3, 4]).await;
+    let far = Entry { ready_since: -9, lane: lane(&["solar"], Some(CLOSED)), ..entry(9) };
+    put(&one, [far]).await;
+    let mut asked = Ask { skills: names(&["solar"]), ..ask(0) };
+    assert_eq!(pull(&other, &asked).await, Some(2), "it does not know that these hours are open");
+    let hours: BTreeSet<_> = other.hours(QUEUE).await.unwrap().into_iter().collect();
+    assert_eq!(hours, BTreeSet::from([OPEN.into(), CLOSED.into()]), "and learns of them");
+    asked.hours = nextlead::queue::OpenHours { number: 2, open: hours }.into();
+    assert_eq!(pull(&other, &asked).await, Some(9));
+
+    // A line that one of them put in use.
+    one.stage(QUEUE, RULES + 1).await.unwrap();
+    one.apply_staged(puts([Entry { version: 7, ..entry(30) }])).await.unwrap();
+    other.apply(vec![remove(31, 4)]).await.unwrap();
+    assert_eq!(one.swap(QUEUE).await.unwrap(), Swap::Behind(ids(&[31])));
+    one.apply_staged(vec![remove(31, 4)]).await.unwrap();
+    assert_eq!(one.swap(QUEUE).await.unwrap(), Swap::Done);
+    assert_eq!(drain(&other, &ask(0)).await, [30]);
+    assert_eq!(other.is_built(QUEUE).await.unwrap(), Some(RULES + 1));
+}
+
+#[tokio::test]
+async fn a_wiped_index_says_so_and_is_built_again() {
+    let redis = Redis::start();
+    let queue = begin(open_again(&redis.url(), "wiped").await).await;
+    put(&queue, (1..=3).map(entry)).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+    flush(&redis.url());
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), None);
+    for answer in [
+        queue.propose(&ask(0)).await.map(drop),
+        queue.apply(puts([entry(5)])).await.map(drop),
+        queue.counts(&ask(0)).await.map(drop),
+        queue.put_back(QUEUE, &ids(&[1])).await,
+        queue.hours(QUEUE).await.map(drop),
+    ] {
+        assert!(matches!(answer, Err(QueueError::NotBuilt(QUEUE))), "{answer:?}");
+    }
+    assert_eq!(queue.promote(i64::MAX, 10).await.unwrap(), 0);
+    queue.begin(QUEUE, RULES).await.unwrap();
+    put(&queue, (1..=2).map(untouched_again)).await;
+    assert_eq!(drain(&queue, &ask(0)).await, [1, 2]);
+}
+
+fn untouched_again(lead: i64) -> Entry {
+    Entry { version: 2, ..untouched(lead, 0, lead) }
+}
+
+/// A pull that asks until the server is found again.
+async fn pull_when_found(queue: &RedisQueue) -> Result<Option<i64>, QueueError> {
+    loop {
+        match queue.propose(&ask(0)).await {
+            Err(QueueError::Unavailable(_)) => tokio::task::yield_now().await,
+            answer => return answer.map(|proposal| proposal.candidates.first().map(|c| c.lead.0)),
+        }
+    }
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it is about real time")]
+async fn a_server_that_went_away_is_missed_at_once_and_found_again() {
+    let mut redis = Redis::start();
+    let queue = begin(open_again(&redis.url(), "gone").await).await;
+    put(&queue, [entry(1)]).await;
+    redis.kill();
+    assert!(matches!(queue.propose(&ask(0)).await, Err(QueueError::Unavailable(_))));
+    assert!(queue.measures().is_out_of_reach());
+    let began = Instant::now();
+    for _ in 0..1_000 {
+        assert!(matches!(queue.propose(&ask(0)).await, Err(QueueError::Unavailable(_))));
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(1), "nobody waits for it: {took:?}");
+    redis.start_again();
+    let answer = pull_when_found(&queue).await;
+    assert!(matches!(answer, Err(QueueError::NotBuilt(QUEUE))), "{answer:?}");
+    queue.begin(QUEUE, RULES).await.unwrap();
+    put(&queue, [entry(1)]).await;
+    assert_eq!(pull_when_found(&queue).await.unwrap(), Some(1));
+}
+
+#[tokio::test]
+#[expect(clippy::disallowed_methods, reason = "it is about real time")]
+async fn a_server_that_hangs_is_given_up_in_time() {
+    let redis = Redis::start();
+    let options = RedisOptions { prefix: "hangs".to_owned(), timeout: Duration::from_millis(200) };
+    let queue = begin(RedisQueue::open(&redis.url(), options).await.unwrap()).await;
+    put(&queue, [entry(1)]).await;
+    redis.signal("STOP");
+    let began = Instant::now();
+    assert!(matches!(queue.propose(&ask(0)).await, Err(QueueError::Unavailable(_))));
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "one timeout, on a machine that is busy: {took:?}");
+    redis.signal("CONT");
+    // Its pull may have been done, or not: the lead is there, in line or in flight.
+    pull_when_found(&queue).await.unwrap();
+    queue.promote(FLIGHT_MS_MAX, 10).await.unwrap();
+    assert_eq!(drain(&queue, &ask(FLIGHT_MS_MAX)).await, [1]);
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_yet_is_found_when_it_comes() {
+    let mut redis = Redis::start();
+    redis.kill();
+    let queue = open_again(&redis.url(), "later").await;
+    assert!(matches!(queue.is_built(QUEUE).await, Err(QueueError::Unavailable(_))));
+    redis.start_again();
+    assert!(matches!(pull_when_found(&queue).await, Err(QueueError::NotBuilt(QUEUE))));
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_line_that_is_no_longer_used() {
+    let redis = Redis::start();
+    let queue = begin(open_again(&redis.url(), "left").await).await;
+    let lanes = |lead: i64| {
+        let skill = format!("skill-{}", lead % 600);
+        Entry { lane: lane(&[&skill], Some(OPEN)), ..untouched(lead, 0, lead) }
+    };
+    put(&queue, (1..=1_200).map(lanes)).await;
+    let skills = names(&["skill-1", "skill-2"]);
+    candidates(&queue, &Ask { skills: skills.clone(), ..ask(0) }).await;
+    for rules in 2..4 {
+        queue.stage(QUEUE, rules).await.unwrap();
+        queue.apply_staged(puts((1..=900).map(lanes))).await.unwrap();
+        queue.stage(QUEUE, rules).await.unwrap();
+        queue.apply_staged(puts([entry(1)])).await.unwrap();
+        assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
+    }
+    let left = keys(&redis.url());
+    let generations: BTreeSet<&str> = left
+        .iter()
+        .filter_map(|key| key.split(':').nth(2))
+        .filter(|part| part.len() == 16)
+        .collect();
+    assert!(generations.len() <= 1 && left.len() < 20, "{left:?}");
+}
+
+/// Redis may be told to make room, and takes keys away that it chooses.
+#[tokio::test]
+async fn whatever_key_is_lost_pulls_come_to_an_end() {
+    let redis = Redis::start();
+    let url = redis.url();
+    let prefix = "lost";
+    let queue = begin(open_again(&url, prefix).await).await;
+    let fill = || (1..=30).map(|lead| untouched(lead, 0, lead));
+    put(&queue, fill()).await;
+    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
+    for key in keys(&url) {
+        let saved: Option<Vec<u8>> = redis::cmd("DUMP").arg(&key).query(&mut connection).unwrap();
+        // What was lost before may have taken others with it.
+        let Some(saved) = saved else { continue };
+        redis::cmd("DEL").arg(&key).query::<()>(&mut connection).unwrap();
+        for step in 0..40 {
+            // It may err, or offer what it still has: it ends, and does not panic.
+            let _ = queue.propose(&Ask { count: 5, ..ask(step) }).await;
+            let _ = queue.promote(step, 10).await;
+        }
+        let restore = [key.as_bytes(), b"0", &saved, b"REPLACE"];
+        redis::cmd("RESTORE").arg(&restore).query::<()>(&mut connection).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn queues_spread_over_the_masters_of_a_cluster() {
+    let mut cluster = RedisCluster::start();
+    let queue = open_at(&cluster.urls()).await;
+    for number in 1..=12 {
+        queue.begin(QueueKey(number), RULES).await.unwrap();
+        let entries = (1..=3).map(|lead| Entry { queue: QueueKey(number), ..entry(lead) });
+        queue.apply(puts(entries)).await.unwrap();
+    }
+    for number in 1..=12 {
+        assert_eq!(drain(&queue, &Ask { queue: QueueKey(number), ..ask(0) }).await, [1, 2, 3]);
+    }
+    let counts: Vec<usize> =
+        cluster.masters().iter().map(|master| keys(&master.url()).len()).collect();
+    assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+}
