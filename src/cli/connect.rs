@@ -62,6 +62,22 @@ pub(super) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// A node on this machine that listens at `address`, and the file with its token.
+    pub(super) fn of(address: &str, token_file: PathBuf) -> Self {
+        Self {
+            server: Some(address.to_owned()),
+            token_file: Some(token_file),
+            ca_cert: None,
+            client_cert: None,
+            client_key: None,
+        }
+    }
+
+    /// Whether a node was named, on the command line or by the variable.
+    pub(super) fn is_named(&self) -> bool {
+        self.server.as_deref().is_some_and(|server| !server.is_empty())
+    }
+
     /// The node's URL. If no scheme was given: `http://` on this machine, unless certificates are named,
     /// else `https://`.
     pub(super) fn url(&self) -> String {

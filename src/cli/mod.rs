@@ -1,5 +1,6 @@
-//! The commands. All but `serve` and `demo` are gRPC clients of a running node: they can do nothing
-//! that another client could not, and need a token as any other does.
+//! The commands. All but `serve`, `demo` and `load` are gRPC clients of a running node: they can do
+//! nothing that another client could not, and need a token as any other does. `load` is one too, and
+//! starts a node of its own unless it is given one.
 //!
 //! People get tables, programs get one JSON document with `--json`; both on standard output. What
 //! goes wrong is said on standard error, with an exit code that is not 0.
@@ -23,6 +24,7 @@ mod health;
 mod import;
 mod json;
 mod lead;
+mod load;
 mod manual;
 mod next;
 mod output;
@@ -30,6 +32,7 @@ mod queue;
 mod rep;
 mod restore;
 mod rules;
+mod scratch;
 mod serve;
 mod settings;
 mod suppress;
@@ -102,6 +105,7 @@ Examples:
 enum Command {
     Serve(Box<serve::ServeArgs>),
     Demo(demo::DemoArgs),
+    Load(load::LoadArgs),
     Import(import::ImportArgs),
     /// Export leads, touches or the books as CSV or NDJSON
     #[command(subcommand)]
@@ -173,6 +177,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
     match cli.command {
         Command::Serve(args) => serve::run(*args, output).await,
         Command::Demo(args) => demo::run(args, output).await,
+        Command::Load(args) => load::run(args, server, output).await,
         Command::Import(args) => import::run(args, server.open().await?, output).await,
         Command::Export(command) => export::run(command, server.open().await?, output).await,
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,

@@ -5,7 +5,6 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -14,6 +13,7 @@ use anyhow::{Context as _, bail};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::cli::scratch::Scratch;
 use crate::clock::ManualClock;
 use crate::node::{Node, Options, Sweeping};
 
@@ -31,14 +31,14 @@ pub(super) struct NodeThread {
     pub(super) token: String,
     sweeps: mpsc::Sender<Sweep>,
     thread: JoinHandle<anyhow::Result<()>>,
-    _folder: Folder,
+    _folder: Scratch,
 }
 
 impl NodeThread {
     /// Starts a node on a free port, and waits until it serves.
     pub(super) async fn start(clock: ManualClock) -> anyhow::Result<Self> {
-        let folder = Folder::make()?;
-        let store = folder.0.join("demo.db");
+        let folder = Scratch::make("demo")?;
+        let store = folder.path().join("demo.db");
         let (sweeps, to_do) = mpsc::channel(1);
         let (ready, is_ready) = oneshot::channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -102,28 +102,4 @@ async fn sweep_all(node: &Node) -> anyhow::Result<()> {
 fn read_token(file: &Path) -> anyhow::Result<String> {
     let text = fs::read_to_string(file).context("could not read the node's token")?;
     Ok(text.trim().to_owned())
-}
-
-/// A folder for this run alone; gone when dropped.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn make() -> anyhow::Result<Self> {
-        let mut bits = [0; 8];
-        getrandom::fill(&mut bits).context("the operating system gives no random bits")?;
-        let name = format!("nextlead-demo-{:016x}", u64::from_be_bytes(bits));
-        let path = std::env::temp_dir().join(name);
-        let mut builder = fs::DirBuilder::new();
-        builder.mode(0o700).create(&path).with_context(|| {
-            format!("could not make the folder {} for the demo's store", path.display())
-        })?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        // What cannot be thrown away stays in the folder for temporary files.
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

@@ -75,10 +75,13 @@ pub(super) struct ServeArgs {
     jwt: JwtArgs,
     #[command(flatten)]
     telemetry: TelemetryArgs,
+    /// Stop also when standard input ends: with the process that started this one
+    #[arg(long, hide = true)]
+    until_input_ends: bool,
 }
 
 pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitCode> {
-    let ServeArgs { store, queue, listen, tls, admin, limits, disk, jwt, telemetry } = args;
+    let ServeArgs { store, queue, listen, tls, admin, limits, disk, jwt, telemetry, .. } = args;
     disk.check(&store)?;
     let (store_password, queue_password) = (queue.store_password()?, queue.queue_password()?);
     let jwt = jwt.settings()?;
@@ -114,7 +117,10 @@ pub(super) async fn run(args: ServeArgs, output: Output) -> anyhow::Result<ExitC
     };
     let node = Node::start(options).await?;
     // Caught before anybody is told that the node is up: they may tell it to stop at once.
-    let signals = Signals::catch().context("could not catch signals")?;
+    let mut signals = Signals::catch().context("could not catch signals")?;
+    if args.until_input_ends {
+        signals.take_end_of_input().context("could not read the standard input")?;
+    }
     if output.is_json {
         output.document(&serde_json::json!({
             "address": node.address.to_string(),
