@@ -8,6 +8,7 @@
 mod news;
 mod options;
 mod readers;
+mod scrub;
 mod sessions;
 mod writing;
 

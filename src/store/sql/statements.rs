@@ -42,7 +42,6 @@ macro_rules! packed {
 }
 
 pairs! {
-    DATABASE_NOW = "database_now";
     ADD_BOOKS = "add_books";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
@@ -134,6 +133,22 @@ shared! {
     TOUCHES_BETWEEN = "touches_between";
     NEVER_CONTACTED = "never_contacted";
     UNCONTACTED = "uncontacted";
+}
+
+/// Statements that spare round trips to a server; SQLite has none to spare.
+macro_rules! of_servers {
+    ($($name:ident = $file:literal;)+) => {
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: "",
+            postgres: include_str!(concat!("postgres/", $file, ".sql")),
+        };)+
+    };
+}
+
+of_servers! {
+    DATABASE_NOW = "database_now";
+    LOAD_CALLS = "load_calls";
+    WRITE_CALLS = "write_calls";
 }
 
 packed! {
