@@ -10,8 +10,9 @@ use super::points::has_points;
 use super::{FAMILY_COUNT_EACH, FAMILY_COUNT_MIN, KILL_WITHIN, LIFE_MS, Rig, from_environment};
 use crate::process::clock;
 
-/// A node that stands still in a transaction keeps the other one from writing for no longer.
-const LOCKED_MAX: Duration = Duration::from_secs(10);
+/// A node that stands still in a transaction keeps the other one from writing for ten seconds at most;
+/// clients may notice a little later.
+const LOCKED_MAX: Duration = Duration::from_secs(13);
 /// Where a node is paused: with the store locked, with a commit that nobody knows of yet, with a lead
 /// in its hands, and between two steps of a sweep.
 const PAUSES: [&str; 4] =
