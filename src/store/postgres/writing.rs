@@ -21,6 +21,7 @@ use super::options::{Clocking, Sharing};
 use super::scrub::Scrubber;
 use super::sessions::{Purpose, Sessions, check_durability};
 use crate::clock::Stopwatch;
+use crate::failpoint;
 
 /// The advisory lock that every writing transaction holds: "nextlead" in ASCII.
 const WRITER_LOCK: i64 = 0x6e65_7874_6c65_6164;
@@ -147,6 +148,7 @@ impl PostgresWriting {
         if self.doubt.is_none() && self.last_commit == 0 {
             return Ok(session);
         }
+        failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
@@ -164,6 +166,7 @@ impl PostgresWriting {
             self.settled = Some(is_stored);
             tracing::info!(is_stored, "learnt what became of a commit whose answer was lost");
         }
+        failpoint::reach("postgres.after-settle");
         Ok(session)
     }
 
