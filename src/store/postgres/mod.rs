@@ -10,6 +10,8 @@ mod options;
 mod readers;
 mod scrub;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use super::error::StoreError;

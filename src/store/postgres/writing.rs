@@ -21,6 +21,7 @@ use super::options::{Clocking, Sharing};
 use super::scrub::Scrubber;
 use super::sessions::{Purpose, Sessions, check_durability};
 use crate::clock::Stopwatch;
+use crate::failpoint;
 
 /// The advisory lock that every writing transaction holds: "nextlead" in ASCII.
 const WRITER_LOCK: i64 = 0x6e65_7874_6c65_6164;
@@ -141,6 +142,7 @@ impl PostgresWriting {
     /// Learns what became of the commit that is in doubt: once the lock is had, it is over.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
         let Some(number) = self.doubt else { return Ok(session) };
+        failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
@@ -152,6 +154,7 @@ impl PostgresWriting {
         }
         self.doubt = None;
         self.settled = Some(is_stored);
+        failpoint::reach("postgres.after-settle");
         tracing::info!(is_stored, "learnt what became of a commit whose connection was lost");
         Ok(session)
     }

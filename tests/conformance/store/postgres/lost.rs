@@ -59,6 +59,26 @@ async fn a_change_whose_commit_is_cut_off_on_either_side_is_made_once() {
     desk.audit().await;
 }
 
+#[tokio::test]
+async fn a_touch_with_the_next_lead_is_four_round_trips() {
+    let (desk, proxy, _) = behind_proxy().await;
+    let leads = desk.leads(12).await;
+    let mut lease = desk.lease(0, leads[0], START).await;
+    for next in &leads[1..] {
+        let mut touch = desk.call_under(&lease, Disposition::NoAnswer, START).await;
+        touch.then = Some(desk.grant(0, &[*next], START));
+        let before = proxy.round_trip_count();
+
+        let recorded = desk.record_touch(touch).await;
+
+        let count = proxy.round_trip_count() - before;
+        // Begin, load, write, commit; the first time each is prepared, too.
+        assert!(count == 4 || *next == leads[1], "{count}");
+        lease = super::super::desk::granted(recorded.next.expect("it was asked for")).lease;
+        assert_eq!(lease.lead, *next);
+    }
+}
+
 #[derive(Default)]
 struct Notes(Mutex<Vec<LeadRecord>>);
 

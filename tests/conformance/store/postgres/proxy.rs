@@ -1,7 +1,7 @@
 //! A proxy before the server that cuts connections where it hurts: on either side of a commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -24,6 +24,7 @@ pub(super) enum Cut {
 pub(super) struct Proxy {
     port: u16,
     cut: Arc<AtomicU8>,
+    asked: Arc<AtomicUsize>,
 }
 
 impl Proxy {
@@ -31,15 +32,16 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let cut = Arc::new(AtomicU8::new(Cut::Nothing as u8));
-        let told = cut.clone();
+        let (told, asked) = (cut.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = asked.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if told.load(Ordering::SeqCst) != Cut::Everything as u8 {
-                    tokio::spawn(carry(client, server, told.clone()));
+                    tokio::spawn(carry(client, server, told.clone(), counted.clone()));
                 }
             }
         });
-        Self { port, cut }
+        Self { port, cut, asked }
     }
 
     /// The address of a database behind the proxy.
@@ -52,6 +54,11 @@ impl Proxy {
         self.cut.store(cut as u8, Ordering::SeqCst);
     }
 
+    /// How often the server was asked for something so far.
+    pub(super) fn round_trip_count(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
     pub(super) fn is_done(&self) -> bool {
         let cut = self.cut.load(Ordering::SeqCst);
         cut == Cut::Nothing as u8 || cut == Cut::Everything as u8
@@ -59,13 +66,14 @@ impl Proxy {
 }
 
 /// Carries bytes both ways until one side ends, or the cut comes.
-async fn carry(mut client: TcpStream, server: u16, cut: Arc<AtomicU8>) {
+async fn carry(mut client: TcpStream, server: u16, cut: Arc<AtomicU8>, count: Arc<AtomicUsize>) {
     let mut server = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
     let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     loop {
         tokio::select! {
             length = client.read(&mut asked) => {
                 let Ok(length @ 1..) = length else { return };
+                count.fetch_add(1, Ordering::SeqCst);
                 let is_commit = asked[..length].ends_with(b"COMMIT\0");
                 let wish = cut.load(Ordering::SeqCst);
                 if is_commit && wish == Cut::BeforeCommit as u8 {
