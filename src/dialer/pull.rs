@@ -260,7 +260,8 @@ impl Dialer {
         for _ in 0..OTHER_RULES_COUNT_MAX {
             let ask = self.ask(&turn).await?;
             let proposal = self.propose_by(&ask).await?;
-            if proposal.rule_version == turn.rules.version {
+            let is_of_turn = proposal.rule_version == turn.rules.version;
+            if is_of_turn && self.knew_all_hours(&turn, &ask).await? {
                 return Ok((turn, ask, proposal));
             }
             self.put_back(ask.queue, &leads_of(&proposal)).await;
@@ -268,6 +269,17 @@ impl Dialer {
             turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())
+    }
+
+    /// Whether the index has no hours that the turn did not know of: another node may have put a lead
+    /// in line whose zone is new.
+    async fn knew_all_hours(&self, turn: &Turn, ask: &Ask) -> Result<bool, DialerError> {
+        if self.parts.duties.is_alone() {
+            return Ok(true);
+        }
+        let names = self.queue_index().hours(turn.queue.key).await?;
+        let known = self.parts.hours.open(&turn.queue, names, turn.now);
+        Ok(known.number == ask.hours.number)
     }
 
     /// Asks the index until it is sure: so many leads may have fallen due at once that one bounded

@@ -39,6 +39,7 @@ mod touch;
 #[path = "../toxic.rs"]
 mod toxic;
 mod traces;
+mod two_nodes;
 mod upgrade;
 mod watch;
 mod work;
