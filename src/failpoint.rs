@@ -14,11 +14,16 @@ use rustix::process::{Signal, getpid, kill_process};
 /// Every point that there is, in alphabetical order; `tests/tidy.rs` compares the list with the source.
 pub const NAMES: &[&str] = &[
     "dialer.before-answer",
+    "duty.after-take",
     "index.after-apply",
     "index.before-apply",
+    "postgres.after-settle",
+    "postgres.before-settle",
     "pull.after-lease",
     "pull.before-lease",
     "pull.before-put-back",
+    "redis.after-script",
+    "redis.before-script",
     "sqlite.after-checkpoint",
     "sqlite.before-checkpoint",
     "store.after-answer",

@@ -176,6 +176,25 @@ impl Postgres {
         postgres
     }
 
+    /// A server that follows this one, and decides nothing.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = own_folder("standby");
+        if is_root() {
+            chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
+        }
+        let (data, port) = (folder.join("data").display().to_string(), self.port.to_string());
+        let mut command = not_as_root(&postgres_program("pg_basebackup"));
+        command.extend(text(&["-h", "127.0.0.1", "-p", &port, "-U", "nextlead", "-D", &data]));
+        command.extend(text(&["-R", "--no-sync", "-c", "fast"]));
+        let made = Command::new(&command[0]).args(&command[1..]).current_dir(&folder).output();
+        let made = made.expect("PostgreSQL's pg_basebackup runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        let settings = self.settings.clone();
+        let mut standby = Self { server: None, folder, port: free_port(), settings };
+        standby.start_again();
+        standby
+    }
+
     /// Starts it again where it was, after it was killed or stopped.
     pub(crate) fn start_again(&mut self) {
         let (data, port) = (self.folder.join("data"), self.port.to_string());
@@ -191,7 +210,8 @@ impl Postgres {
             let _ = killed.keeper.kill();
             killed.keeper.wait().unwrap();
         }
-        const READY: &str = "ready to accept connections";
+        // A standby accepts only connections that read.
+        const READY: &str = "ready to accept";
         // What the server that was killed began is in the way until it has noticed.
         let started = (0..200).find_map(|_| Server::try_start(&self.folder, &command, READY).ok());
         self.server = Some(started.expect("PostgreSQL starts"));

@@ -34,13 +34,18 @@ pub(crate) enum Mood {
     /// Forwards everything this much later.
     Late(Duration),
     /// Takes everything and forwards nothing, for good: what was sent into the silence stays lost, and
-    /// neither side is told when the other one goes away.
+    /// the client is told of nothing. The server is, after the time in which it notices by itself that
+    /// nobody answers.
     Silent,
     /// Closes new connections at once.
     Refusing,
     /// Has the server take back what it is to commit, and says that it was committed.
     Lying,
 }
+
+/// After what time a server ends a session from whose machine nothing comes any more. The proxy lives,
+/// so the server's own probes would be answered for ever.
+const NOTICED_AFTER: Duration = Duration::from_secs(8);
 
 /// Where the next commit, or the next request, is cut off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -223,12 +228,16 @@ impl Connection {
         }
     }
 
-    /// Waits as the mood says; for ever, maybe, with both sides left open.
-    async fn pass(&self) {
+    /// Waits as the mood says; for ever, maybe.
+    async fn pass(&mut self) {
         match self.shared.mood() {
             Mood::Fair | Mood::Refusing | Mood::Lying => {}
             Mood::Late(by) => tokio::time::sleep(by).await,
-            Mood::Silent => std::future::pending().await,
+            Mood::Silent => {
+                tokio::time::sleep(NOTICED_AFTER).await;
+                let _ = self.server.shutdown().await;
+                std::future::pending().await
+            }
         }
     }
 

@@ -54,6 +54,7 @@ impl Dialer {
     }
 
     async fn sweep_by(&self, hold: &Hold, now: i64, limit: usize) -> Result<bool, DialerError> {
+        failpoint::reach("duty.after-take");
         let swept = match self.parts.store.sweep(now, limit, hold.duty()).await {
             Err(StoreError::Denied(Denied::DutyLost)) => {
                 self.parts.duties.lose(SWEEP);

@@ -5,6 +5,7 @@ mod duties;
 mod erasures;
 mod handovers;
 mod leases;
+mod postgres;
 mod reports;
 mod strangers;
 mod suppressions;
@@ -12,7 +13,9 @@ mod sweeps;
 mod tokens;
 mod touches;
 
-use nextlead::store::SqliteStore;
+use nextlead::store::{Clocking, PostgresOptions, PostgresStore, SqliteStore};
+
+use crate::servers::Postgres;
 
 /// The list of checks stands here once. A check that is missing from it is dead code, which the
 /// build refuses. After each one the books must add up.
@@ -128,9 +131,20 @@ macro_rules! check_store {
 }
 
 check_store!(on_sqlite, super::open_sqlite);
+check_store!(on_postgres, super::open_postgres);
 
 async fn open_sqlite() -> (SqliteStore, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
     let store = SqliteStore::open(&folder.path().join("nextlead.db")).await.expect("a store");
     (store, folder)
+}
+
+/// A store in a database of its own, whose time the caller moves.
+async fn open_postgres() -> (PostgresStore, ()) {
+    let options = postgres_options(Postgres::shared().database());
+    (PostgresStore::open(&options).await.expect("a store"), ())
+}
+
+fn postgres_options(url: String) -> PostgresOptions {
+    PostgresOptions { clocking: Clocking::Caller, ..PostgresOptions::new(url) }
 }

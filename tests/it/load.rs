@@ -51,6 +51,7 @@ fn a_closed_loop_measures_a_node_of_its_own_and_leaves_nothing_behind() {
     assert_clean(&line);
     assert_eq!(line["loop"], "closed");
     assert!(line["touches"].as_u64() >= line["cycles"].as_u64(), "{line}");
+    assert_eq!(line["ledger_touches"], line["touches"], "{line}");
     // Every lead and every serve and touch of it is an event.
     assert!(line["ledger_events"].as_u64().unwrap() > 3_000, "{line}");
     assert!(line["node"]["start_ms"].as_u64().unwrap() > 0, "{line}");

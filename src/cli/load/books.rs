@@ -20,6 +20,8 @@ pub(super) struct Books {
     pub(super) imbalance: i64,
     /// How many events there are.
     pub(super) event_count: i64,
+    /// How many touches there are, also those of earlier runs.
+    pub(super) touch_count: i64,
 }
 
 impl Books {
@@ -40,6 +42,11 @@ impl Books {
         }
         let audit = coverage.audit_ledger(AuditLedgerRequest {}).await;
         let audit = audit.context("could not audit the ledger")?.into_inner();
-        Ok(Self { touches, imbalance: audit.imbalance, event_count: audit.event_count })
+        Ok(Self {
+            touches,
+            imbalance: audit.imbalance,
+            event_count: audit.event_count,
+            touch_count: audit.touch_count,
+        })
     }
 }

@@ -91,7 +91,8 @@ pub(super) struct LoadArgs {
     /// What leads, calls and schedule are made of
     #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     seed: u64,
-    /// The store of the node that is started [default: a file that is thrown away]
+    /// The store of the node that is started, for this run alone: a PostgreSQL database keeps what is
+    /// put there [default: a file that is thrown away]
     #[arg(long, value_name = "URL", value_parser = read_url, conflicts_with = "server")]
     store: Option<String>,
     /// The queue index of the node that is started [default: in its own process]
@@ -121,7 +122,8 @@ fn read_url(text: &str) -> Result<String, String> {
     let place = place.split('/').next().unwrap_or_default();
     match place.rsplit_once('@') {
         Some((user, _)) if user.contains(':') => {
-            Err("a password does not belong in an argument: name one in PGPASSFILE".to_owned())
+            let files = own_node::PASSWORD_FILES.join(" or ");
+            Err(format!("a password does not belong in an argument: name its file in {files}"))
         }
         _ => Ok(text.to_owned()),
     }

@@ -21,6 +21,10 @@ use crate::clock::Stopwatch;
 /// How much of its log is shown if it does not start.
 const LOG_LINE_COUNT: usize = 20;
 
+/// The variables that name files with passwords, which the node is given too.
+pub(super) const PASSWORD_FILES: [&str; 2] =
+    ["NEXTLEAD_STORE_PASSWORD_FILE", "NEXTLEAD_QUEUE_PASSWORD_FILE"];
+
 /// Where the node keeps what; `None`: as it does by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -95,10 +99,14 @@ fn command(scratch: &Scratch, places: &Places) -> anyhow::Result<Command> {
     let program = std::env::current_exe().context("this program does not know where it is")?;
     let log = File::create(scratch.path().join("node.log")).context("could not make a log")?;
     let mut command = Command::new(program);
-    // Untouched by the settings of whoever runs this.
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("NEXTLEAD_") {
-            command.env_remove(name);
+    // Untouched by the settings of whoever runs this, but for what opens the servers that they named.
+    for (name, file) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if PASSWORD_FILES.contains(&&*text) {
+            // It runs in another folder.
+            command.env(&name, std::path::absolute(&file).context("a file has no path")?);
+        } else if text.starts_with("NEXTLEAD_") {
+            command.env_remove(&name);
         }
     }
     command
@@ -112,7 +120,8 @@ fn command(scratch: &Scratch, places: &Places) -> anyhow::Result<Command> {
         .stdout(Stdio::piped())
         .stderr(log);
     if let Some(queue) = &places.queue {
-        command.env("NEXTLEAD_QUEUE", queue);
+        // Nothing of another installation's index is touched.
+        command.env("NEXTLEAD_QUEUE", queue).env("NEXTLEAD_QUEUE_PREFIX", "nextlead-load");
     }
     Ok(command)
 }

@@ -31,10 +31,18 @@ pub(super) struct Report {
     errors: u64,
     late: u64,
     findings: Findings,
-    /// Imbalance and events; `None`: the books were not read.
-    audit: Option<(i64, i64)>,
+    /// `None`: the books were not read.
+    audit: Option<Audit>,
     filled: Option<Duration>,
     node: Option<NodeUse>,
+}
+
+/// What the node's audit says.
+#[derive(Clone, Copy)]
+struct Audit {
+    imbalance: i64,
+    events: i64,
+    touches: i64,
 }
 
 /// What the node that was started used.
@@ -79,7 +87,11 @@ impl Report {
                 Some(books) => history.against_books(books.touches.iter().copied()),
                 None => history.findings(),
             },
-            audit: books.map(|books| (books.imbalance, books.event_count)),
+            audit: books.map(|books| Audit {
+                imbalance: books.imbalance,
+                events: books.event_count,
+                touches: books.touch_count,
+            }),
             filled,
             node: own.zip(used).map(|(own, used)| NodeUse::of(own, idle.as_ref(), &used)),
         }
@@ -92,7 +104,7 @@ impl Report {
     /// What the node did not keep.
     pub(super) fn problems(&self) -> Vec<String> {
         let Findings { held_twice, served_again, lost_touches, false_touches } = self.findings;
-        let imbalance = self.audit.map_or(0, |(imbalance, _)| imbalance.unsigned_abs());
+        let imbalance = self.audit.map_or(0, |audit| audit.imbalance.unsigned_abs());
         let problems = [
             (held_twice, "leads or numbers were in two hands at once"),
             (served_again, "leads came again that had been called and put away"),
@@ -132,8 +144,9 @@ impl Report {
             "served_again": self.findings.served_again,
             "lost_touches": self.audit.map(|_| self.findings.lost_touches),
             "false_touches": self.audit.map(|_| self.findings.false_touches),
-            "ledger_imbalance": self.audit.map(|(imbalance, _)| imbalance),
-            "ledger_events": self.audit.map(|(_, events)| events),
+            "ledger_imbalance": self.audit.map(|audit| audit.imbalance),
+            "ledger_events": self.audit.map(|audit| audit.events),
+            "ledger_touches": self.audit.map(|audit| audit.touches),
             "fill_s": self.filled.map(|took| tenths(took.as_secs_f64())),
         });
         let times = [
@@ -198,11 +211,12 @@ impl Report {
             ["leads or numbers in two hands".into(), number(self.findings.held_twice)],
             ["leads that came again".into(), number(self.findings.served_again)],
         ];
-        if let Some((imbalance, events)) = self.audit {
+        if let Some(Audit { imbalance, events, touches }) = self.audit {
             rows.push(["touches lost".into(), number(self.findings.lost_touches)]);
             rows.push(["touches too many".into(), number(self.findings.false_touches)]);
             rows.push(["books out of balance by".into(), count(imbalance)]);
             rows.push(["events in the ledger".into(), count(events)]);
+            rows.push(["touches in the books".into(), count(touches)]);
         }
         if let Some(took) = self.filled {
             let each = per_second(self.leads, took.as_secs_f64());
@@ -305,7 +319,7 @@ mod tests {
             errors: 0,
             late: 0,
             findings: Findings::default(),
-            audit: Some((0, 5)),
+            audit: Some(Audit { imbalance: 0, events: 5, touches: 1 }),
             filled: None,
             node: None,
         }
@@ -335,7 +349,7 @@ mod tests {
             finding(Findings { lost_touches: 1, ..Findings::default() }),
             finding(Findings { false_touches: 1, ..Findings::default() }),
             Report { late: 1, ..report() },
-            Report { audit: Some((-1, 5)), ..report() },
+            Report { audit: Some(Audit { imbalance: -1, events: 5, touches: 1 }), ..report() },
         ] {
             assert_eq!(bad.problems().len(), 1);
         }

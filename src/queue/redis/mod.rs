@@ -23,6 +23,7 @@ use async_trait::async_trait;
 use redis::Value;
 
 use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
+use crate::failpoint;
 use crate::queue::{
     Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, KnownSlice,
     LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
@@ -105,7 +106,10 @@ impl RedisQueue {
         script: &script::Script,
         arguments: &[&[u8]],
     ) -> Result<Value, RedisProblem> {
-        self.link.run(script, &self.key(queue), arguments).await
+        failpoint::reach("redis.before-script");
+        let answer = self.link.run(script, &self.key(queue), arguments).await;
+        failpoint::reach("redis.after-script");
+        answer
     }
 
     /// Counts an answer that makes no sense.

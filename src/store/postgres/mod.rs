@@ -8,7 +8,10 @@
 mod news;
 mod options;
 mod readers;
+mod scrub;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 use super::error::StoreError;

@@ -14,12 +14,14 @@ use super::super::books::Seal;
 use super::super::error::StoreError;
 use super::super::sql::{
     Begun, Commit, CommitNews, Connection, Lost, Session, Writing, failure, is_connection_lost,
-    refusal_code, unavailable, unhex,
+    last_instant, refusal_code, unavailable, unhex,
 };
 use super::news;
 use super::options::{Clocking, Sharing};
+use super::scrub::Scrubber;
 use super::sessions::{Purpose, Sessions, check_durability};
 use crate::clock::Stopwatch;
+use crate::failpoint;
 
 /// The advisory lock that every writing transaction holds: "nextlead" in ASCII.
 const WRITER_LOCK: i64 = 0x6e65_7874_6c65_6164;
@@ -34,7 +36,7 @@ const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_s
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
     SELECT pg_advisory_xact_lock(7954896758249972068); \
     SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint::text, \
-    (SELECT coalesce(max(last_ms), 0) FROM book)::text, current_setting('synchronous_commit'), \
+    (SELECT coalesce(max(seen_at_ms), 0) FROM node)::text, current_setting('synchronous_commit'), \
     pg_is_in_recovery()::text, (SELECT encode(value, 'hex') FROM secret WHERE name = 'erasure')";
 
 /// The server was out of reach a moment ago.
@@ -43,6 +45,7 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; \
 struct OutOfReach;
 
 pub(super) struct PostgresWriting {
+    scrubber: Scrubber,
     sessions: Sessions,
     node: String,
     /// The session, while there is one.
@@ -53,7 +56,8 @@ pub(super) struct PostgresWriting {
     doubt: Option<i64>,
     /// What became of it, until that is told.
     settled: Option<bool>,
-    /// The server's time at the last begin.
+    /// The server's time at the last begin; never behind what the ledger knew at the start, nor behind
+    /// any node's last commit.
     now: i64,
     /// Since when the server is left alone, and for how long.
     pause: Option<(Stopwatch, Duration)>,
@@ -63,6 +67,7 @@ impl PostgresWriting {
     /// Takes the database for this node: [`StoreError::InUse`] if another one has it for itself.
     pub(super) async fn open(sessions: Sessions, node: String) -> Result<Self, StoreError> {
         let mut writing = Self {
+            scrubber: Scrubber::new(sessions.clone()),
             sessions,
             node,
             connection: None,
@@ -73,7 +78,12 @@ impl PostgresWriting {
             pause: None,
         };
         let session = writing.join().await?;
-        writing.connection = Some(Connection::Postgres(session));
+        let mut connection = Connection::Postgres(session);
+        writing.now = last_instant(&mut connection).await?;
+        let forgotten = "DELETE FROM node WHERE seen_at_ms < \
+            (extract(epoch FROM clock_timestamp()) - 7 * 86400) * 1000";
+        connection.command(forgotten).await?;
+        writing.connection = Some(connection);
         Ok(writing)
     }
 
@@ -132,6 +142,7 @@ impl PostgresWriting {
     /// Learns what became of the commit that is in doubt: once the lock is had, it is over.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
         let Some(number) = self.doubt else { return Ok(session) };
+        failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
@@ -143,6 +154,7 @@ impl PostgresWriting {
         }
         self.doubt = None;
         self.settled = Some(is_stored);
+        failpoint::reach("postgres.after-settle");
         tracing::info!(is_stored, "learnt what became of a commit whose connection was lost");
         Ok(session)
     }
@@ -176,7 +188,7 @@ impl PostgresWriting {
             let problem = "it became a standby: only a primary may decide".to_owned();
             return Err(StoreError::Unfit { problem });
         }
-        self.now = number(0)?.max(number(1)?);
+        self.now = number(0)?.max(number(1)?).max(self.now);
         let key = row.try_get::<Option<&str>, _>(4).map_err(failure)?;
         let seal = key.and_then(unhex).map(|key| Arc::new(Seal::new(&key)));
         let now = match self.sessions.options().clocking {
@@ -269,15 +281,22 @@ impl Writing for PostgresWriting {
         false
     }
 
-    fn committed(&mut self, _seal: Option<Arc<Seal>>, _has_erased: bool) {}
+    fn committed(&mut self, _seal: Option<Arc<Seal>>, has_erased: bool) {
+        if has_erased {
+            self.scrubber.erased();
+        }
+    }
 
-    async fn tidy_up(&mut self) {}
+    async fn tidy_up(&mut self) {
+        self.scrubber.committed();
+    }
 
     fn goes_on(&self) -> bool {
         true
     }
 
     async fn finish(self) {
+        self.scrubber.stop();
         if let Some(connection) = self.connection {
             connection.end().await;
         }

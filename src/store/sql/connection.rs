@@ -216,6 +216,11 @@ impl Connection {
         }
     }
 
+    /// Whether each statement is a round trip to another machine.
+    pub(in crate::store) fn is_remote(&self) -> bool {
+        matches!(self, Self::Postgres(_))
+    }
+
     /// Runs a command that is a whole text.
     pub(in crate::store) async fn command(
         &mut self,

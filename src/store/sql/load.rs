@@ -13,7 +13,7 @@ use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf}
 use super::super::duty::Duty;
 use super::super::error::{Denied, StoreError};
 use super::connection::Connection;
-use super::rows::{corrupt, packed, packed_leads, token};
+use super::rows::{corrupt, packed, packed_leads, read, read_leads, token};
 use super::statements as sql;
 use super::{duty, erasure};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
@@ -34,6 +34,8 @@ struct Needs {
     /// How many leads that carry what said never are loaded at most.
     carrier_count_max: Option<usize>,
     has_handovers: bool,
+    /// Nothing is asked for but what calls need.
+    is_of_call: bool,
 }
 
 impl Needs {
@@ -50,6 +52,12 @@ impl Needs {
 
     fn of(changes: &[&Change]) -> Self {
         let mut needs = Self::default();
+        needs.is_of_call = changes.iter().all(|change| {
+            matches!(
+                change,
+                Change::Lease(_) | Change::Renew(_) | Change::Release(_) | Change::Touch(_)
+            )
+        });
         for change in changes {
             if let Some(RequestKey { caller, id, .. }) = change.request() {
                 needs.requests.push((caller.clone(), id.as_str().to_owned()));
@@ -110,8 +118,14 @@ pub(in crate::store) async fn load(
 ) -> Result<Slate, StoreError> {
     let mut slate = Slate { seal, ..Slate::default() };
     let mut needs = Needs::of(changes);
-    load_requests(connection, &mut slate, &mut needs).await?;
-    load_touches(connection, &mut slate, &mut needs).await?;
+    if connection.is_remote() && needs.is_of_call {
+        if load_calls(connection, &mut slate, &mut needs).await? {
+            return Ok(slate);
+        }
+    } else {
+        load_requests(connection, &mut slate, &mut needs).await?;
+        load_touches(connection, &mut slate, &mut needs).await?;
+    }
     if let Some((now, limit, duty)) = needs.sweep.take() {
         match duty::check(connection, duty.as_ref()).await {
             Err(StoreError::Denied(Denied::DutyLost)) => slate.is_duty_lost = true,
@@ -139,6 +153,45 @@ pub(in crate::store) async fn load(
     Ok(slate)
 }
 
+/// A row of `load_requests.sql`.
+type RequestColumns = (String, String, String, StoredAnswer, i64);
+/// A row of `load_touches.sql`.
+type TouchColumns = (String, String, String, LeadId, i64, usize, Option<LeadId>, Option<String>);
+
+/// Loads what calls need as a rule, in one round trip. Says whether that is all.
+async fn load_calls(
+    connection: &mut Connection,
+    slate: &mut Slate,
+    needs: &mut Needs,
+) -> Result<bool, StoreError> {
+    let query = sql::LOAD_CALLS
+        .bind(json(&needs.requests))
+        .bind(json(&needs.touches))
+        .bind(json(&needs.leads))
+        .bind(json(&needs.reps));
+    let row = query.one(connection).await?;
+    take_requests(slate, needs, read("request", row.text(0)?)?)?;
+    take_touches(slate, needs, read("touch", row.text(1)?)?)?;
+    for lead in read_leads(row.text(2)?, row.text(3)?)? {
+        slate.load(lead);
+    }
+    type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>);
+    let (held, numbers, emails): Rows = read("held_number", row.text(4)?)?;
+    let missing = needs.leads.iter().filter(|lead| slate.row(**lead).is_none());
+    // A replay names leads of its own, never takes more, and what was erased is known by its hash. A
+    // lead that is not there at all is rare enough to be looked for twice.
+    let is_all = missing.count() == 0
+        && needs.persons.is_empty()
+        && needs.numbers.is_empty()
+        && slate.seal.is_none();
+    if is_all {
+        held.into_iter().for_each(|(number, lead)| slate.hold(number, lead));
+        slate.suppressed_numbers.extend(numbers);
+        slate.suppressed_emails.extend(emails);
+    }
+    Ok(is_all)
+}
+
 async fn load_requests(
     connection: &mut Connection,
     slate: &mut Slate,
@@ -147,9 +200,16 @@ async fn load_requests(
     if needs.requests.is_empty() {
         return Ok(());
     }
-    type Row = (String, String, String, StoredAnswer, i64);
     let query = sql::LOAD_REQUESTS.bind(json(&needs.requests));
-    let rows: Vec<Row> = packed(connection, "request", query).await?;
+    let rows: Vec<RequestColumns> = packed(connection, "request", query).await?;
+    take_requests(slate, needs, rows)
+}
+
+fn take_requests(
+    slate: &mut Slate,
+    needs: &mut Needs,
+    rows: Vec<RequestColumns>,
+) -> Result<(), StoreError> {
     for (caller, id, hash, answer, at) in rows {
         if let StoredAnswer::Lease { lead, .. } = &answer {
             needs.leads.insert(*lead);
@@ -182,9 +242,16 @@ async fn load_touches(
     if needs.touches.is_empty() {
         return Ok(());
     }
-    type Row = (String, String, String, LeadId, i64, usize, Option<LeadId>, Option<String>);
     let query = sql::LOAD_TOUCHES.bind(json(&needs.touches));
-    let rows: Vec<Row> = packed(connection, "touch", query).await?;
+    let rows: Vec<TouchColumns> = packed(connection, "touch", query).await?;
+    take_touches(slate, needs, rows)
+}
+
+fn take_touches(
+    slate: &mut Slate,
+    needs: &mut Needs,
+    rows: Vec<TouchColumns>,
+) -> Result<(), StoreError> {
     for (caller, id, body_hash, lead, late, suppressed_count, next_lead, next_token) in rows {
         let next = match next_lead.zip(next_token) {
             Some((lead, text)) => Some((lead, token("touch", &text)?)),
@@ -287,7 +354,7 @@ async fn load_leads(
     leads: &BTreeSet<LeadId>,
     reps: &BTreeSet<RepKey>,
 ) -> Result<(), StoreError> {
-    if leads.is_empty() && reps.is_empty() {
+    if reps.is_empty() && leads.iter().all(|lead| slate.row(*lead).is_some()) {
         return Ok(());
     }
     let query = sql::LEADS_BY_ID.bind(json(leads)).bind(json(reps));

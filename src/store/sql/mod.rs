@@ -23,6 +23,8 @@ pub(super) mod statements;
 mod store;
 mod write;
 mod write_books;
+mod write_calls;
+mod write_leases;
 mod writer;
 
 pub(super) use audit::audit;

@@ -64,7 +64,15 @@ pub(in crate::store) async fn packed<T: DeserializeOwned>(
     query: Query<'_>,
 ) -> Result<T, StoreError> {
     let row = query.one(connection).await?;
-    serde_json::from_str(row.text(0)?).map_err(|problem| unreadable(table, &problem))
+    read(table, row.text(0)?)
+}
+
+/// Reads a JSON text.
+pub(in crate::store) fn read<T: DeserializeOwned>(
+    table: &'static str,
+    text: &str,
+) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|problem| unreadable(table, &problem))
 }
 
 /// The problem in words would repeat a value that may be personal.
@@ -79,9 +87,13 @@ pub(in crate::store) async fn packed_leads(
     query: Query<'_>,
 ) -> Result<Vec<LeadRow>, StoreError> {
     let row = query.one(connection).await?;
-    let unreadable = |problem: serde_json::Error| unreadable("lead", &problem);
-    let leads: Vec<PackedLead> = serde_json::from_str(row.text(0)?).map_err(unreadable)?;
-    let facts: Vec<Facts> = serde_json::from_str(row.text(1)?).map_err(unreadable)?;
+    read_leads(row.text(0)?, row.text(1)?)
+}
+
+/// Reads leads, and their facts in the same order.
+pub(in crate::store) fn read_leads(leads: &str, facts: &str) -> Result<Vec<LeadRow>, StoreError> {
+    let leads: Vec<PackedLead> = read("lead", leads)?;
+    let facts: Vec<Facts> = read("lead", facts)?;
     if leads.len() != facts.len() {
         return Err(corrupt("lead", "facts", "not one a lead"));
     }

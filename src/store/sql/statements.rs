@@ -7,6 +7,8 @@ use super::connection::Statement;
 
 macro_rules! pairs {
     ($($name:ident = $file:literal;)+) => {
+        #[cfg(test)]
+        const PAIRS: &[(&str, Statement)] = &[$(($file, $name),)+];
         $(pub(in crate::store) const $name: Statement = Statement {
             sqlite: include_str!(concat!("sqlite/", $file, ".sql")),
             postgres: include_str!(concat!("postgres/", $file, ".sql")),
@@ -16,6 +18,8 @@ macro_rules! pairs {
 
 macro_rules! shared {
     ($($name:ident = $file:literal;)+) => {
+        #[cfg(test)]
+        const SHARED: &[(&str, Statement)] = &[$(($file, $name),)+];
         $(pub(in crate::store) const $name: Statement = same(include_str!(concat!($file, ".sql")));)+
     };
 }
@@ -28,6 +32,8 @@ const fn same(text: &'static str) -> Statement {
 /// A statement over leads with all that belongs to them: the list of ids closes it.
 macro_rules! packed {
     ($($name:ident = $file:literal;)+) => {
+        #[cfg(test)]
+        const PACKED: &[(&str, Statement)] = &[$(($file, $name),)+];
         $(pub(in crate::store) const $name: Statement = Statement {
             sqlite: concat!(
                 include_str!("sqlite/leads_packed.sql"),
@@ -42,7 +48,6 @@ macro_rules! packed {
 }
 
 pairs! {
-    DATABASE_NOW = "database_now";
     ADD_BOOKS = "add_books";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
@@ -136,6 +141,24 @@ shared! {
     UNCONTACTED = "uncontacted";
 }
 
+/// Statements that spare round trips to a server; SQLite has none to spare.
+macro_rules! of_servers {
+    ($($name:ident = $file:literal;)+) => {
+        #[cfg(test)]
+        const OF_SERVERS: &[(&str, Statement)] = &[$(($file, $name),)+];
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: "",
+            postgres: include_str!(concat!("postgres/", $file, ".sql")),
+        };)+
+    };
+}
+
+of_servers! {
+    DATABASE_NOW = "database_now";
+    LOAD_CALLS = "load_calls";
+    WRITE_CALLS = "write_calls";
+}
+
 packed! {
     LEADS_BY_ID = "leads_by_id";
     LEADS_BETWEEN = "leads_between";
@@ -147,9 +170,18 @@ pub(in crate::store) const TOKENS: Statement =
 pub(in crate::store) const TOKEN_BY_ID: Statement =
     same(concat!(include_str!("token_columns.sql"), include_str!("token_by_id.sql")));
 
+/// Every statement, for the tests that prepare them.
+#[cfg(test)]
+pub(in crate::store) fn all() -> impl Iterator<Item = (&'static str, Statement)> {
+    const TOKENS_OF: &[(&str, Statement)] = &[("tokens", TOKENS), ("token_by_id", TOKEN_BY_ID)];
+    [PAIRS, SHARED, OF_SERVERS, PACKED, TOKENS_OF].into_iter().flatten().copied()
+}
+
 /// What runs all the time, for the test that no table is read whole.
 #[cfg(test)]
 pub(in crate::store) const HOT: &[(&str, Statement)] = &[
+    ("load_calls", LOAD_CALLS),
+    ("write_calls", WRITE_CALLS),
     ("leads_by_id", LEADS_BY_ID),
     ("leads_open", LEADS_OPEN),
     ("leads_between", LEADS_BETWEEN),

@@ -16,10 +16,8 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books};
-use crate::domain::{
-    CampaignKey, LeadId, Lease, LeaseToken, Number, QueueKey, RepKey, Standing, TouchId,
-};
+use super::{erasure, write_books, write_calls, write_leases};
+use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
 
 /// Writes the slate.
 pub(in crate::store) async fn write(
@@ -28,38 +26,49 @@ pub(in crate::store) async fn write(
 ) -> Result<(), StoreError> {
     let mut changed: Vec<&Tracked> = slate.changed().collect();
     changed.sort_unstable_by_key(|tracked| tracked.now.lead.id);
+    if connection.is_remote() && write_calls::are_enough(slate, &changed) {
+        return write_calls::write(connection, slate, &changed).await;
+    }
     let handovers = handover_statements(slate);
     let leads = meanwhile(run(connection, handovers), || lead_statements(&changed)).await?;
     let standings = meanwhile(run(connection, leads), || standing_statements(&changed)).await?;
     let events = meanwhile(run(connection, standings), || event_statements(slate)).await?;
     run(connection, events).await?;
-    write_leases(connection, slate, &changed).await?;
-    write_touches(connection, slate).await?;
+    let leases = write_leases::statements(slate, &changed);
+    if let Some(freed) = leases.freed {
+        freed.statement.bind(freed.rows).execute(connection).await?;
+    }
+    run(connection, [leases.ended, leases.carried, leases.given, leases.held]).await?;
+    run(connection, [touch_statement(slate), request_statement(slate)]).await?;
     write_memory(connection, slate).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
 }
 
 /// A statement with its rows; every one of them must count.
-struct Rows {
+pub(in crate::store) struct Rows {
     table: &'static str,
     statement: Statement,
-    rows: String,
-    row_count: u64,
+    pub(in crate::store) rows: String,
+    pub(in crate::store) row_count: u64,
 }
 
 impl Rows {
     /// `None` without rows.
-    fn of<T: Serialize>(table: &'static str, statement: Statement, rows: &[T]) -> Option<Self> {
+    pub(in crate::store) fn of<T: Serialize>(
+        table: &'static str,
+        statement: Statement,
+        rows: &[T],
+    ) -> Option<Self> {
         let row_count = rows.len() as u64;
         (row_count > 0).then(|| Self { table, statement, rows: json(&rows), row_count })
     }
 }
 
-type Statements<const N: usize> = [Option<Rows>; N];
+pub(in crate::store) type Statements<const N: usize> = [Option<Rows>; N];
 
 /// Runs statements, one after the other.
-async fn run<const N: usize>(
+pub(in crate::store) async fn run<const N: usize>(
     connection: &mut Connection,
     statements: Statements<N>,
 ) -> Result<(), StoreError> {
@@ -240,7 +249,7 @@ impl<'a> NewStanding<'a> {
     }
 }
 
-fn standing_statements(changed: &[&Tracked]) -> Statements<2> {
+pub(in crate::store) fn standing_statements(changed: &[&Tracked]) -> Statements<2> {
     let mut added = Vec::new();
     let mut moved = Vec::new();
     for tracked in changed {
@@ -273,7 +282,7 @@ fn standing_statements(changed: &[&Tracked]) -> Statements<2> {
     ]
 }
 
-fn event_statements(slate: &Slate) -> Statements<1> {
+pub(in crate::store) fn event_statements(slate: &Slate) -> Statements<1> {
     let mut rows: Vec<_> = slate
         .events
         .iter()
@@ -293,67 +302,6 @@ fn event_statements(slate: &Slate) -> Statements<1> {
         .collect();
     rows.sort_unstable_by_key(|row| (row.0, row.1));
     [Rows::of("ledger", sql::ADD_EVENTS, &rows)]
-}
-
-fn token_of(lease: Option<&Lease>) -> Option<LeaseToken> {
-    lease.map(|lease| lease.token)
-}
-
-async fn write_leases(
-    connection: &mut Connection,
-    slate: &Slate,
-    changed: &[&Tracked],
-) -> Result<(), StoreError> {
-    let mut ended: Vec<(LeadId, String)> = Vec::new();
-    let mut carried = Vec::new();
-    let mut given = Vec::new();
-    let mut numbers = Vec::new();
-    for tracked in changed {
-        let before = tracked.before.as_ref().and_then(|row| row.lease.as_ref());
-        let now = tracked.now.lease.as_ref();
-        if before == now {
-            continue;
-        }
-        if token_of(before) == token_of(now) {
-            carried.extend(now.map(|lease| {
-                let holder = (!lease.is_rep_free).then_some(lease.rep);
-                let token = lease.token.to_text();
-                (lease.lead, token, holder, lease.expires_at, lease.held_until)
-            }));
-            continue;
-        }
-        ended.extend(before.map(|lease| (lease.lead, lease.token.to_text())));
-        if let Some(lease) = now {
-            given.push((
-                lease.lead,
-                lease.queue,
-                lease.rep,
-                (!lease.is_rep_free).then_some(lease.rep),
-                lease.token.to_text(),
-                lease.order.code(),
-                lease.rule_version,
-                lease.granted_at,
-                lease.expires_at,
-                lease.held_until,
-                lease.renewable_until,
-            ));
-            let mine = slate.held_by.get(&lease.lead).into_iter().flatten();
-            numbers.extend(mine.map(|number| (number, lease.lead)));
-        }
-    }
-    numbers.extend(slate.joined.iter().filter_map(|(number, lead)| {
-        let tracked = &slate.leads[lead];
-        let before = tracked.before.as_ref().and_then(|row| row.lease.as_ref());
-        let is_same = token_of(before) == token_of(tracked.now.lease.as_ref());
-        (is_same && slate.held.get(number) == Some(lead)).then_some((number, *lead))
-    }));
-    let without: Vec<LeadId> = ended.iter().map(|(lead, _)| *lead).collect();
-    some(connection, sql::DROP_HELD_NUMBERS, &without).await?;
-    each(connection, "lease", sql::DROP_LEASES, &ended).await?;
-    each(connection, "lease", sql::CHANGE_LEASES, &carried).await?;
-    numbers.sort_unstable();
-    each(connection, "lease", sql::ADD_LEASES, &given).await?;
-    each(connection, "held_number", sql::ADD_HELD_NUMBERS, &numbers).await
 }
 
 /// A row of `add_touches.sql`.
@@ -407,13 +355,12 @@ impl<'a> From<&'a NewTouch> for TouchColumns<'a> {
     }
 }
 
-async fn write_touches(connection: &mut Connection, slate: &Slate) -> Result<(), StoreError> {
+pub(in crate::store) fn touch_statement(slate: &Slate) -> Option<Rows> {
     let rows: Vec<TouchColumns<'_>> = slate.new_touches.iter().map(Into::into).collect();
-    each(connection, "touch", sql::ADD_TOUCHES, &rows).await
+    Rows::of("touch", sql::ADD_TOUCHES, &rows)
 }
 
-/// What has to be known later: answers, passes, suppressions. Forgets what is over.
-async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), StoreError> {
+pub(in crate::store) fn request_statement(slate: &Slate) -> Option<Rows> {
     let requests: Vec<_> = slate
         .new_requests
         .iter()
@@ -422,10 +369,20 @@ async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), 
             (&key.caller, &key.id, hex(&key.body_hash), json(&row.answer), row.at)
         })
         .collect();
-    each(connection, "request", sql::ADD_REQUESTS, &requests).await?;
+    Rows::of("request", sql::ADD_REQUESTS, &requests)
+}
+
+pub(in crate::store) fn pass_statement(slate: &Slate) -> Option<Rows> {
     let passes: Vec<_> =
         slate.new_passes.iter().map(|((rep, lead), until)| (*rep, *lead, *until)).collect();
-    some(connection, sql::PUT_PASSES, &passes).await?;
+    Rows::of("pass", sql::PUT_PASSES, &passes)
+}
+
+/// What has to be known later: passes, suppressions. Forgets what is over.
+async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), StoreError> {
+    if let Some(passes) = pass_statement(slate) {
+        passes.statement.bind(passes.rows).execute(connection).await?;
+    }
     let suppressions: Vec<_> = slate
         .new_suppressions
         .iter()

@@ -6,7 +6,7 @@ use super::super::books::{BookDelta, BookKey, Slate};
 use super::super::error::StoreError;
 use super::connection::Connection;
 use super::statements as sql;
-use super::write::{each, some};
+use super::write::{Rows, run, some};
 use crate::domain::{CampaignKey, QueueKey};
 
 /// Opens the books that are new, and moves the counters of all.
@@ -20,8 +20,13 @@ pub(in crate::store) async fn write(
         .map(|(key, _)| (key.queue, key.campaign, &key.source))
         .collect();
     some(connection, sql::ADD_BOOKS, &new).await?;
-    let rows: Vec<BookColumns<'_>> = keys().map(BookColumns::of).collect();
-    each(connection, "book", sql::MOVE_BOOKS, &rows).await
+    run(connection, [moved(slate)]).await
+}
+
+/// Moves the counters.
+pub(in crate::store) fn moved(slate: &Slate) -> Option<Rows> {
+    let rows: Vec<BookColumns<'_>> = slate.book_deltas.iter().map(BookColumns::of).collect();
+    Rows::of("book", sql::MOVE_BOOKS, &rows)
 }
 
 /// A row of `move_books.sql`.

@@ -21,7 +21,7 @@ const DEAD_MAX: Duration = Duration::from_secs(12);
 const RECOVERY_MAX: Duration = Duration::from_secs(5);
 
 /// A node whose connections to PostgreSQL pass through a proxy.
-async fn begin(on: On, family_count: u64, seed: u64) -> (Rig, Proxy) {
+pub(super) async fn begin(on: On, family_count: u64, seed: u64) -> (Rig, Proxy) {
     let (sender, proxy) = tokio::sync::oneshot::channel();
     let ground = move || {
         let mut ground = Ground::with_own_postgres(on);

@@ -15,8 +15,9 @@ use crate::support::reason;
 
 /// How long a client waits that is told to come again.
 const PUT_OFF_BY: Duration = Duration::from_millis(20);
-/// How long a client waits for an answer before it asks anew: far longer than a node may take.
-const CALL_WITHIN: Duration = Duration::from_secs(40);
+/// How long a client waits for an answer before it asks anew, another node maybe: one that stands still
+/// answers nobody.
+const CALL_WITHIN: Duration = Duration::from_secs(3);
 /// What a node says that does not know whether it changed something. Every other reason for which a
 /// call is put off says that nothing was changed.
 const UNKNOWN: [&str; 2] = ["COMMIT_UNKNOWN", "STORE_STOPPED"];

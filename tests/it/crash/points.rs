@@ -9,18 +9,24 @@ use nextlead::failpoint;
 
 use super::ground::{Ground, On};
 use super::tally::{self, Row};
-use super::{FAMILY_COUNT_MIN, Rig, from_environment};
+use super::{FAMILY_COUNT_MIN, Rig, cuts, from_environment};
 use crate::process::Process;
+use crate::toxic::{Cut, Proxy};
 
 /// Points that a node passes once a migration, before it serves anybody.
 const MIGRATION: [&str; 2] = ["store.before-migration", "store.after-migration"];
 /// Points that a node passes a few times a second, or a few times at all: up to which visit.
-const RARE: [(&str, u64); 4] = [
+const RARE: [(&str, u64); 7] = [
+    ("duty.after-take", 6),
+    ("postgres.after-settle", 3),
+    ("postgres.before-settle", 3),
     ("sqlite.before-checkpoint", 3),
     ("sqlite.after-checkpoint", 3),
     ("sweep.after-store", 6),
     ("sweep.after-promote", 6),
 ];
+/// Families that are there at the beginning: work enough for all visits.
+const FAMILY_COUNT: u64 = 4 * FAMILY_COUNT_MIN;
 /// Up to which visit all others are tried.
 const VISIT_COUNT_MAX: u64 = 60;
 /// No visit takes longer, unless something hangs.
@@ -39,7 +45,13 @@ async fn nothing_is_lost_whichever_named_point_a_node_dies_at() {
         .copied()
         .filter(|name| on.has_point(name) && !MIGRATION.contains(name))
         .collect();
-    let mut rig = Rig::begin(move || Ground::new(on), 1, 4 * FAMILY_COUNT_MIN, seed).await;
+    let (mut rig, proxy) = match on {
+        On::Sqlite => (Rig::begin(move || Ground::new(on), 1, FAMILY_COUNT, seed).await, None),
+        _ => {
+            let (rig, proxy) = cuts::begin(on, FAMILY_COUNT, seed).await;
+            (rig, Some(proxy))
+        }
+    };
     rig.nodes.kill(0).await;
     let mut visit_count = 0;
     for later in 0..=later_count {
@@ -51,7 +63,14 @@ async fn nothing_is_lost_whichever_named_point_a_node_dies_at() {
             let point = format!("{name}:{visit}");
             let visited = tokio::time::timeout(VISIT_WITHIN, async {
                 rig.nodes.start_armed(0, Some(&point)).await;
-                rig.nodes.await_death(0).await
+                match proxy.as_ref().filter(|_| name.ends_with("-settle")) {
+                    None => rig.nodes.await_death(0).await,
+                    // There must be something to settle.
+                    Some(proxy) => tokio::select! {
+                        death = rig.nodes.await_death(0) => death,
+                        () = cut_for_ever(proxy) => unreachable!("it ends with the node"),
+                    },
+                }
             });
             let visited = visited.await.unwrap_or_else(|_| panic!("{point}: the node hangs"));
             visited.unwrap_or_else(|what| panic!("{point}: {what}"));
@@ -60,6 +79,13 @@ async fn nothing_is_lost_whichever_named_point_a_node_dies_at() {
     }
     rig.nodes.start(0).await;
     rig.end("node killed at a named point", visit_count).await;
+}
+
+/// Takes the answers of commits away, one by one.
+async fn cut_for_ever(proxy: &Proxy) {
+    loop {
+        proxy.cut(Cut::BeforeReply).await;
+    }
 }
 
 /// Whether this build has points to die at.

@@ -1,3 +1,4 @@
-UPDATE lead SET email_folded = new.value ->> 1, facts = new.value ->> 2
-FROM jsonb_array_elements($1::jsonb) AS new(value)
+-- The facts are taken as they were written: parsing them would make other numbers of some.
+UPDATE lead SET email_folded = new.value ->> 1, facts = new.text ->> 2
+FROM ROWS FROM (jsonb_array_elements($1::jsonb), json_array_elements($1::json)) AS new(value, text)
 WHERE lead.lead_id = (new.value ->> 0)::bigint

@@ -1,0 +1,134 @@
+//! Several nodes over one database: they take turns, hear each other, and never hold one thing twice.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use nextlead::store::{
+    Clocking, CommitSink, LeadRecord, LeaseOutcome, News, PostgresOptions, PostgresStore, Sharing,
+    Store,
+};
+use tokio::sync::mpsc;
+
+use super::super::desk::{Desk, START};
+use super::super::postgres_options;
+use crate::servers::Postgres;
+
+fn together() -> PostgresOptions {
+    let options = postgres_options(Postgres::shared().database());
+    PostgresOptions { sharing: Sharing::Shared, ..options }
+}
+
+#[tokio::test]
+async fn nodes_that_want_the_same_leads_at_once_share_them_out() {
+    const ROUNDS: usize = 12;
+    let options = together();
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let others: Vec<Arc<dyn Store>> = vec![
+        desk.store.clone(),
+        Arc::new(PostgresStore::open(&options).await.unwrap()),
+        Arc::new(PostgresStore::open(&options).await.unwrap()),
+    ];
+    let leads = desk.leads(ROUNDS * 4).await;
+    let mut held = HashSet::new();
+    for (round, wanted) in leads.chunks(4).enumerate() {
+        let now = START + round as i64;
+        let mut pulls = tokio::task::JoinSet::new();
+        for (place, store) in others.iter().enumerate() {
+            for rep in 0..4 {
+                // Reps ask through every node at once, and all want the same leads.
+                let grant = desk.grant(rep + 4 * (place % 2), wanted, now);
+                let store = store.clone();
+                pulls.spawn(async move { (grant.rep, store.lease(grant).await.unwrap()) });
+            }
+        }
+        let mut leases = Vec::new();
+        for (rep, outcome) in pulls.join_all().await {
+            if let LeaseOutcome::Granted { granted, .. } = outcome {
+                assert_eq!(granted.lease.rep, rep);
+                assert!(held.insert(granted.lease.lead), "a lead was leased twice");
+                leases.push(granted.lease);
+            }
+        }
+        assert_eq!(leases.len(), 4, "four leads for eight reps");
+        for lease in leases {
+            others[round % 3].release(desk.release(&lease, now)).await.unwrap();
+        }
+    }
+    for store in &others {
+        let audit = store.audit().await.unwrap();
+        assert_eq!((audit.imbalance, audit.leads as usize), (0, leads.len()));
+    }
+    desk.audit().await;
+}
+
+struct Ear(mpsc::UnboundedSender<Option<News>>);
+
+#[async_trait]
+impl CommitSink for Ear {
+    async fn committed(&self, _: &[LeadRecord]) {}
+
+    async fn settings_changed(&self) {
+        self.0.send(None).unwrap();
+    }
+
+    async fn others_committed(&self, news: &News) {
+        self.0.send(Some(news.clone())).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_node_hears_what_others_commit_and_not_itself() {
+    let options = together();
+    let here = PostgresStore::open(&options).await.unwrap();
+    let (ear, mut heard) = mpsc::unbounded_channel();
+    here.follow(Arc::new(Ear(ear)));
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    // Until it listens it may have missed something, and is told so; from there on it hears.
+    while heard.recv().await.unwrap().is_none_or(|news| news.is_incomplete) {
+        desk.lead().await;
+    }
+    let lead = desk.lead().await;
+    let lease = desk.lease(0, lead, START).await;
+    desk.store.release(desk.release(&lease, START)).await.unwrap();
+
+    let mut passes = Vec::new();
+    while passes.is_empty() {
+        let news = heard.recv().await.unwrap().expect("no settings changed");
+        assert!(!news.is_incomplete && news.ready == [desk.queue.key], "{news:?}");
+        passes = news.passes;
+    }
+    assert_eq!((passes[0].rep, passes[0].lead), (lease.rep, lead));
+
+    let number = here.settings_number().await.unwrap();
+    let settings = desk.queue.settings.clone();
+    here.put_queue(&desk.queue.id, &settings).await.unwrap();
+    desk.store.put_queue(&desk.queue.id, &settings).await.unwrap();
+
+    assert_eq!(heard.recv().await.unwrap(), None);
+    assert_eq!(here.settings_number().await.unwrap(), number + 2);
+    // Had it heard itself, that would have come first.
+    desk.lead().await;
+    assert!(heard.recv().await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn the_database_s_clock_decides_when_a_change_happens() {
+    let options = PostgresOptions { clocking: Clocking::Database, ..together() };
+    let store = PostgresStore::open(&options).await.unwrap();
+    let before = store.database_now().await.unwrap();
+    let desk = Desk::over(store).await;
+
+    // The desk says that it is the year 2023.
+    let lead = desk.lead().await;
+
+    let record = desk.record(lead).await;
+    assert!(record.state.changed_at >= before, "{}", record.state.changed_at);
+    let first = desk.store.ledger(lead, 0, 1).await.unwrap();
+    assert_eq!(first[0].at, record.state.changed_at);
+    // Another node whose clock goes wrong cannot write history again.
+    let other = Arc::new(PostgresStore::open(&options).await.unwrap());
+    let granted = other.lease(desk.grant(0, &[lead], START - 1_000_000)).await.unwrap();
+    assert!(matches!(granted, LeaseOutcome::Granted { .. }));
+    assert!(desk.record(lead).await.state.changed_at >= record.state.changed_at);
+}
