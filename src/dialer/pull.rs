@@ -37,11 +37,6 @@ pub(super) struct Turn {
     pub(super) now: i64,
 }
 
-/// The leads that a proposal took in flight.
-pub(super) fn leads_of(proposal: &Proposal) -> Vec<LeadId> {
-    proposal.candidates.iter().map(|candidate| candidate.lead).collect()
-}
-
 impl Dialer {
     /// Gives a rep the next lead, or says why there is none.
     ///
@@ -264,7 +259,7 @@ impl Dialer {
             if is_of_turn && self.knew_all_hours(&turn, &ask).await? {
                 return Ok((turn, ask, proposal));
             }
-            self.put_back(ask.queue, &leads_of(&proposal)).await;
+            self.put_back(ask.queue, &proposal.leads()).await;
             let rules = self.parts.follower.learn(ask.queue, proposal.rule_version).await?;
             turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
         }
@@ -391,7 +386,7 @@ impl Dialer {
             let Some(candidate) = proposal.candidates.first().copied() else {
                 return self.nothing(&turn, &ask, proposal.is_unfinished, turned_count).await;
             };
-            set_aside.extend(leads_of(&proposal));
+            set_aside.extend(proposal.leads());
             let grant = self.grant(&turn, &ask, &proposal.candidates, request);
             failpoint::reach("pull.before-lease");
             let outcome = self.parts.store.lease(grant).await?;
