@@ -17,7 +17,10 @@ mod hostile;
 mod import;
 mod intake;
 mod jwt;
+#[path = "../liar.rs"]
+mod liar;
 mod load;
+mod lying_redis;
 mod metrics;
 mod oracle;
 mod privacy;
