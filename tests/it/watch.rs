@@ -12,6 +12,7 @@ use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
 use crate::exposition::{ask, get};
+use crate::ground::On;
 use crate::process::{BINARY, Process, command};
 use crate::support::TestNode;
 
