@@ -43,20 +43,20 @@ pub(crate) enum Lie {
     Huge,
 }
 
-/// Each with how often it is told among 200.
+/// Each with how often it is told among 400.
 const LIES: [(Lie, u64); 13] = [
-    (Lie::Stale, 34),
-    (Lie::Foreign, 20),
-    (Lie::OtherLeads, 46),
-    (Lie::OtherNumbers, 20),
-    (Lie::Repeated, 20),
-    (Lie::Nothing, 12),
-    (Lie::OtherLength, 12),
-    (Lie::OtherType, 12),
-    (Lie::Refused, 12),
+    (Lie::Stale, 70),
+    (Lie::Foreign, 45),
+    (Lie::OtherLeads, 100),
+    (Lie::OtherNumbers, 45),
+    (Lie::Repeated, 45),
+    (Lie::Nothing, 20),
+    (Lie::OtherLength, 24),
+    (Lie::OtherType, 18),
+    (Lie::Refused, 18),
     (Lie::Silence, 2),
-    (Lie::Closed, 5),
-    (Lie::Noise, 4),
+    (Lie::Closed, 6),
+    (Lie::Noise, 6),
     (Lie::Huge, 1),
 ];
 

@@ -17,7 +17,10 @@ mod hostile;
 mod import;
 mod intake;
 mod jwt;
+#[path = "../liar.rs"]
+mod liar;
 mod load;
+mod lying_redis;
 mod metrics;
 mod oracle;
 mod privacy;
@@ -39,6 +42,7 @@ mod touch;
 #[path = "../toxic.rs"]
 mod toxic;
 mod traces;
+mod two_nodes;
 mod upgrade;
 mod watch;
 mod work;

@@ -11,11 +11,11 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
 
-use super::super::CommitSink;
 use super::super::books::{Change, LeadRow, Seal, Slate, Tracked, decide};
 use super::super::changes::{LeadRecord, Pass};
 use super::super::error::StoreError;
 use super::super::measures::{Moved, StoreMetrics, WriterState};
+use super::super::{CommitSink, News};
 use super::batch::{BATCH_COUNT_MAX, Job, Reply, Work, answer_one, batches, can_wait, commit_span};
 use super::connection::Connection;
 use super::load::load;
@@ -64,6 +64,8 @@ pub(in crate::store) struct Begun {
     pub(in crate::store) seal: Option<Arc<Seal>>,
     /// What became of the commit whose outcome was unknown: whether it was stored.
     pub(in crate::store) settled: Option<bool>,
+    /// Commits are gone that were answered.
+    pub(in crate::store) has_lost: bool,
 }
 
 /// What became of a commit.
@@ -257,6 +259,11 @@ impl<W: Writing> Writer<W> {
             Err(error) => return Outcome::Failed(error),
         };
         self.settle(begun.settled).await;
+        if begun.has_lost
+            && let Some(follower) = self.follower.get()
+        {
+            follower.others_committed(&News { is_incomplete: true, ..News::default() }).await;
+        }
         if let Some(now) = begun.now {
             jobs.iter_mut().for_each(|job| job.work.set_now(now));
         }

@@ -1,12 +1,13 @@
 //! Connections that are lost, and what is answered then: never that something failed that was stored,
 //! nor that something is stored that is not.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use nextlead::domain::Disposition;
-use nextlead::store::{CommitSink, HandOver, LeadRecord, PostgresStore, StoreError};
+use nextlead::store::{CommitSink, HandOver, LeadRecord, News, PostgresStore, StoreError};
 use sqlx::{Connection as _, PgConnection};
 
 use super::super::desk::{Desk, START};
@@ -81,6 +82,42 @@ async fn a_touch_with_the_next_lead_is_four_round_trips() {
 
 #[derive(Default)]
 struct Notes(Mutex<Vec<LeadRecord>>);
+
+#[derive(Default)]
+struct Alarm(AtomicBool);
+
+#[async_trait]
+impl CommitSink for Alarm {
+    async fn committed(&self, _: &[LeadRecord]) {}
+
+    async fn others_committed(&self, news: &News) {
+        self.0.fetch_or(news.is_incomplete, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_lost_what_was_answered_is_found_out() {
+    let url = Postgres::shared().database();
+    let desk = Desk::over(PostgresStore::open(&postgres_options(url.clone())).await.unwrap()).await;
+    let alarm = Arc::new(Alarm::default());
+    desk.store.follow(alarm.clone());
+    desk.lead().await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    end_sessions(&mut stranger, "true").await;
+    desk.lead().await;
+    assert!(!alarm.0.load(Ordering::SeqCst), "nothing is lost");
+    // As if a standby had taken over that had not heard of the last commit.
+    sqlx::query("UPDATE node SET last_commit = last_commit - 1")
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+    end_sessions(&mut stranger, "true").await;
+
+    desk.lead().await;
+
+    assert!(alarm.0.load(Ordering::SeqCst));
+    desk.audit().await;
+}
 
 #[async_trait]
 impl CommitSink for Notes {
