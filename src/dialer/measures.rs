@@ -87,6 +87,16 @@ impl DialerMetrics {
         !self.unranked.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// How many pulls wait for a lead to appear.
+    pub fn waiting_count(&self) -> i64 {
+        self.waiting.get()
+    }
+
+    /// How many leads the index had otherwise than the store.
+    pub fn drift_count(&self) -> u64 {
+        self.index_drift.get()
+    }
+
     /// How the index is, as far as this node knows.
     pub fn index(&self) -> IndexState {
         *self.index.lock().unwrap_or_else(PoisonError::into_inner)

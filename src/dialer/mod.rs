@@ -9,6 +9,7 @@ mod backup;
 mod duties;
 mod error;
 mod explain;
+mod fit;
 mod follower;
 mod hours;
 mod intake;

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
-use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Tier};
+use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder};
 use crate::failpoint;
 use crate::metrics::Present;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
-use crate::store::{self, Fit, Grant, Granted, LeaseOutcome, RequestKey, Turned};
+use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
 
 use super::follower::Follower;
 use super::hours::next_opening;
@@ -35,11 +35,6 @@ pub(super) struct Turn {
     pub(super) queue: Arc<Queue>,
     pub(super) rules: Versioned,
     pub(super) now: i64,
-}
-
-/// The leads that a proposal took in flight.
-pub(super) fn leads_of(proposal: &Proposal) -> Vec<LeadId> {
-    proposal.candidates.iter().map(|candidate| candidate.lead).collect()
 }
 
 impl Dialer {
@@ -260,14 +255,26 @@ impl Dialer {
         for _ in 0..OTHER_RULES_COUNT_MAX {
             let ask = self.ask(&turn).await?;
             let proposal = self.propose_by(&ask).await?;
-            if proposal.rule_version == turn.rules.version {
+            let is_of_turn = proposal.rule_version == turn.rules.version;
+            if is_of_turn && self.knew_all_hours(&turn, &ask).await? {
                 return Ok((turn, ask, proposal));
             }
-            self.put_back(ask.queue, &leads_of(&proposal)).await;
+            self.put_back(ask.queue, &proposal.leads()).await;
             let rules = self.parts.follower.learn(ask.queue, proposal.rule_version).await?;
             turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())
+    }
+
+    /// Whether the index has no hours that the turn did not know of: another node may have put a lead
+    /// in line whose zone is new.
+    async fn knew_all_hours(&self, turn: &Turn, ask: &Ask) -> Result<bool, DialerError> {
+        if self.parts.duties.is_alone() {
+            return Ok(true);
+        }
+        let names = self.queue_index().hours(turn.queue.key).await?;
+        let known = self.parts.hours.open(&turn.queue, names, turn.now);
+        Ok(known.number == ask.hours.number)
     }
 
     /// Asks the index until it is sure: so many leads may have fallen due at once that one bounded
@@ -332,26 +339,6 @@ impl Dialer {
         }
     }
 
-    /// What a candidate must be to go to the rep who asks: the index is shared, and may name anything.
-    fn fit(&self, ask: &Ask) -> Fit {
-        let (queue, skills, hours) = (ask.queue, ask.skills.clone(), ask.hours.clone());
-        let follower = self.parts.follower.clone();
-        Fit(Arc::new(move |lead, state, order| {
-            let facts = &lead.facts;
-            let campaign = follower.roster.campaign_by_key(state.campaign);
-            let is_of_order = match order {
-                ServeOrder::Callback => state.tier == Tier::Callback,
-                ServeOrder::FirstTouch => state.first_touched_at.is_none(),
-                ServeOrder::Ordinary => true,
-            };
-            is_of_order
-                && state.queue == queue
-                && facts.zone.as_deref().is_some_and(|zone| hours.open.contains(zone))
-                && facts.skills.iter().all(|skill| skills.contains(skill))
-                && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills))
-        }))
-    }
-
     /// Proposes and leases until one holds, or nothing is left, or the limit is reached.
     pub(super) async fn serve_next(
         &self,
@@ -379,7 +366,7 @@ impl Dialer {
             let Some(candidate) = proposal.candidates.first().copied() else {
                 return self.nothing(&turn, &ask, proposal.is_unfinished, turned_count).await;
             };
-            set_aside.extend(leads_of(&proposal));
+            set_aside.extend(proposal.leads());
             let grant = self.grant(&turn, &ask, &proposal.candidates, request);
             failpoint::reach("pull.before-lease");
             let outcome = self.parts.store.lease(grant).await?;

@@ -131,6 +131,8 @@ impl Dialer {
         async move {
             match reading.await {
                 Ok(page) => Ok(page?),
+                // The runtime is going, and this with it.
+                Err(failure) if failure.is_cancelled() => std::future::pending().await,
                 Err(failure) => std::panic::resume_unwind(failure.into_panic()),
             }
         }

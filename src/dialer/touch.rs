@@ -6,7 +6,7 @@ use crate::domain::{QueueKey, RepId, RepKey, RequestId, Touch};
 use crate::queue::Proposal;
 use crate::store::{self, LeaseOutcome, RequestKey, TouchRecorded};
 
-use super::pull::{Turn, leads_of};
+use super::pull::Turn;
 use super::roster::RosterRep;
 use super::{Dialer, DialerError, NewTouch, Nothing, Pulled, Recorded};
 
@@ -138,7 +138,7 @@ impl Dialer {
             Err(_) => Ok(None),
         };
         // What was leased is no longer in flight; what was not goes back, whatever happened.
-        self.put_back(turn.queue.key, &leads_of(&proposal)).await;
+        self.put_back(turn.queue.key, &proposal.leads()).await;
         let mut stored = stored?;
         let next = match self.or_pull(next, &turn, &stored, &follow_up).await {
             Ok(next) => next,

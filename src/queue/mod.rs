@@ -140,6 +140,13 @@ pub struct Proposal {
     pub is_unfinished: bool,
 }
 
+impl Proposal {
+    /// The leads that are in flight with it.
+    pub fn leads(&self) -> Vec<LeadId> {
+        self.candidates.iter().map(|candidate| candidate.lead).collect()
+    }
+}
+
 /// What became of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Applied {

@@ -75,6 +75,9 @@ fn touch_of(rep: &str, served: &proto::ServedLead, id: &str) -> proto::RecordTou
 
 #[test]
 fn a_backup_is_whole_private_and_overwrites_only_when_told() {
+    if crate::ground::is_without_file("a_backup_is_whole_private_and_overwrites_only_when_told") {
+        return;
+    }
     let folder = TempDir::new().unwrap();
     let node = Process::start(folder.path());
     node.set_up();
@@ -99,6 +102,11 @@ fn a_backup_is_whole_private_and_overwrites_only_when_told() {
 
 #[test]
 fn a_restore_asks_what_becomes_of_tokens_and_refuses_a_store_in_use() {
+    if crate::ground::is_without_file(
+        "a_restore_asks_what_becomes_of_tokens_and_refuses_a_store_in_use",
+    ) {
+        return;
+    }
     let folder = TempDir::new().unwrap();
     let node = Process::start(folder.path());
     node.set_up();
@@ -181,6 +189,10 @@ async fn check_restored(node: &Process, nth: u32, held: &[Held; 2]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lease_and_no_id_of_before_means_anything_after_a_restore() {
+    if crate::ground::is_without_file("no_lease_and_no_id_of_before_means_anything_after_a_restore")
+    {
+        return;
+    }
     let count = std::env::var("NEXTLEAD_RESTORES").map_or(3, |text| text.parse().unwrap());
     let folder = TempDir::new().unwrap();
     let mut node = Process::start(folder.path());

@@ -66,6 +66,11 @@ impl Ground {
     }
 }
 
+/// Whether the index outlives its nodes.
+pub(crate) fn is_index_shared() -> bool {
+    On::from_environment() == On::PostgresAndRedis
+}
+
 /// Says that a test is about the file of SQLite, and whether it is to end: there is none here.
 pub(crate) fn is_without_file(test: &str) -> bool {
     let on = On::from_environment();

@@ -42,6 +42,7 @@ mod touch;
 #[path = "../toxic.rs"]
 mod toxic;
 mod traces;
+mod two_nodes;
 mod upgrade;
 mod watch;
 mod work;

@@ -222,7 +222,8 @@ impl TestNode {
         proto::RecordTouchRequest {
             rep_id: rep.into(),
             lead: Some(by_id(&lead.lead_id)),
-            touch_id: format!("touch-{}", self.touch_count),
+            // No two nodes of one store give a touch the same id.
+            touch_id: format!("touch-{}-{}", self.node.address.port(), self.touch_count),
             lease_token: served.lease_token.clone(),
             channel: proto::Channel::Call.into(),
             direction: proto::Direction::Outbound.into(),

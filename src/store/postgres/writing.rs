@@ -56,6 +56,8 @@ pub(super) struct PostgresWriting {
     doubt: Option<i64>,
     /// What became of it, until that is told.
     settled: Option<bool>,
+    /// Commits are gone that were answered, and that is not told yet.
+    has_lost: bool,
     /// The server's time at the last begin; never behind what the ledger knew at the start, nor behind
     /// any node's last commit.
     now: i64,
@@ -74,6 +76,7 @@ impl PostgresWriting {
             last_commit: 0,
             doubt: None,
             settled: None,
+            has_lost: false,
             now: 0,
             pause: None,
         };
@@ -81,7 +84,7 @@ impl PostgresWriting {
         let mut connection = Connection::Postgres(session);
         writing.now = last_instant(&mut connection).await?;
         let forgotten = "DELETE FROM node WHERE seen_at_ms < \
-            (extract(epoch FROM clock_timestamp()) - 7 * 86400) * 1000";
+            (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
         writing.connection = Some(connection);
         Ok(writing)
@@ -139,23 +142,31 @@ impl PostgresWriting {
         }
     }
 
-    /// Learns what became of the commit that is in doubt: once the lock is had, it is over.
+    /// Learns what became of the commit that is in doubt: once the lock is had, it is over. Also notices
+    /// if commits are gone that were answered, as when a standby took over that lagged behind.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
-        let Some(number) = self.doubt else { return Ok(session) };
+        if self.doubt.is_none() && self.last_commit == 0 {
+            return Ok(session);
+        }
         failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
-        let mark = row.map(|row| row.try_get(0)).transpose().map_err(failure)?;
+        let mark: Option<i64> = row.map(|row| row.try_get(0)).transpose().map_err(failure)?;
+        let mark = mark.unwrap_or(0);
         session.run(|to| sqlx::raw_sql("ROLLBACK").execute(to)).await.map_err(failure)?;
-        let is_stored = mark == Some(number);
-        if is_stored {
-            self.last_commit = number;
+        if mark < self.last_commit {
+            let lost_count = self.last_commit - mark;
+            tracing::error!(lost_count, "the database server has lost commits that were answered");
+            self.has_lost = true;
         }
-        self.doubt = None;
-        self.settled = Some(is_stored);
+        self.last_commit = mark;
+        if let Some(number) = self.doubt.take() {
+            let is_stored = mark == number;
+            self.settled = Some(is_stored);
+            tracing::info!(is_stored, "learnt what became of a commit whose answer was lost");
+        }
         failpoint::reach("postgres.after-settle");
-        tracing::info!(is_stored, "learnt what became of a commit whose connection was lost");
         Ok(session)
     }
 
@@ -195,7 +206,8 @@ impl PostgresWriting {
             Clocking::Database => Some(self.now),
             Clocking::Caller => None,
         };
-        Ok(Begun { now, seal, settled: self.settled.take() })
+        let has_lost = std::mem::take(&mut self.has_lost);
+        Ok(Begun { now, seal, settled: self.settled.take(), has_lost })
     }
 
     fn session(&mut self) -> &mut Session {
@@ -275,6 +287,22 @@ impl Writing for PostgresWriting {
         // serialization_failure, deadlock_detected.
         matches!(refusal_code(error).as_deref(), Some("40001" | "40P01"))
             || is_connection_lost(error)
+    }
+
+    fn is_of_server(&self, error: &StoreError, change_count: usize) -> bool {
+        match error {
+            StoreError::Unfit { .. } | StoreError::InUse { .. } => true,
+            StoreError::Unavailable(_) => match refusal_code(error).as_deref() {
+                // lock_not_available.
+                Some("55P03") => true,
+                // query_canceled: a batch may have been too much at once.
+                Some("57014") => change_count == 1,
+                Some(_) => is_connection_lost(error),
+                // No server said so: it is out of reach, or gave no answer in time.
+                None => true,
+            },
+            _ => false,
+        }
     }
 
     fn is_low(&mut self) -> bool {

@@ -51,13 +51,13 @@ impl Needs {
     }
 
     fn of(changes: &[&Change]) -> Self {
-        let mut needs = Self::default();
-        needs.is_of_call = changes.iter().all(|change| {
+        let is_of_call = changes.iter().all(|change| {
             matches!(
                 change,
                 Change::Lease(_) | Change::Renew(_) | Change::Release(_) | Change::Touch(_)
             )
         });
+        let mut needs = Self { is_of_call, ..Self::default() };
         for change in changes {
             if let Some(RequestKey { caller, id, .. }) = change.request() {
                 needs.requests.push((caller.clone(), id.as_str().to_owned()));

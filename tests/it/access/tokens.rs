@@ -159,6 +159,11 @@ async fn a_token_and_its_last_use_survive_a_restart() {
 
 #[tokio::test]
 async fn a_rep_who_would_pass_for_another_caller_is_not_taken_and_one_of_old_stays() {
+    if crate::ground::is_without_file(
+        "a_rep_who_would_pass_for_another_caller_is_not_taken_and_one_of_old_stays",
+    ) {
+        return;
+    }
     let mut node = TestNode::start().await;
     let rep = |id: &str, active| proto::Rep {
         rep_id: id.into(),
@@ -200,6 +205,9 @@ async fn rename_rep(file: &Path, from: &str, to: &str) {
 
 #[tokio::test]
 async fn a_use_is_written_down_once_a_minute_and_shown_at_once() {
+    if crate::ground::is_without_file("a_use_is_written_down_once_a_minute_and_shown_at_once") {
+        return;
+    }
     let mut node = TestNode::start().await;
     let (_, text) = node.make_token(Role::Marketing, "").await;
     let mut marketing = CoverageServiceClient::new(node.signed_by(&text));

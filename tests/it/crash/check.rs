@@ -48,14 +48,19 @@ fn check_touches(history: &History, truth: &Truth, found: &mut Vec<String>) {
         if !is_right {
             found.push(format!("{touch:?} is in the ledgers of {there:?}"));
         }
-        // Leases are long here: nothing but a suppression ends one under a rep's hands.
+        // Leases are long here: nothing ends one under a rep's hands but a suppression, or what the rep
+        // sent before and gave up.
         let is_revoked = || {
             let of_family = history.suppressions.iter().filter(|one| one.family == touch.family);
             of_family
                 .into_iter()
                 .any(|one| touch.span.answered.is_some_and(|at| one.span.sent < at))
         };
-        if touch.is_late && !is_revoked() {
+        let is_ended = || {
+            let is_before = |sent| touch.span.answered.is_some_and(|at| sent < at);
+            history.loose_ends.iter().any(|end| end.lead == touch.lead && is_before(end.sent))
+        };
+        if touch.is_late && !is_revoked() && !is_ended() {
             found.push(format!("nothing ended the lease of {touch:?}"));
         }
     }
@@ -156,7 +161,7 @@ fn check_holds(history: &History, found: &mut Vec<String>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::history::{HandoverSent, Span, SuppressionSent, TouchSent};
+    use super::super::history::{HandoverSent, LooseEnd, Span, SuppressionSent, TouchSent};
     use super::*;
 
     const SHARED: &str = "+49301";
@@ -283,6 +288,17 @@ mod tests {
         truth.touch_count = 0;
         truth.handovers.clear();
         truth.handover_count = 0;
+        assert_eq!(violations(&history, &truth), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_a_rep_gave_up_may_end_a_lease_later() {
+        let (mut history, truth) = sound();
+        history.touches[0].is_late = true;
+        history.loose_ends.push(LooseEnd { lead: "2".into(), sent: 5 });
+        history.loose_ends.push(LooseEnd { lead: "1".into(), sent: 22 });
+        assert_eq!(violations(&history, &truth).len(), 1);
+        history.loose_ends[1].sent = 5;
         assert_eq!(violations(&history, &truth), Vec::<String>::new());
     }
 

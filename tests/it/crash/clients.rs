@@ -12,7 +12,7 @@ use proto::record_touch_response::Next;
 use proto::suppress_contact_request::Contact;
 
 use super::families::{FAMILY_COUNT_MAX, FAMILY_SIZE, family_of, member, number};
-use super::history::{HandoverSent, History, Hold, Span, SuppressionSent, TouchSent};
+use super::history::{HandoverSent, History, Hold, LooseEnd, Span, SuppressionSent, TouchSent};
 use super::line::{Line, Outcome};
 use crate::support::{by_id, time};
 
@@ -93,7 +93,10 @@ async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Hel
         reason: proto::ReleaseReason::Skipped.into(),
         request_id: format!("{rep}-release-{nth}"),
     };
-    line.history.holds[held.hold].until = Some(line.shared.order.next());
+    let sent = line.shared.order.next();
+    let hold = &mut line.history.holds[held.hold];
+    hold.until = Some(sent);
+    let lead = hold.lead.clone();
     let call = |client: Client| {
         let request = request.clone();
         async move { client.reps().release_lease(request).await }
@@ -102,6 +105,7 @@ async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Hel
         Outcome::Refused(reason) if reason != "LEASE_LOST" => {
             line.history.refusals.push(format!("release of {rep}: {reason}"));
         }
+        Outcome::GivenUp { .. } => line.history.loose_ends.push(LooseEnd { lead, sent }),
         _ => {}
     }
     None
@@ -155,7 +159,11 @@ async fn touch(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Held>
         Outcome::Refused(reason) => {
             line.history.refusals.push(format!("touch of {rep}: {reason}"));
         }
-        Outcome::GivenUp { is_failed } => failed = is_failed,
+        Outcome::GivenUp { is_failed } => {
+            failed = is_failed;
+            let lead = hold.lead.clone();
+            line.history.loose_ends.push(LooseEnd { lead, sent: span.sent });
+        }
     }
     let (id, lead, family) = (request.touch_id, hold.lead, hold.family);
     let touch = TouchSent { id, lead, family, span, is_late, is_failed: failed };

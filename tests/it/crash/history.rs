@@ -70,6 +70,14 @@ pub(super) struct SuppressionSent {
     pub(super) span: Span,
 }
 
+/// A touch or a release that its client gave up. A node that stood still may take it in much later, even
+/// when the rep has been given the same lead again.
+#[derive(Clone, Debug)]
+pub(super) struct LooseEnd {
+    pub(super) lead: String,
+    pub(super) sent: u64,
+}
+
 /// A call whose answer was to come again later.
 #[derive(Clone, Debug)]
 pub(super) struct PutOff {
@@ -90,6 +98,7 @@ pub(super) struct History {
     pub(super) refusals: Vec<String>,
     /// What was put off, each time: it was sent again.
     pub(super) put_off: Vec<PutOff>,
+    pub(super) loose_ends: Vec<LooseEnd>,
 }
 
 impl History {
@@ -109,5 +118,6 @@ impl History {
         self.suppressions.extend(other.suppressions);
         self.refusals.extend(other.refusals);
         self.put_off.extend(other.put_off);
+        self.loose_ends.extend(other.loose_ends);
     }
 }

@@ -73,6 +73,9 @@ enum Answer {
 
 #[tokio::test]
 async fn no_hostile_request_passes_at_any_method() {
+    if crate::ground::is_without_file("no_hostile_request_passes_at_any_method") {
+        return;
+    }
     let seed = setting("NEXTLEAD_HOSTILE_SEED", 20_261_123);
     let count = setting("NEXTLEAD_HOSTILE_COUNT", COUNT_DEFAULT as u64);
     eprintln!("seed {seed}, {count} requests a method");
