@@ -68,7 +68,7 @@ async fn measure(lead_count: i64) {
     futures_util::future::join_all(halves).await;
     queue.swap(QUEUE).await.unwrap();
     let built_in = began.elapsed();
-    let build_s = scripts(&redis)[1] / 1e6;
+    let build_s = work_of(&redis)[1];
     let bytes = (info(&redis, "memory", "used_memory:") - used_before) / lead_count as f64;
     let first = Instant::now();
     let ask = world.ask(0, PULL_COUNT);
@@ -77,21 +77,21 @@ async fn measure(lead_count: i64) {
     queue.put_back(QUEUE, &[proposal.candidates[0].lead]).await.unwrap();
 
     let mut times = Times::new();
-    let [calls_before, busy_before] = scripts(&redis);
+    let [calls_before, busy_before] = work_of(&redis);
     for pull in 0..PULL_COUNT {
         if pull % PULLS_PER_SWEEP == 0 {
             sweep(&queue, instant_of(pull, PULL_COUNT)).await;
         }
         cycle(&queue, &world, pull, &mut times).await;
     }
-    let [calls, busy_us] = scripts(&redis);
+    let [calls, busy_s] = work_of(&redis);
     let calls = (calls - calls_before) / PULL_COUNT as f64;
-    let busy_us = (busy_us - busy_before) / PULL_COUNT as f64;
+    let busy_us = (busy_s - busy_before) * 1e6 / PULL_COUNT as f64;
     times.print(lead_count);
     let rate = pull_together(&queue, &world).await;
     let (built_s, arranged_ms) = (built_in.as_secs_f64(), arranged_in.as_secs_f64() * 1e3);
     println!("{lead_count:>11}  {bytes:.0} bytes a lead, built in {built_s:.1} s");
-    println!("{lead_count:>11}  of which the server worked {build_s:.1} s");
+    println!("{lead_count:>11}  the server worked {build_s:.1} s for it");
     println!("{lead_count:>11}  first pull {arranged_ms:.1} ms");
     println!("{lead_count:>11}  {calls:.2} scripts a cycle, {busy_us:.0} us of the server");
     println!("{lead_count:>11}  {rate:.0} cycles a second of {TASK_COUNT} tasks");
@@ -148,15 +148,12 @@ async fn sweep(queue: &RedisQueue, now: i64) {
     while queue.promote(now, SWEEP_LIMIT).await.unwrap() == SWEEP_LIMIT {}
 }
 
-/// How many scripts the server ran, and for how many microseconds.
-fn scripts(redis: &Redis) -> [f64; 2] {
-    ["calls=", "usec="].map(|what| {
-        let told = told(redis, "commandstats");
-        let line = told.lines().find(|line| line.starts_with("cmdstat_evalsha:"));
-        let value =
-            line.and_then(|line| line.split([':', ',']).find_map(|part| part.strip_prefix(what)));
-        value.unwrap_or("0").parse().unwrap()
-    })
+/// How many scripts the server ran, and how many seconds of a processor it has used.
+fn work_of(redis: &Redis) -> [f64; 2] {
+    let told = told(redis, "commandstats");
+    let line = told.lines().find_map(|line| line.strip_prefix("cmdstat_evalsha:calls="));
+    let calls = line.and_then(|line| line.split(',').next()).unwrap_or("0").parse().unwrap();
+    [calls, info(redis, "cpu", "used_cpu_user:") + info(redis, "cpu", "used_cpu_sys:")]
 }
 
 fn told(redis: &Redis, section: &str) -> String {

@@ -234,11 +234,22 @@ impl Postgres {
 
     /// Makes a new, empty database. Answers its address.
     pub(crate) fn database(&self) -> String {
+        self.database_like("template0", "wal_log")
+    }
+
+    /// Makes a copy of a database, to which nobody may be connected. Answers its address.
+    pub(crate) fn copy_of(&self, url: &str) -> String {
+        // A large one would go through the log whole.
+        self.database_like(url.rsplit('/').next().unwrap(), "file_copy")
+    }
+
+    fn database_like(&self, template: &str, strategy: &str) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("leads{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let port = self.port.to_string();
         let made = Command::new(postgres_program("createdb"))
-            .args(["-h", "127.0.0.1", "-p", &port, "-U", "nextlead", "-T", "template0", &name])
+            .args(["-h", "127.0.0.1", "-p", &port, "-U", "nextlead", "-T", template])
+            .args(["--strategy", strategy, &name])
             .output()
             .unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

@@ -177,12 +177,9 @@ fn main() {
 /// Starts and fills everybody who takes part.
 fn line_up(settings: &Settings, postgres: &servers::Postgres) -> Vec<Contestant> {
     let mut contestants = Vec::new();
-    for kind in nextlead::Kind::ALL {
-        if settings.wants(kind.key()) {
-            let node = nextlead::Contestant::start(kind, settings, postgres);
-            contestants.push(Contestant::Nextlead(node));
-        }
-    }
+    let kinds = nextlead::Kind::ALL.into_iter().filter(|kind| settings.wants(kind.key()));
+    let nodes = nextlead::line_up(&kinds.collect::<Vec<_>>(), settings, postgres);
+    contestants.extend(nodes.into_iter().map(Contestant::Nextlead));
     if settings.wants("echo") {
         contestants.push(Contestant::Echo(echo::Contestant::start()));
     }

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use serde_json::Value;
 
 use super::servers::{Postgres, Redis};
-use super::{Figures, Settings};
+use super::{Figures, Settings, clock};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_nextlead");
 
@@ -46,20 +46,46 @@ pub(crate) struct Contestant {
     /// How many touches were acknowledged in all rounds.
     touch_count: u64,
     server: Child,
-    _input: ChildStdin,
+    input: Option<ChildStdin>,
     _redis: Option<Redis>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+}
+
+/// Starts a node of each of these kinds, with its leads.
+///
+/// PostgreSQL is filled once: the second node there gets a copy of the first one's database.
+pub(crate) fn line_up(kinds: &[Kind], settings: &Settings, postgres: &Postgres) -> Vec<Contestant> {
+    let mut filled: Option<(String, u64)> = None;
+    let mut sources = Vec::with_capacity(kinds.len());
+    for kind in kinds {
+        sources.push(match (kind, &filled) {
+            (Kind::Embedded, _) => ("sqlite://nextlead.db".to_owned(), 0),
+            (_, Some((url, touch_count))) => (postgres.copy_of(url), *touch_count),
+            (_, None) => {
+                let url = postgres.database();
+                let mut filler = Contestant::start(Kind::Postgres, url.clone(), 0);
+                filler.fill(settings);
+                filled = Some((url.clone(), filler.stop()));
+                filled.clone().expect("it was just put there")
+            }
+        });
+    }
+    let mut contestants = Vec::with_capacity(kinds.len());
+    for (&kind, (store, touch_count)) in kinds.iter().zip(sources) {
+        let mut contestant = Contestant::start(kind, store, touch_count);
+        if kind == Kind::Embedded {
+            contestant.fill(settings);
+        }
+        contestants.push(contestant);
+    }
+    contestants
 }
 
 impl Contestant {
-    /// Starts a node, and hands leads over to it.
-    pub(crate) fn start(kind: Kind, settings: &Settings, postgres: &Postgres) -> Self {
+    /// Starts a node. So many touches are in its store already.
+    fn start(kind: Kind, store: String, touch_count: u64) -> Self {
         let redis = (kind == Kind::PostgresRedis).then(Redis::start);
         let folder = tempfile::tempdir().expect("a folder");
-        let store = match kind {
-            Kind::Embedded => "sqlite://nextlead.db".to_owned(),
-            Kind::Postgres | Kind::PostgresRedis => postgres.database(),
-        };
         let mut command = own(folder.path());
         command.args(["serve", "--json", "--listen", "127.0.0.1:0", "--until-input-ends"]);
         command.env("NEXTLEAD_STORE", store).stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -67,6 +93,7 @@ impl Contestant {
             command.env("NEXTLEAD_QUEUE", redis.url());
         }
         let log = std::fs::File::create(folder.path().join("node.log")).expect("a log");
+        let begun = clock();
         let mut server = command.stderr(log).spawn().expect("a node");
         let stdout = server.stdout.take().expect("its output");
         let said = serde_json::Deserializer::from_reader(stdout).into_iter::<Value>().next();
@@ -74,22 +101,32 @@ impl Contestant {
             let log = std::fs::read_to_string(folder.path().join("node.log")).unwrap_or_default();
             panic!("{} did not start:\n{log}", kind.name())
         };
+        eprintln!("{} is up after {:.1} s", kind.name(), begun.elapsed().as_secs_f64());
         let text = |name: &str| said[name].as_str().expect("it says where it is").to_owned();
-        let mut contestant = Self {
+        Self {
             name: kind.name(),
             address: text("address"),
             token_file: folder.path().join(text("token_file")),
-            touch_count: 0,
-            _input: server.stdin.take().expect("its input"),
+            touch_count,
+            input: server.stdin.take(),
             server,
             _redis: redis,
-            _folder: folder,
-        };
+            folder,
+        }
+    }
+
+    fn fill(&mut self, settings: &Settings) {
         let leads = settings.lead_count.to_string();
         let words = ["--fill", "--leads", &leads, "--reps", "1", "--seconds", "1", "--no-audit"];
-        let line = contestant.load(&words);
-        eprintln!("{} has {leads} leads after {} s", contestant.name, line["fill_s"]);
-        contestant
+        let line = self.load(&words);
+        eprintln!("{} has {leads} leads after {} s", self.name, line["fill_s"]);
+    }
+
+    /// Stops it in order. Answers how many touches it has.
+    fn stop(mut self) -> u64 {
+        drop(self.input.take());
+        assert!(self.server.wait().expect("it ends").success(), "{} did not end well", self.name);
+        self.touch_count
     }
 
     pub(crate) fn run(&mut self, reps: usize, settings: &Settings) -> Figures {
@@ -113,7 +150,7 @@ impl Contestant {
     }
 
     fn command(&self) -> Command {
-        let mut command = own(self._folder.path());
+        let mut command = own(self.folder.path());
         command.env("NEXTLEAD_SERVER", format!("http://{}", self.address));
         command.env("NEXTLEAD_TOKEN_FILE", &self.token_file);
         command

@@ -14,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
+use crate::ground::Ground;
 use crate::process::{BINARY, Process, command};
 
 /// What a run says in its last line.
@@ -45,7 +46,12 @@ fn assert_clean(line: &Value) {
 fn a_closed_loop_measures_a_node_of_its_own_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let words = ["--reps", "8", "--leads", "3000", "--seconds", "1", "--restart"];
-    let output = load(folder.path(), &words).env("TMPDIR", folder.path()).output().unwrap();
+    let mut command = load(folder.path(), &words);
+    if let Some(ground) = Ground::of(folder.path()) {
+        command.args(["--store", &ground.store]);
+        command.args(ground.queue.iter().flat_map(|queue| ["--queue", queue]));
+    }
+    let output = command.env("TMPDIR", folder.path()).output().unwrap();
     let line = last_line(&output);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_clean(&line);

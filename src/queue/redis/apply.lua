@@ -12,13 +12,14 @@ if is_staged then target = staged end
 
 local lane_count = tonumber(ARGV[2])
 local first = 3 + lane_count
-local leads, flights, batch = {}, {}, {}
+local leads, flights, batch = {}, {}, { leads = {}, sets = {} }
 for at = first, #ARGV, 3 do leads[#leads + 1] = ARGV[at] end
 local has_flights = not is_staged and call('EXISTS', FLIGHTS) == 1
 local has_left = is_staged and staged and call('EXISTS', staged.left) == 1
 local has_missed = staged and call('EXISTS', staged.missed) == 1
 local known = target and #leads > 0 and call('HMGET', target.leads, unpack(leads)) or {}
 if has_flights then flights = call('HMGET', FLIGHTS, unpack(leads)) end
+if target then look_up(target, { unpack(ARGV, 3, first - 1) }) end
 local touched, change_count, is_overtaken = {}, 0, 0
 
 -- The newest that was said to the staged line about a lead; nil: nothing.
@@ -125,7 +126,7 @@ for place, lead in ipairs(leads) do
     miss(lead, version)
   end
 end
-if #batch > 0 then call('HSET', target.leads, unpack(batch)) end
+if target then write_batch(target, batch) end
 for number in pairs(touched) do settle(target, number) end
 
 if not target then return { '', 0, 0, 0, 0 } end

@@ -3,7 +3,7 @@
 //! A script holds all other calls up while it runs, so it takes a bounded number of changes; each
 //! lead comes at most once in it, which spares it to look at what it has just written.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use redis::Value;
@@ -28,40 +28,54 @@ pub(super) enum Line {
     Staged,
 }
 
-/// The changes of one script.
+/// A change as a script reads it.
+struct Change {
+    lead: LeadId,
+    /// Where it goes; `None`: it leaves.
+    lane: Option<Vec<u8>>,
+    /// Its record, or the version by which it left.
+    body: Vec<u8>,
+}
+
+impl Change {
+    fn new(update: Update) -> Self {
+        match update {
+            Update::Put(entry) => Self {
+                lead: entry.lead,
+                lane: Some(lane_text(entry.tier, &entry.lane)),
+                body: record(&entry),
+            },
+            Update::Remove { lead, version, .. } => {
+                let body = version_number(version).to_string().into_bytes();
+                Self { lead, lane: None, body }
+            }
+        }
+    }
+}
+
+/// The changes of one script, of different leads.
 #[derive(Default)]
 struct Batch {
     lanes: Vec<Vec<u8>>,
-    lane_places: HashMap<Vec<u8>, usize>,
-    leads: HashSet<LeadId>,
     changes: Vec<[Vec<u8>; 3]>,
 }
 
 impl Batch {
-    fn has_room_for(&self, lead: LeadId) -> bool {
-        self.changes.len() < CHANGES_A_SCRIPT_MAX && !self.leads.contains(&lead)
-    }
-
-    fn push(&mut self, update: Update) {
-        let (lead, lane, body) = match update {
-            Update::Put(entry) => {
-                let lane = self.lane(lane_text(entry.tier, &entry.lane));
-                (entry.lead, lane, record(&entry))
+    /// A batch of changes that are sorted by their lanes.
+    fn new(changes: &[Change]) -> Self {
+        let mut batch = Self::default();
+        for Change { lead, lane, body } in changes {
+            if let Some(lane) = lane
+                && batch.lanes.last() != Some(lane)
+            {
+                batch.lanes.push(lane.clone());
             }
-            Update::Remove { lead, version, .. } => {
-                (lead, 0, version_number(version).to_string().into_bytes())
-            }
-        };
-        self.leads.insert(lead);
-        self.changes.push([lead_bytes(lead).to_vec(), lane.to_string().into_bytes(), body]);
-    }
-
-    /// The place of a lane among those of this script, from 1.
-    fn lane(&mut self, text: Vec<u8>) -> usize {
-        *self.lane_places.entry(text).or_insert_with_key(|text| {
-            self.lanes.push(text.clone());
-            self.lanes.len()
-        })
+            // Places count from 1; those that leave, which come first, have none.
+            let place = if lane.is_some() { batch.lanes.len() } else { 0 };
+            let place = place.to_string().into_bytes();
+            batch.changes.push([lead_bytes(*lead).to_vec(), place, body.clone()]);
+        }
+        batch
     }
 
     fn arguments<'b>(&'b self, line: &'b [u8], lane_count: &'b str) -> Vec<&'b [u8]> {
@@ -167,23 +181,21 @@ fn batches(updates: Vec<Update>) -> Vec<(QueueKey, Vec<Vec<Batch>>)> {
 }
 
 fn rounds(updates: Vec<Update>) -> Vec<Vec<Batch>> {
-    let mut rounds: Vec<Vec<Batch>> = Vec::new();
+    let mut rounds: Vec<Vec<Change>> = Vec::new();
     let mut round_of: HashMap<LeadId, usize> = HashMap::new();
     for update in updates {
-        let lead = match &update {
-            Update::Put(entry) => entry.lead,
-            Update::Remove { lead, .. } => *lead,
-        };
-        let number = round_of.entry(lead).or_insert(0);
+        let change = Change::new(update);
+        let number = round_of.entry(change.lead).or_insert(0);
         if rounds.len() <= *number {
             rounds.push(Vec::new());
         }
-        let round = &mut rounds[*number];
+        rounds[*number].push(change);
         *number += 1;
-        if !round.last().is_some_and(|batch| batch.has_room_for(lead)) {
-            round.push(Batch::default());
-        }
-        round.last_mut().expect("a batch was put there").push(update);
     }
-    rounds
+    let batches = |mut round: Vec<Change>| {
+        // Leads of one lane together: a script looks few lanes up, and adds to them all at once.
+        round.sort_by(|one, other| one.lane.cmp(&other.lane));
+        round.chunks(CHANGES_A_SCRIPT_MAX).map(Batch::new).collect()
+    };
+    rounds.into_iter().map(batches).collect()
 }

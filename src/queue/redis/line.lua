@@ -112,17 +112,33 @@ local function arranged(line)
   return line.arranged
 end
 
-local function lane_of(line, number)
-  local lane = line.infos[number]
-  if not lane then
-    local info = call('HGET', line.lanes, number)
-    local group, hours, kind, at = unpack_bytes('>I2I2B', info)
-    lane = { group = group, hours = hours, tier = kind % 2, is_coarse = kind >= 2,
-      text = string.sub(info, at) }
-    lane.is_arranged = hours ~= NO_HOURS and is_set(arranged(line), hours)
-    line.infos[number] = lane
-  end
+local function read_lane(line, number, info)
+  local group, hours, kind, at = unpack_bytes('>I2I2B', info)
+  local lane = { group = group, hours = hours, tier = kind % 2, is_coarse = kind >= 2,
+    text = string.sub(info, at) }
+  lane.is_arranged = hours ~= NO_HOURS and is_set(arranged(line), hours)
+  line.infos[number] = lane
   return lane
+end
+
+local function lane_of(line, number)
+  return line.infos[number] or read_lane(line, number, call('HGET', line.lanes, number))
+end
+
+-- Looks many lanes up at once; those that are new stay unknown.
+local function look_up(line, texts)
+  if #texts == 0 then return end
+  local numbers = {}
+  for at, number in ipairs(call('HMGET', line.names, unpack(texts))) do
+    if number then
+      line.numbers[texts[at]] = tonumber(number)
+      numbers[#numbers + 1] = tonumber(number)
+    end
+  end
+  if #numbers == 0 then return end
+  for at, info in ipairs(call('HMGET', line.lanes, unpack(numbers))) do
+    read_lane(line, numbers[at], info)
+  end
 end
 
 -- The number that a name has in a hash of names, given out in order.
@@ -218,27 +234,49 @@ local function settle(line, number)
   end
 end
 
+-- Adds a member to a sorted set: now, or with others of its set when the batch is written.
+local function add(batch, key, score, member)
+  if not batch then
+    call('ZADD', key, score, member)
+    return
+  end
+  local members = batch.sets[key]
+  if not members then
+    members = {}
+    batch.sets[key] = members
+  end
+  members[#members + 1] = score
+  members[#members + 1] = member
+end
+
 -- Puts a lead that is not there in line, or to those that wait; the caller settles the lane. Its own
--- lane's text is needed for a coarse lane alone. `batch` takes the record, to be written with others.
+-- lane's text is needed for a coarse lane alone. With a batch it is written with others of it.
 local function put(line, number, lead, record, text, batch)
   local lane = note(line, number)
+  local kept = pack('>I2', number) .. record.bytes
   if batch then
-    batch[#batch + 1] = lead
-    batch[#batch + 1] = pack('>I2', number) .. record.bytes
+    batch.leads[#batch.leads + 1] = lead
+    batch.leads[#batch.leads + 1] = kept
   else
-    call('HSET', line.leads, lead, pack('>I2', number) .. record.bytes)
+    call('HSET', line.leads, lead, kept)
   end
   if lane.is_coarse then call('HSET', line.needs, lead, text) end
   if record.due_at then
-    call('ZADD', line.waiting, record.due_at, lead)
+    add(batch, line.waiting, record.due_at, lead)
     return
   end
   if lane.is_coarse then call('HINCRBY', line.mixed, text, 1) end
-  if record.ends_at then call('ZADD', line.ends, record.ends_at, lead) end
-  call('ZADD', line.base .. 'r' .. number, record.ready_since - record.head_start, lead)
+  if record.ends_at then add(batch, line.ends, record.ends_at, lead) end
+  add(batch, line.base .. 'r' .. number, record.ready_since - record.head_start, lead)
   if record.promise then
-    call('ZADD', line.base .. 'f' .. number, record.times_released, record.promise .. lead)
+    add(batch, line.base .. 'f' .. number, record.times_released, record.promise .. lead)
   end
+end
+
+-- Writes what a batch has gathered.
+local function write_batch(line, batch)
+  if #batch.leads > 0 then call('HSET', line.leads, unpack(batch.leads)) end
+  for key, members in pairs(batch.sets) do call('ZADD', key, unpack(members)) end
 end
 
 -- What is known of a lead: its record and the number of its lane; nil if it is not here.

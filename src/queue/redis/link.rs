@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use super::bounded::Bounded;
 use super::measures::RedisMeasures;
 use super::script::Script;
+use crate::failpoint;
 use crate::queue::QueueError;
 
 /// How long a probe waits before the next, at first and at most.
@@ -145,6 +146,7 @@ impl Link {
             command.arg(what).arg(1).arg(key).arg(arguments);
             command
         };
+        failpoint::reach("redis.before-script");
         let watch = self.measures.watch(script.name);
         let answer = match self.ask(command("EVALSHA", &script.digest)).await {
             Err(RedisProblem::Failed(error))
@@ -155,6 +157,7 @@ impl Link {
             answer => answer,
         };
         watch.end(answer.is_ok());
+        failpoint::reach("redis.after-script");
         answer
     }
 

@@ -29,6 +29,35 @@ fn is_full(error: &(dyn DatabaseError + 'static)) -> bool {
     code.parse::<i64>().is_ok_and(|code| code & 0xff == 13)
 }
 
+/// The same error once more, for whoever shares it. Its causes are told in words.
+pub(in crate::store) fn again(error: &StoreError) -> StoreError {
+    match error {
+        StoreError::Denied(denied) => StoreError::Denied(denied.clone()),
+        StoreError::Full => StoreError::Full,
+        StoreError::Low => StoreError::Low,
+        StoreError::NoRoom { needed_bytes, free_bytes } => {
+            StoreError::NoRoom { needed_bytes: *needed_bytes, free_bytes: *free_bytes }
+        }
+        StoreError::Unknown => StoreError::Unknown,
+        StoreError::Stopped => StoreError::Stopped,
+        StoreError::InUse { path } => StoreError::InUse { path: path.clone() },
+        StoreError::Unfit { problem } => StoreError::Unfit { problem: problem.clone() },
+        StoreError::Newer { migration } => StoreError::Newer { migration: *migration },
+        StoreError::Corrupt { table, column, value } => {
+            StoreError::Corrupt { table, column, value: value.clone() }
+        }
+        StoreError::Unavailable(cause) => {
+            let mut words = cause.to_string();
+            let mut next = cause.source();
+            while let Some(deeper) = next {
+                words = format!("{words}: {deeper}");
+                next = deeper.source();
+            }
+            unavailable(std::io::Error::other(words))
+        }
+    }
+}
+
 /// The code of a server's refusal.
 pub(in crate::store) fn refusal_code(error: &StoreError) -> Option<String> {
     let StoreError::Unavailable(cause) = error else { return None };

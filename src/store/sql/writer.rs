@@ -18,6 +18,7 @@ use super::super::measures::{Moved, StoreMetrics, WriterState};
 use super::super::{CommitSink, News};
 use super::batch::{BATCH_COUNT_MAX, Job, Reply, Work, answer_one, batches, can_wait, commit_span};
 use super::connection::Connection;
+use super::failure::again;
 use super::load::load;
 use super::write::write;
 use super::{erasure, roster};
@@ -43,6 +44,9 @@ pub(in crate::store) trait Writing {
     async fn roll_back(&mut self) -> Result<(), Lost>;
     /// Whether the same batch may go through if it is tried again at once. Nothing of it is stored.
     fn is_passing(&self, error: &StoreError) -> bool;
+    /// Whether an error that took a batch of so many changes back is none of theirs: whatever else is
+    /// tried now would fail as well, after the same wait.
+    fn is_of_server(&self, error: &StoreError, change_count: usize) -> bool;
     /// Whether there is so little room that what can wait is refused.
     fn is_low(&mut self) -> bool;
     /// Notes what was committed: the key of erased things, and whether something was erased.
@@ -186,11 +190,12 @@ impl<W: Writing> Writer<W> {
         let span = commit_span(&jobs);
         match self.transact(&mut jobs).instrument(span).await {
             Outcome::Done(replies, records) => self.answer(jobs, replies, &records).await,
-            Outcome::Failed(_) if jobs.len() > 1 => return self.work_one_by_one(jobs).await,
-            Outcome::Failed(error) => {
-                let job = jobs.into_iter().next().expect("one job");
-                answer_one(job, Err(error));
+            Outcome::Failed(error)
+                if jobs.len() == 1 || self.writing.is_of_server(&error, jobs.len()) =>
+            {
+                refuse(jobs, error);
             }
+            Outcome::Failed(_) => return self.work_one_by_one(jobs).await,
             Outcome::Unknown => return self.lose(jobs),
         }
         Ok(())
@@ -204,6 +209,10 @@ impl<W: Writing> Writer<W> {
             let one = std::slice::from_mut(&mut job);
             match self.transact(one).instrument(span).await {
                 Outcome::Done(replies, records) => self.answer(vec![job], replies, &records).await,
+                Outcome::Failed(error) if self.writing.is_of_server(&error, 1) => {
+                    refuse(std::iter::once(job).chain(jobs), error);
+                    return Ok(());
+                }
                 Outcome::Failed(error) => answer_one(job, Err(error)),
                 Outcome::Unknown if self.writing.goes_on() => self.lose([job])?,
                 Outcome::Unknown => return self.lose(std::iter::once(job).chain(jobs)),
@@ -345,5 +354,15 @@ impl<W: Writing> Writer<W> {
         let has_erased = !slate.erased_leads.is_empty();
         let news = CommitNews::of(&slate);
         Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal, news })
+    }
+}
+
+/// Answers all with the same error.
+fn refuse(jobs: impl IntoIterator<Item = Job>, error: StoreError) {
+    let mut jobs = jobs.into_iter();
+    let first = jobs.next();
+    jobs.for_each(|job| answer_one(job, Err(again(&error))));
+    if let Some(job) = first {
+        answer_one(job, Err(error));
     }
 }

@@ -73,6 +73,10 @@ impl Writing for SqliteWriting {
         false
     }
 
+    fn is_of_server(&self, _error: &StoreError, _change_count: usize) -> bool {
+        false
+    }
+
     fn is_low(&mut self) -> bool {
         self.space.is_low()
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use nextlead::domain::Disposition;
 use nextlead::store::{CommitSink, HandOver, LeadRecord, News, PostgresStore, StoreError};
 use sqlx::{Connection as _, PgConnection};
@@ -219,6 +220,55 @@ async fn whoever_waits_too_long_is_told_and_later_served() {
     sqlx::raw_sql("DROP TRIGGER slow ON lease").execute(&mut stranger).await.unwrap();
     desk.lease(0, lead, START).await;
     desk.audit().await;
+}
+
+#[tokio::test]
+async fn changes_that_wait_together_are_refused_together() {
+    const COUNT: usize = 32;
+    let url = Postgres::shared().database();
+    let mut options = postgres_options(url.clone());
+    options.lock_timeout = Duration::from_secs(1);
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let leads = desk.leads(COUNT).await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    let held = format!("SELECT pg_advisory_lock({WRITER_LOCK})");
+    sqlx::query(sqlx::AssertSqlSafe(held)).execute(&mut stranger).await.unwrap();
+    let grants = leads.iter().enumerate().map(|(rep, lead)| desk.grant(rep, &[*lead], START));
+    let pulls: Vec<_> = grants.map(|grant| desk.store.lease(grant)).collect();
+
+    let answers = tokio::time::timeout(Duration::from_secs(20), join_all(pulls)).await;
+
+    // One after the other they would take 32 seconds.
+    let answers = answers.expect("they do not wait one after the other");
+    assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn long_reports_leave_sessions_to_everybody_else() {
+    let url = Postgres::shared().database();
+    let mut options = postgres_options(url.clone());
+    options.lock_timeout = Duration::from_secs(60);
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let lead = desk.lead().await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql("BEGIN; LOCK TABLE handover IN ACCESS EXCLUSIVE MODE")
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+    let store = desk.store.clone();
+    let reports = tokio::spawn(async move {
+        join_all((0..options.report_count + 3).map(|_| store.recount())).await
+    });
+    for _ in 0..20 {
+        assert_eq!(desk.record(lead).await.lead.id, lead);
+    }
+    assert!(!reports.is_finished());
+
+    sqlx::raw_sql("ROLLBACK").execute(&mut stranger).await.unwrap();
+
+    for report in reports.await.unwrap() {
+        assert_eq!(report.unwrap().handovers, 1);
+    }
 }
 
 #[tokio::test]
