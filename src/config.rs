@@ -12,7 +12,7 @@ use std::str::FromStr;
 
 pub use place::{
     PasswordInArguments, QUEUE_DEFAULT, QueuePlace, QueueProblem, ServerUrl, StorePlace,
-    refuse_passwords, without_passwords,
+    StorePlaceProblem, refuse_passwords, without_passwords,
 };
 
 /// The store that is used when none is named: a file in the working directory.

@@ -13,7 +13,7 @@ use super::color::ColorWhen;
 use super::error::Failure;
 use super::exit::Exit;
 use super::settings::{CONFIG_VARIABLE, Problem, Settings};
-use crate::config::refuse_passwords;
+use crate::config::{refuse_passwords, without_passwords};
 
 /// What must be known of the arguments before they can be read.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -105,8 +105,17 @@ fn read(
         }
         Err(_) => (plain, args),
     };
-    let mut matches = command.try_get_matches_from_mut(args)?;
+    let mut matches = command.try_get_matches_from_mut(args).map_err(keep_passwords)?;
     Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))
+}
+
+/// The parser's words, without the passwords of an address that makes no sense.
+fn keep_passwords(mut error: clap::Error) -> clap::Error {
+    if let Some(ContextValue::String(value)) = error.get(ContextKind::InvalidValue) {
+        let shown = without_passwords(value);
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    error
 }
 
 /// What is wrong with a configuration file, for programs a field a mistake.
@@ -156,5 +165,16 @@ mod tests {
         assert_eq!(early("nextlead --config= audit").config, Some("".into()));
         assert_eq!(early("nextlead config show -- --config b --json"), Early::default());
         assert_eq!(early("nextlead --color loud").color, ColorWhen::Auto);
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_is_told_without_its_password() {
+        let settings = Settings::load(Some(&"".into()), &Cli::command());
+        for value in ["--queue=valkey://:s3cret@h", "--store=postgres://h?x=1&password=s3cret"] {
+            let args = ["nextlead", "serve", value].map(OsString::from).to_vec();
+            let error = read(args, &settings, ColorWhen::Never).unwrap_err();
+            let shown = format!("{}{}", error.render(), usage_failure(&error).message);
+            assert!(shown.contains("***") && !shown.contains("s3cret"), "{shown}");
+        }
     }
 }

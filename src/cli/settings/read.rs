@@ -13,6 +13,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::is_settable;
+use crate::config::without_passwords;
 use crate::rules::{Mistakes, Report, expected, hint};
 
 /// The longest configuration file, in bytes.
@@ -193,7 +194,7 @@ fn refusal(argument: &Arg, values: &[String]) -> Option<String> {
         }
         let probe = Command::new("probe").no_binary_name(true).disable_help_flag(true).arg(alone);
         let error = probe.try_get_matches_from([format!("--value={value}")]).err()?;
-        Some(format!("{value:?} {}", reason(&error)))
+        Some(format!("{:?} {}", without_passwords(value), reason(&error)))
     })
 }
 
