@@ -27,6 +27,9 @@ use crate::queue::QueueError;
 const PROBE_AFTER: Duration = Duration::from_millis(20);
 const PROBE_AFTER_MAX: Duration = Duration::from_millis(500);
 
+/// How the address of one node of a cluster begins.
+const CLUSTER_SCHEME: &str = "redis-cluster://";
+
 /// Why Redis could not be asked, or what was wrong with its answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum RedisProblem {
@@ -98,16 +101,19 @@ impl Link {
     /// A way to the server at an address, or to the cluster of which several addresses are given. Tries
     /// once to connect; afterwards that goes on in the background.
     pub(super) async fn open(urls: &str, timeout: Duration) -> RedisResult<Arc<Self>> {
+        // A cluster of which one address is given says so in its scheme, which the crate does not know.
+        let is_cluster = urls.contains(',') || urls.contains(CLUSTER_SCHEME);
         let nodes: Vec<ConnectionInfo> = urls
             .split(',')
             .map(|url| {
-                let info = url.trim().into_connection_info()?;
+                let url = url.trim().replacen(CLUSTER_SCHEME, "redis://", 1);
+                let info = url.into_connection_info()?;
                 Ok(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
             })
             .collect::<RedisResult<_>>()?;
-        let target = match <[_; 1]>::try_from(nodes) {
-            Ok([node]) => Target::Single(Box::new(Client::open(node)?)),
-            Err(nodes) => {
+        let target = match nodes.first() {
+            Some(node) if !is_cluster => Target::Single(Box::new(Client::open(node.clone())?)),
+            _ => {
                 let cluster = ClusterClient::builder(nodes)
                     .tcp_settings(TcpSettings::default().set_nodelay(true))
                     .connection_timeout(timeout)

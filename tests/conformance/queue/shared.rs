@@ -225,4 +225,14 @@ async fn queues_spread_over_the_masters_of_a_cluster() {
     let counts: Vec<usize> =
         cluster.masters().iter().map(|master| keys(&master.url()).len()).collect();
     assert!(counts.iter().all(|count| *count > 0), "{counts:?}");
+
+    // One of its addresses will do, if it says what it is of.
+    let one = cluster.urls().split(',').next().unwrap().replace("redis://", "redis-cluster://");
+    let queue = open_at(&one).await;
+    for number in 1..=12 {
+        queue.begin(QueueKey(number), RULES).await.unwrap();
+        let put = puts([Entry { queue: QueueKey(number), ..entry(7) }]);
+        queue.apply(put).await.unwrap();
+        assert_eq!(drain(&queue, &Ask { queue: QueueKey(number), ..ask(0) }).await, [7]);
+    }
 }
