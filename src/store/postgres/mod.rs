@@ -18,7 +18,7 @@ use super::error::StoreError;
 use super::sql::{SqlStore, failure, migrate, unavailable};
 use readers::PostgresReaders;
 use sessions::{Purpose, Sessions};
-use writing::PostgresWriting;
+use writing::{MIGRATION_LOCK, PostgresWriting};
 
 pub use options::{Clocking, PostgresOptions, Sharing};
 
@@ -33,9 +33,11 @@ impl PostgresStore {
     /// others are there.
     pub async fn open(options: &PostgresOptions) -> Result<Self, StoreError> {
         let sessions = Sessions::new(options)?;
-        bring_up_to_date(&sessions).await?;
         let node = node_id()?;
-        let writing = PostgresWriting::open(sessions.clone(), node.clone()).await?;
+        let mut writing = PostgresWriting::join_nodes(sessions.clone(), node.clone()).await?;
+        // Not before: a node that is refused must not change the tables under the one that runs.
+        bring_up_to_date(&sessions).await?;
+        writing.start().await?;
         let readers = PostgresReaders::new(sessions.clone());
         let (follower, hearing) = news::hear(&sessions, &node);
         Self::start(writing, readers, follower, hearing)
@@ -49,6 +51,12 @@ impl PostgresStore {
 
 async fn bring_up_to_date(sessions: &Sessions) -> Result<(), StoreError> {
     let mut session = sessions.open(Purpose::Migrate).await?;
+    // Of nodes that start together one works and the others wait, as long as that takes. For tables no
+    // one waits long: whoever waits for one keeps all from it who come later.
+    session.run(|to| sqlx::raw_sql("SET lock_timeout = 0").execute(to)).await.map_err(failure)?;
+    let lock = sqlx::query("SELECT pg_advisory_lock($1)").bind(MIGRATION_LOCK);
+    session.run(|to| lock.execute(to)).await.map_err(failure)?;
+    session.run(|to| sqlx::raw_sql("RESET lock_timeout").execute(to)).await.map_err(failure)?;
     let migrations = sqlx::migrate!("migrations/postgres");
     let done = migrate(&migrations, session.connection()).await;
     let _ = session.end().await.map_err(failure);

@@ -27,6 +27,8 @@ use crate::failpoint;
 const WRITER_LOCK: i64 = 0x6e65_7874_6c65_6164;
 /// The advisory lock of the nodes that use the database: shared, or by one alone.
 const NODE_LOCK: i64 = WRITER_LOCK + 1;
+/// The advisory lock of the node that brings the tables up to date.
+pub(super) const MIGRATION_LOCK: i64 = WRITER_LOCK + 2;
 /// How long a change waits for a lost connection to come back before nobody can tell what was stored.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the server is left alone after it could not be reached: at first, and at most.
@@ -67,7 +69,7 @@ pub(super) struct PostgresWriting {
 
 impl PostgresWriting {
     /// Takes the database for this node: [`StoreError::InUse`] if another one has it for itself.
-    pub(super) async fn open(sessions: Sessions, node: String) -> Result<Self, StoreError> {
+    pub(super) async fn join_nodes(sessions: Sessions, node: String) -> Result<Self, StoreError> {
         let mut writing = Self {
             scrubber: Scrubber::new(sessions.clone()),
             sessions,
@@ -81,13 +83,19 @@ impl PostgresWriting {
             pause: None,
         };
         let session = writing.join().await?;
-        let mut connection = Connection::Postgres(session);
-        writing.now = last_instant(&mut connection).await?;
+        writing.connection = Some(Connection::Postgres(session));
+        Ok(writing)
+    }
+
+    /// Called once before the first transaction, when the tables are up to date.
+    pub(super) async fn start(&mut self) -> Result<(), StoreError> {
+        let connection = self.connection();
+        let last = last_instant(connection).await?;
         let forgotten = "DELETE FROM node WHERE seen_at_ms < \
             (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
-        writing.connection = Some(connection);
-        Ok(writing)
+        self.now = last;
+        Ok(())
     }
 
     /// Opens a session that is entered as one of the nodes that use the database.

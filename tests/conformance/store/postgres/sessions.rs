@@ -109,6 +109,49 @@ async fn every_session_ends_what_takes_too_long() {
 }
 
 #[tokio::test]
+async fn a_node_that_is_refused_leaves_the_tables_as_they_are() {
+    let url = Postgres::shared().database();
+    let running = PostgresStore::open(&postgres_options(url.clone())).await.unwrap();
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    // As if the second node were of a later release, with one more migration to run.
+    let forget = "DELETE FROM _sqlx_migrations WHERE version = 5";
+    assert_eq!(sqlx::query(forget).execute(&mut stranger).await.unwrap().rows_affected(), 1);
+
+    let refused = PostgresStore::open(&postgres_options(url)).await;
+
+    assert!(matches!(refused, Err(StoreError::InUse { .. })), "it did not migrate");
+    let count = "SELECT count(*) FROM _sqlx_migrations";
+    let count = sqlx::query_scalar::<_, i64>(count).fetch_one(&mut stranger).await.unwrap();
+    assert_eq!(count, 4);
+    running.close().await;
+}
+
+#[tokio::test]
+async fn nodes_that_start_together_wait_for_the_one_that_migrates() {
+    let url = Postgres::shared().database();
+    let options = PostgresOptions {
+        sharing: Sharing::Shared,
+        lock_timeout: Duration::from_millis(50),
+        ..postgres_options(url.clone())
+    };
+    PostgresStore::open(&options).await.unwrap().close().await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    let lock = format!("SELECT pg_advisory_lock({})", 0x6e65_7874_6c65_6164_i64 + 2);
+    sqlx::query(sqlx::AssertSqlSafe(lock)).execute(&mut stranger).await.unwrap();
+    let second = tokio::spawn(async move { PostgresStore::open(&options).await });
+    // It has waited longer than a change may.
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND \
+        datname = current_database() AND query_start < clock_timestamp() - interval '150 ms'";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut stranger).await.unwrap() == 0 {
+        assert!(!second.is_finished(), "it waits");
+    }
+
+    stranger.close().await.unwrap();
+
+    second.await.unwrap().unwrap().close().await;
+}
+
+#[tokio::test]
 async fn a_node_alone_keeps_others_out_and_nodes_together_do_not() {
     let url = Postgres::shared().database();
     let alone = postgres_options(url.clone());
