@@ -3,11 +3,13 @@
 //! A setting of the server, the database or the role that makes a commit less than durable is never
 //! corrected in silence: somebody meant it, and must know that this store refuses it.
 
+use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions as _, Row as _};
 
 use super::super::error::StoreError;
@@ -41,10 +43,17 @@ pub(super) enum Purpose {
 }
 
 /// Opens sessions.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Sessions {
     address: PgConnectOptions,
     options: PostgresOptions,
+}
+
+impl fmt::Debug for Sessions {
+    /// The address has the password in it.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Sessions").field("options", &self.options).finish_non_exhaustive()
+    }
 }
 
 /// The server could not be reached.
@@ -59,6 +68,10 @@ impl Sessions {
             Some(password) => address.password(password),
             None => address,
         };
+        // As the crate reads them.
+        let is_chosen = ["sslmode=", "ssl-mode="].iter().any(|name| options.url.contains(name))
+            || std::env::var_os("PGSSLMODE").is_some();
+        check_secrecy(&address, is_chosen)?;
         let address = address
             .application_name("nextlead")
             .statement_cache_capacity(STATEMENT_COUNT_MAX)
@@ -191,6 +204,38 @@ impl Sessions {
     }
 }
 
+/// Whether what goes to another machine can be read on the way. Who wants it so says so: unless told
+/// otherwise the driver encrypts if the server offers it, and a server in the middle does not.
+fn check_secrecy(address: &PgConnectOptions, is_chosen: bool) -> Result<(), StoreError> {
+    let host = address.get_host();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here = address.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_here {
+        return Ok(());
+    }
+    let mode = address.get_ssl_mode();
+    let is_loose = matches!(mode, PgSslMode::Disable | PgSslMode::Allow | PgSslMode::Prefer);
+    if is_loose && !is_chosen {
+        return unfit(
+            "it is on another machine, and nothing says that the way there is encrypted: add \
+             ?sslmode=verify-full to its address, with sslrootcert=FILE for a certificate authority \
+             of your own, or sslmode=disable where everybody on the way may read the leads"
+                .to_owned(),
+        );
+    }
+    if !matches!(mode, PgSslMode::VerifyFull) {
+        tracing::warn!(
+            ?mode,
+            "the database server is on another machine and need not prove who it is; \
+             sslmode=verify-full makes it"
+        );
+    }
+    Ok(())
+}
+
 /// Whether a commit is on disk when it is answered.
 pub(super) fn check_durability(synchronous_commit: &str) -> Result<(), StoreError> {
     match synchronous_commit {
@@ -204,4 +249,41 @@ pub(super) fn check_durability(synchronous_commit: &str) -> Result<(), StoreErro
 
 fn unfit<T>(problem: String) -> Result<T, StoreError> {
     Err(StoreError::Unfit { problem })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn leads_go_to_another_machine_in_the_clear_only_if_that_is_wanted() {
+        let is_taken = |url: &str| Sessions::new(&PostgresOptions::new(url)).is_ok();
+        for here in [
+            "postgres://ann@localhost/leads",
+            "postgres://127.0.0.1:5433/leads",
+            "postgres://[::1]/leads",
+            "postgres://ann@%2Frun%2Fpostgresql/leads",
+            "postgres:///leads?host=/run/postgresql",
+        ] {
+            assert!(is_taken(here), "{here}");
+        }
+        for (parameters, is_fit) in [
+            ("", false),
+            ("?user=ann", false),
+            ("?sslmode=disable", true),
+            ("?sslmode=require", true),
+            ("?sslmode=verify-full", true),
+        ] {
+            let there = format!("postgres://db.example/leads{parameters}");
+            assert_eq!(is_taken(&there), is_fit, "{there}");
+        }
+    }
+
+    #[test]
+    fn a_password_is_not_shown() {
+        let mut options = PostgresOptions::new("postgres://ann:s3cret@localhost/leads");
+        assert!(!format!("{:?}", Sessions::new(&options).unwrap()).contains("s3cret"));
+        options.password = Some("s3cret".to_owned());
+        assert!(!format!("{:?}", Sessions::new(&options).unwrap()).contains("s3cret"));
+    }
 }
