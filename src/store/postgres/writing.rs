@@ -299,12 +299,14 @@ impl Writing for PostgresWriting {
 
     fn is_of_server(&self, error: &StoreError, change_count: usize) -> bool {
         match error {
-            StoreError::Unfit { .. } | StoreError::InUse { .. } => true,
+            StoreError::Unfit { .. } | StoreError::InUse { .. } | StoreError::Full => true,
             StoreError::Unavailable(_) => match refusal_code(error).as_deref() {
                 // lock_not_available.
                 Some("55P03") => true,
                 // query_canceled: a batch may have been too much at once.
                 Some("57014") => change_count == 1,
+                // Out of memory, of connections, of room.
+                Some(code) if code.starts_with("53") => true,
                 Some(_) => is_connection_lost(error),
                 // No server said so: it is out of reach, or gave no answer in time.
                 None => true,
