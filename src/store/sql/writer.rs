@@ -129,6 +129,7 @@ pub(in crate::store) struct Doubt {
     records: Vec<LeadRecord>,
     moved: Moved,
     change_count: usize,
+    news: CommitNews,
 }
 
 /// Says that the writer stopped when it does, by a panic too.
@@ -268,10 +269,8 @@ impl<W: Writing> Writer<W> {
             Err(error) => return Outcome::Failed(error),
         };
         self.settle(begun.settled).await;
-        if begun.has_lost
-            && let Some(follower) = self.follower.get()
-        {
-            follower.others_committed(&News { is_incomplete: true, ..News::default() }).await;
+        if begun.has_lost {
+            self.spread(false, News { is_incomplete: true, ..News::default() });
         }
         if let Some(now) = begun.now {
             jobs.iter_mut().for_each(|job| job.work.set_now(now));
@@ -305,18 +304,33 @@ impl<W: Writing> Writer<W> {
             }
             Commit::Failed(error) => Outcome::Failed(error),
             Commit::Unknown => {
-                self.doubt = Some(Doubt { records, moved, change_count: jobs.len() });
+                self.doubt = Some(Doubt { records, moved, change_count: jobs.len(), news });
                 Outcome::Unknown
             }
         }
     }
 
-    /// Tells the follower of what was stored after all.
+    /// Tells the follower of what was stored after all: also what whoever asked would have told it, had
+    /// there been an answer.
     async fn settle(&mut self, settled: Option<bool>) {
         let Some(is_stored) = settled else { return };
         let Some(doubt) = self.doubt.take().filter(|_| is_stored) else { return };
         self.metrics.committed(&doubt.moved, doubt.change_count);
         self.tell(&doubt.records).await;
+        let CommitNews { is_of_settings, ready, passes } = doubt.news;
+        let news = News { ready: ready.into_iter().collect(), passes, is_incomplete: false };
+        self.spread(is_of_settings, news);
+    }
+
+    /// Tells the follower what it must read for itself. Not waited for: it may have something to write.
+    fn spread(&self, is_of_settings: bool, news: News) {
+        let Some(follower) = self.follower.get().cloned() else { return };
+        tokio::spawn(async move {
+            if is_of_settings {
+                follower.settings_changed().await;
+            }
+            follower.others_committed(&news).await;
+        });
     }
 
     /// Does the work within the open transaction; says what changed.

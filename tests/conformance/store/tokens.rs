@@ -9,7 +9,7 @@ fn id(nth: u8) -> TokenId {
     TokenId::new(&format!("token-{nth}")).expect("an id")
 }
 
-fn new(nth: u8) -> NewToken {
+pub(super) fn new(nth: u8) -> NewToken {
     NewToken {
         id: id(nth),
         name: format!("name {nth}"),
@@ -27,7 +27,7 @@ fn all() -> TokenPage {
     TokenPage { live_at: None, before: None, limit: 100 }
 }
 
-async fn make(desk: &Desk, new: NewToken) -> AccessToken {
+pub(super) async fn make(desk: &Desk, new: NewToken) -> AccessToken {
     let kept = desk.store.create_token(new).await.expect("a token");
     assert!(!kept.is_replay);
     kept.token

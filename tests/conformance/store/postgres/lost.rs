@@ -12,7 +12,7 @@ use nextlead::store::{CommitSink, HandOver, LeadRecord, News, PostgresStore, Sto
 use sqlx::{Connection as _, PgConnection};
 
 use super::super::desk::{Desk, START};
-use super::super::postgres_options;
+use super::super::{postgres_options, tokens};
 use super::proxy::{Cut, Proxy};
 use crate::servers::Postgres;
 
@@ -160,6 +160,42 @@ async fn what_nobody_can_tell_is_unknown_and_comes_to_light_later() {
     let told = notes.0.lock().unwrap().iter().map(|record| record.lead.id).collect::<Vec<_>>();
     assert_eq!(told, [again[0].lead()]);
     assert_eq!(desk.store.audit().await.unwrap().leads, 1);
+}
+
+#[derive(Default)]
+struct Settings(AtomicBool, tokio::sync::Notify);
+
+#[async_trait]
+impl CommitSink for Settings {
+    async fn committed(&self, _: &[LeadRecord]) {}
+
+    async fn settings_changed(&self) {
+        self.0.store(true, Ordering::SeqCst);
+        self.1.notify_one();
+    }
+}
+
+#[tokio::test]
+async fn a_token_whose_end_was_stored_without_an_answer_is_told_of_too() {
+    let (desk, proxy, _) = behind_proxy().await;
+    let token = tokens::make(&desk, tokens::new(1)).await.id;
+    let settings = Arc::new(Settings::default());
+    desk.store.follow(settings.clone());
+    proxy.cut(Cut::AfterCommitForGood);
+
+    let answer = desk.store.revoke_token(&token, "admin", START).await;
+
+    assert!(matches!(answer, Err(StoreError::Unknown)), "{answer:?}");
+    assert!(!settings.0.load(Ordering::SeqCst), "nobody can tell yet");
+    proxy.cut(Cut::Nothing);
+    let change =
+        || HandOver { rows: vec![desk.somebody()], actor: "crm".into(), now: START, request: None };
+    while desk.store.hand_over(change()).await.is_err() {
+        // The server is left alone for a moment after it could not be reached.
+        tokio::task::yield_now().await;
+    }
+    settings.1.notified().await;
+    assert!(settings.0.load(Ordering::SeqCst));
 }
 
 #[tokio::test]
