@@ -77,18 +77,18 @@ async fn measure(lead_count: i64) {
     queue.put_back(QUEUE, &[proposal.candidates[0].lead]).await.unwrap();
 
     let mut times = Times::new();
-    let [calls_before, busy_before] = work_of(&redis);
     for pull in 0..PULL_COUNT {
         if pull % PULLS_PER_SWEEP == 0 {
             sweep(&queue, instant_of(pull, PULL_COUNT)).await;
         }
         cycle(&queue, &world, pull, &mut times).await;
     }
+    let [calls_before, busy_before] = work_of(&redis);
+    let rate = pull_together(&queue, &world).await;
     let [calls, busy_s] = work_of(&redis);
     let calls = (calls - calls_before) / PULL_COUNT as f64;
     let busy_us = (busy_s - busy_before) * 1e6 / PULL_COUNT as f64;
     times.print(lead_count);
-    let rate = pull_together(&queue, &world).await;
     let (built_s, arranged_ms) = (built_in.as_secs_f64(), arranged_in.as_secs_f64() * 1e3);
     println!("{lead_count:>11}  {bytes:.0} bytes a lead, built in {built_s:.1} s");
     println!("{lead_count:>11}  the server worked {build_s:.1} s for it");

@@ -192,5 +192,5 @@ async fn a_lying_redis_loses_no_lead_and_gives_none_to_two() {
     node.pass_time(48 * HOUR_MS).await;
     assert_eq!(node.audit().await.imbalance, 0);
     let (put_off, nothing) = (&floor.put_off_count, &floor.nothing_count);
-    println!("{:?}: {touched} touches, {put_off:?} put off, {nothing:?} nothing", liar.told());
+    eprintln!("{:?}: {touched} touches, {put_off:?} put off, {nothing:?} nothing", liar.told());
 }

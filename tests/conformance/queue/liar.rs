@@ -119,5 +119,5 @@ async fn a_lying_redis_costs_time_and_nothing_else() {
     left.extend(drain(&queue, &ask(i64::MAX / 4)).await);
     let left: BTreeSet<i64> = left.into_iter().filter(|lead| *lead >= 100).collect();
     assert_eq!(left, (100..130).collect());
-    println!("{:?} in {step} calls, {error_count} errors", liar.told());
+    eprintln!("{:?} in {step} calls, {error_count} errors", liar.told());
 }
