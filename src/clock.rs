@@ -41,6 +41,9 @@ impl Clock for SystemClock {
     }
 }
 
+/// An answer that took longer does not set a server's clock: half of it is how wrong it may be.
+const ROUND_TRIP_MAX: Duration = Duration::from_millis(200);
+
 /// The clock of a server that many nodes have in common, as far as this process knows it: between the
 /// times that it is read, the machine's monotonic clock goes on. Clones share one time. The machine's
 /// own wall time, which may be wrong, counts for nothing.
@@ -71,8 +74,12 @@ impl ServerClock {
     }
 
     /// Goes by what the server said when it was `asked`. A server that goes behind what was told
-    /// makes the clock stand until it has caught up.
+    /// makes the clock stand until it has caught up. An answer that was long under way, or lay about
+    /// while this process was stopped, says too little about now, and is left aside.
     pub fn sync(&self, now: i64, asked: Stopwatch) {
+        if asked.elapsed() > ROUND_TRIP_MAX {
+            return;
+        }
         // It read its clock after it was asked and before it answered: in the middle, say.
         let since_ms = i64::try_from(asked.elapsed().as_millis() / 2).unwrap_or(i64::MAX);
         let started_at = now.saturating_add(since_ms).saturating_sub(self.elapsed_ms());
@@ -159,6 +166,15 @@ mod tests {
         assert!(later >= 2_000_000);
         clock.sync(1_500_000, Stopwatch::start());
         assert!(clock.now() >= later);
+    }
+
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "a watch that was started a while ago")]
+    fn an_answer_that_was_long_under_way_sets_no_clock() {
+        let Some(long_ago) = Instant::now().checked_sub(2 * ROUND_TRIP_MAX) else { return };
+        let clock = ServerClock::start(1_000_000, Stopwatch::start());
+        clock.sync(9_000_000, Stopwatch(long_ago));
+        assert!(clock.now() < 2_000_000);
     }
 
     #[test]

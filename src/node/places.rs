@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use crate::auth::AdminToken;
-use crate::clock::{Clock, ServerClock, Stopwatch, SystemClock};
+use crate::clock::{Clock, ServerClock, SystemClock};
 use crate::config::{
     ADMIN_TOKEN_FILE_DEFAULT, QueuePlace, ServerUrl, StorePlace, admin_token_file,
 };
@@ -93,17 +93,15 @@ pub enum StoreClock {
 
 /// A clock that goes by the database's, for as long as the store is there.
 async fn follow_clock(store: &Arc<PostgresStore>) -> anyhow::Result<ServerClock> {
-    let asked = Stopwatch::start();
-    let now = store.database_now().await.context("could not read the database's clock")?;
+    let (now, asked) = store.database_now().await.context("could not read the database's clock")?;
     let clock = ServerClock::start(now.max(store.last_instant().await?), asked);
     let (following, store) = (clock.clone(), Arc::downgrade(store));
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(SYNC_EVERY).await;
             let Some(store) = store.upgrade() else { return };
-            let asked = Stopwatch::start();
             // A database that does not answer is told of by whoever needs it.
-            if let Ok(now) = store.database_now().await {
+            if let Ok((now, asked)) = store.database_now().await {
                 following.sync(now, asked);
             }
         }

@@ -16,6 +16,7 @@ mod writing;
 
 use super::error::StoreError;
 use super::sql::{SqlStore, failure, migrate, unavailable};
+use crate::clock::Stopwatch;
 use readers::PostgresReaders;
 use sessions::{Purpose, Sessions};
 use writing::{MIGRATION_LOCK, PostgresWriting};
@@ -43,8 +44,9 @@ impl PostgresStore {
         Self::start(writing, readers, follower, hearing)
     }
 
-    /// What time it is for the database, in milliseconds since 1970, UTC.
-    pub async fn database_now(&self) -> Result<i64, StoreError> {
+    /// What time it is for the database, in milliseconds since 1970, UTC, and a watch that was started
+    /// when it was asked: the wait for a session does not count.
+    pub async fn database_now(&self) -> Result<(i64, Stopwatch), StoreError> {
         self.readers.now().await
     }
 }

@@ -16,6 +16,7 @@ use super::super::sql::{
     Connection, Readers, Reading, Session, Taken, is_connection_lost, unavailable,
 };
 use super::sessions::{Purpose, Sessions};
+use crate::clock::Stopwatch;
 
 /// How long a read waits for a session when all are in use.
 const TURN_TIMEOUT: Duration = Duration::from_secs(5);
@@ -70,13 +71,14 @@ impl PostgresReaders {
         Self { sessions, calls, reports, is_closed: AtomicBool::new(false) }
     }
 
-    /// What time it is for the database.
-    pub(super) async fn now(&self) -> Result<i64, StoreError> {
+    /// What time it is for the database, and since when it was asked.
+    pub(super) async fn now(&self) -> Result<(i64, Stopwatch), StoreError> {
         let mut taken = self.take(Reading::Call).await?;
+        let asked = Stopwatch::start();
         let query = sql::DATABASE_NOW.query();
         let now = query.one(&mut taken.connection).await?.integer(0)?;
         self.put_back(Reading::Call, taken);
-        Ok(now)
+        Ok((now, asked))
     }
 
     fn shelf(&self, reading: Reading) -> &Shelf {

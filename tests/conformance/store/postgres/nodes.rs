@@ -116,7 +116,7 @@ async fn a_node_hears_what_others_commit_and_not_itself() {
 async fn the_database_s_clock_decides_when_a_change_happens() {
     let options = PostgresOptions { clocking: Clocking::Database, ..together() };
     let store = PostgresStore::open(&options).await.unwrap();
-    let before = store.database_now().await.unwrap();
+    let (before, _) = store.database_now().await.unwrap();
     let desk = Desk::over(store).await;
 
     // The desk says that it is the year 2023.
