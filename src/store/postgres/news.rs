@@ -57,7 +57,8 @@ pub(super) fn notify(node: &str, news: &CommitNews) -> String {
     let text = |sent: &Sent| serde_json::to_string(sent).expect("numbers are JSON");
     let mut payload = text(&sent);
     if payload.len() > PAYLOAD_LENGTH_MAX {
-        payload = text(&Sent { incomplete: true, passes: Vec::new(), ..sent });
+        // Who hears that looks at everything, so nothing else need be said: queues may be many, too.
+        payload = text(&Sent { incomplete: true, ready: vec![], passes: vec![], ..sent });
     }
     // Nothing in it but numbers and the node's name, which is of our making.
     format!("NOTIFY {CHANNEL}, '{payload}';")
@@ -162,6 +163,9 @@ mod tests {
         let pass = |lead| Pass { rep: RepKey(1), lead: LeadId(lead), until: 1_700_000_000_000 };
         news.passes = (0..1_000).map(pass).collect();
         let text = notify("a1", &news);
-        assert_eq!(text, r#"NOTIFY nextlead, '{"node":"a1","ready":[2],"incomplete":true}';"#);
+        assert_eq!(text, r#"NOTIFY nextlead, '{"node":"a1","incomplete":true}';"#);
+        news =
+            CommitNews { ready: (1_000..9_000).map(QueueKey).collect(), ..CommitNews::default() };
+        assert_eq!(notify("a1", &news), text);
     }
 }
