@@ -71,9 +71,13 @@ pub(in crate::store) fn is_connection_lost(error: &StoreError) -> bool {
     match cause.downcast_ref::<sqlx::Error>() {
         Some(sqlx::Error::Io(problem)) => problem.kind() != std::io::ErrorKind::TimedOut,
         Some(sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed) => true,
-        // The server ends the session, or all of them.
+        // The server ends the session, or all of them; or this transaction took too long, which ends its
+        // session, too.
         Some(sqlx::Error::Database(refusal)) => {
-            refusal.code().is_some_and(|code| code.starts_with("57P") || code.starts_with("08"))
+            let is_said = |code: &str| {
+                ["57P", "08", "25P03", "25P04"].iter().any(|one| code.starts_with(one))
+            };
+            refusal.code().is_some_and(|code| is_said(&code))
         }
         _ => false,
     }
