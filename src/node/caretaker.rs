@@ -104,6 +104,12 @@ impl Caretaker {
         if self.store_metrics.writer_state() == WriterState::Stopped {
             return Some("its writer has stopped; the node must be started again");
         }
+        // A file's is told of with its disk.
+        if self.file.is_none() && self.store_metrics.writer_state() == WriterState::Full {
+            return Some(
+                "its server had no room at the last commit: changes are refused, reads go on",
+            );
+        }
         match tokio::time::timeout(ANSWER_WITHIN, self.store.last_instant()).await {
             Ok(Ok(_)) => None,
             Ok(Err(_)) => Some("it cannot be read"),
