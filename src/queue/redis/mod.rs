@@ -280,8 +280,9 @@ impl LeadQueue for RedisQueue {
             }
             directory = self.learn(ask.queue).await?;
         }
-        // Lanes come faster than they are learned: nothing was done, and it may be tried again.
-        Ok(Proposal { is_unfinished: true, ..Proposal::default() })
+        // Lanes join by the thousand at most, and each call learns all there are: what it still does not
+        // know after so many, the index cannot tell, as part of it was taken away.
+        Err(QueueError::NotBuilt(ask.queue))
     }
 
     async fn served(
