@@ -9,6 +9,7 @@ pub struct RedisMeasures {
     scripts: Latencies,
     failures: Counter,
     pub(super) nonsense: Counter,
+    pub(super) losses: Counter,
     pub(super) is_open: Gauge,
 }
 
@@ -21,6 +22,8 @@ impl RedisMeasures {
         registry.register("redis_failures", help, self.failures.clone());
         let help = "Answers of Redis that made no sense";
         registry.register("redis_nonsense", help, self.nonsense.clone());
+        let help = "Indexes that were dropped as Redis had lost part of them";
+        registry.register("redis_index_losses", help, self.losses.clone());
         let help = "1 while Redis is out of reach and calls fail without asking it";
         registry.register("redis_out_of_reach", help, self.is_open.clone());
     }
@@ -33,6 +36,11 @@ impl RedisMeasures {
     /// How many answers made no sense.
     pub fn nonsense_count(&self) -> u64 {
         self.nonsense.get()
+    }
+
+    /// How many indexes were dropped as Redis had lost part of them.
+    pub fn loss_count(&self) -> u64 {
+        self.losses.get()
     }
 
     /// Whether calls fail without asking Redis, as it is out of reach.

@@ -16,6 +16,7 @@ mod script;
 mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub struct RedisQueue {
     prefix: String,
     /// What is known of each queue that was ever asked about.
     directories: Mutex<BTreeMap<QueueKey, Arc<Directory>>>,
+    /// How often an index was looked over.
+    look_count: AtomicU64,
 }
 
 impl RedisQueue {
@@ -78,7 +81,12 @@ impl RedisQueue {
     pub async fn open(urls: &str, options: RedisOptions) -> Result<Self, RedisAddressProblem> {
         let link = Link::open(urls, options.timeout).await;
         let link = link.map_err(|problem| RedisAddressProblem(Box::new(problem)))?;
-        Ok(Self { link, prefix: options.prefix, directories: Mutex::default() })
+        Ok(Self {
+            link,
+            prefix: options.prefix,
+            directories: Mutex::default(),
+            look_count: AtomicU64::new(0),
+        })
     }
 
     /// What it counts of itself.
@@ -263,9 +271,15 @@ impl LeadQueue for RedisQueue {
     }
 
     async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
-        let answer = self.run(queue, &script::DUE, &[]).await?;
+        let call_count = self.look_count.fetch_add(1, Ordering::Relaxed).to_string();
+        let answer = self.run(queue, &script::DUE, &[call_count.as_bytes()]).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
-        self.sensible(reply.maybe_number())
+        let rule_version = self.sensible(reply.maybe_number())?;
+        if rule_version.is_none() && !reply.is_empty() {
+            tracing::warn!(queue.key = queue.0, "Redis lost part of an index; it is built again");
+            self.link.measures.losses.inc();
+        }
+        Ok(rule_version)
     }
 
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {

@@ -184,32 +184,6 @@ async fn nothing_is_left_of_a_line_that_is_no_longer_used() {
     assert!(generations.len() <= 1 && left.len() < 20, "{left:?}");
 }
 
-/// Redis may be told to make room, and takes keys away that it chooses.
-#[tokio::test]
-async fn whatever_key_is_lost_pulls_come_to_an_end() {
-    let redis = Redis::start();
-    let url = redis.url();
-    let prefix = "lost";
-    let queue = begin(open_again(&url, prefix).await).await;
-    let fill = || (1..=30).map(|lead| untouched(lead, 0, lead));
-    put(&queue, fill()).await;
-    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
-    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
-    for key in keys(&url) {
-        let saved: Option<Vec<u8>> = redis::cmd("DUMP").arg(&key).query(&mut connection).unwrap();
-        // What was lost before may have taken others with it.
-        let Some(saved) = saved else { continue };
-        redis::cmd("DEL").arg(&key).query::<()>(&mut connection).unwrap();
-        for step in 0..40 {
-            // It may err, or offer what it still has: it ends, and does not panic.
-            let _ = queue.propose(&Ask { count: 5, ..ask(step) }).await;
-            let _ = queue.promote(step, 10).await;
-        }
-        let restore = [key.as_bytes(), b"0", &saved, b"REPLACE"];
-        redis::cmd("RESTORE").arg(&restore).query::<()>(&mut connection).unwrap();
-    }
-}
-
 #[tokio::test]
 async fn queues_spread_over_the_masters_of_a_cluster() {
     let mut cluster = RedisCluster::start();
