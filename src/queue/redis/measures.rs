@@ -11,6 +11,7 @@ pub struct RedisMeasures {
     pub(super) nonsense: Counter,
     pub(super) losses: Counter,
     pub(super) is_open: Gauge,
+    pub(super) evicts: Gauge,
 }
 
 impl RedisMeasures {
@@ -24,7 +25,11 @@ impl RedisMeasures {
         registry.register("redis_nonsense", help, self.nonsense.clone());
         let help = "Indexes that were dropped as Redis had lost part of them";
         registry.register("redis_index_losses", help, self.losses.clone());
-        let help = "1 while Redis is out of reach and calls fail without asking it";
+        let help =
+            "1 if Redis may take keys of the index away: its maxmemory-policy is not noeviction";
+        registry.register("redis_may_evict", help, self.evicts.clone());
+        let help =
+            "1 while Redis, or a part of a cluster, is out of reach and calls fail without asking";
         registry.register("redis_out_of_reach", help, self.is_open.clone());
     }
 
@@ -43,7 +48,12 @@ impl RedisMeasures {
         self.losses.get()
     }
 
-    /// Whether calls fail without asking Redis, as it is out of reach.
+    /// Whether Redis may take keys of the index away when its memory is full.
+    pub fn may_evict(&self) -> bool {
+        self.evicts.get() != 0
+    }
+
+    /// Whether calls fail without asking Redis, as it, or part of a cluster, is out of reach.
     pub fn is_out_of_reach(&self) -> bool {
         self.is_open.get() != 0
     }

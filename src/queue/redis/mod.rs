@@ -79,7 +79,7 @@ impl RedisQueue {
     /// parted by commas. A server that is out of reach is looked for in the background; calls fail
     /// until it is found. To be called where a tokio runtime runs.
     pub async fn open(urls: &str, options: RedisOptions) -> Result<Self, RedisAddressProblem> {
-        let link = Link::open(urls, options.timeout).await;
+        let link = Link::open(urls, &options.prefix, options.timeout).await;
         let link = link.map_err(|problem| RedisAddressProblem(Box::new(problem)))?;
         Ok(Self {
             link,
@@ -205,6 +205,26 @@ impl RedisQueue {
         }
     }
 
+    async fn promote_one(
+        &self,
+        queue: QueueKey,
+        now: i64,
+        limit: usize,
+    ) -> Result<usize, QueueError> {
+        let arguments = [now.to_string(), limit.to_string()];
+        let arguments = arguments.each_ref().map(String::as_bytes);
+        let answer = self.run(queue, &script::PROMOTE, &arguments).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        let promoted = self.sensible(reply.count())?;
+        if promoted > limit {
+            return self.sensible(Err(RedisProblem::Nonsense("fewer leads")));
+        }
+        if self.sensible(reply.number())? != 0 {
+            self.drop_old(queue).await?;
+        }
+        Ok(promoted)
+    }
+
     /// Clears away what is left of generations that are no longer used.
     async fn drop_old(&self, queue: QueueKey) -> Result<(), QueueError> {
         let lanes = DROPPED_LANES_A_STEP.to_string();
@@ -325,22 +345,15 @@ impl LeadQueue for RedisQueue {
 
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
         let queues: Vec<QueueKey> = self.directories().keys().copied().collect();
-        let (now, mut done) = (now.to_string(), 0);
+        let (mut done, mut failed) = (0, None);
         for queue in queues {
-            let left = (limit - done).to_string();
-            let arguments = [now.as_bytes(), left.as_bytes()];
-            let answer = self.run(queue, &script::PROMOTE, &arguments).await?;
-            let mut reply = self.sensible(Reply::new(answer))?;
-            let promoted = self.sensible(reply.count())?;
-            if promoted > limit - done {
-                return self.sensible(Err(RedisProblem::Nonsense("fewer leads")));
-            }
-            done += promoted;
-            if self.sensible(reply.number())? != 0 {
-                self.drop_old(queue).await?;
+            // One queue that is out of reach, or lost part of its index, holds up no other.
+            match self.promote_one(queue, now, limit - done).await {
+                Ok(promoted) => done += promoted,
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
     }
 
     async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {

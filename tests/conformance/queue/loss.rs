@@ -149,3 +149,15 @@ async fn what_leads_of_coarse_lanes_need_is_missed_too() {
         assert_eq!(queue.measures().loss_count(), 1);
     }
 }
+
+#[tokio::test]
+async fn a_server_that_may_evict_is_told_of() {
+    let redis = Redis::start();
+    let queue = open(&redis.url(), "kept").await;
+    assert!(!queue.measures().may_evict());
+    tell::<()>(&redis.url(), &["CONFIG", "SET", "maxmemory-policy", "allkeys-lru"]);
+    let queue = open(&redis.url(), "evicted").await;
+    while !queue.measures().may_evict() {
+        tokio::task::yield_now().await;
+    }
+}
