@@ -3,6 +3,7 @@
 mod build;
 mod flight;
 mod liar;
+mod loss;
 mod oracle;
 mod oracle_agrees;
 mod order;

@@ -325,6 +325,9 @@ local function insert(line, text, lead, record)
   settle(line, number)
 end
 
+-- Notes that a set names a lead of which there is no record: somebody took keys away.
+local function note_loss(line) call('HSET', QUEUE, 'lost', line.generation) end
+
 -- Puts the first lead that fell due in line. Answers whether there was one.
 local function wake_next(line, now)
   local lead, due_at = first_of(line.waiting)
@@ -332,6 +335,7 @@ local function wake_next(line, now)
   local record, number = find(line, lead)
   if not record then
     call('ZREM', line.waiting, lead)
+    note_loss(line)
     return true
   end
   local text = take(line, number, lead, record)

@@ -1,9 +1,14 @@
 //! The way to Redis: one connection that all calls share, and a breaker.
 //!
-//! A connection that fails is given up at once, with whatever else was on its way; until a probe in
-//! the background has found the server again, every call fails without waiting. A pull is then
-//! refused in microseconds, and nothing else waits for an index that is out of reach.
+//! A connection that fails is given up at once, with whatever else was on its way; until probes in
+//! the background have found the server again, every call fails without waiting. A pull is then
+//! refused in microseconds, and nothing else waits for an index that is out of reach. A master of a
+//! cluster that fails takes its own queues away alone: each queue has a breaker of its own there.
+//!
+//! A server that answers but takes no writes, as one that was a master until another took over, is
+//! given up like one that does not answer; the address may lead to the new master by then.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -26,6 +31,9 @@ use crate::queue::QueueError;
 /// How long a probe waits before the next, at first and at most.
 const PROBE_AFTER: Duration = Duration::from_millis(20);
 const PROBE_AFTER_MAX: Duration = Duration::from_millis(500);
+/// How many writes in a row a server that was lost has to take before it is found again: one that
+/// answers now and then would otherwise hold a call up for a whole timeout each time.
+const PROBE_WRITES: usize = 3;
 
 /// How the address of one node of a cluster begins.
 const CLUSTER_SCHEME: &str = "redis-cluster://";
@@ -79,7 +87,8 @@ impl Drop for Driver {
 struct State {
     connection: Option<Connection>,
     number: u64,
-    is_probing: bool,
+    /// What is out of reach, and looked for: queues of a cluster, or all, which has no name.
+    lost: BTreeSet<String>,
 }
 
 /// The way to one Redis server or cluster.
@@ -100,7 +109,11 @@ impl std::fmt::Debug for Link {
 impl Link {
     /// A way to the server at an address, or to the cluster of which several addresses are given. Tries
     /// once to connect; afterwards that goes on in the background.
-    pub(super) async fn open(urls: &str, timeout: Duration) -> RedisResult<Arc<Self>> {
+    pub(super) async fn open(
+        urls: &str,
+        prefix: &str,
+        timeout: Duration,
+    ) -> RedisResult<Arc<Self>> {
         // A cluster of which one address is given says so in its scheme, which the crate does not know.
         let is_cluster = urls.contains(',') || urls.contains(CLUSTER_SCHEME);
         let nodes: Vec<ConnectionInfo> = urls
@@ -126,12 +139,11 @@ impl Link {
         };
         let (state, measures) = (Mutex::default(), RedisMeasures::default());
         let link = Arc::new(Self { target, timeout, state, measures });
-        let opened = link.connect().await;
-        link.state().connection = opened.as_ref().ok().cloned();
-        if let Err(problem) = opened {
-            let problem = &problem as &dyn std::error::Error;
-            tracing::warn!(error = problem, "could not reach Redis; looking for it");
-            link.look_for_it();
+        // Any key will do as long as no queue has failed.
+        let key = format!("{{{prefix}}}");
+        match link.connect(&key).await {
+            Ok(connection) => link.state().connection = Some(connection),
+            Err(problem) => link.give_up(0, &key, &problem),
         }
         Ok(link)
     }
@@ -154,11 +166,11 @@ impl Link {
         };
         failpoint::reach("redis.before-script");
         let watch = self.measures.watch(script.name);
-        let answer = match self.ask(command("EVALSHA", &script.digest)).await {
+        let answer = match self.ask(key, command("EVALSHA", &script.digest)).await {
             Err(RedisProblem::Failed(error))
                 if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) =>
             {
-                self.ask(command("EVAL", &script.text)).await
+                self.ask(key, command("EVAL", &script.text)).await
             }
             answer => answer,
         };
@@ -167,57 +179,60 @@ impl Link {
         answer
     }
 
-    /// Sends a command; a connection that fails is given up.
-    async fn ask(self: &Arc<Self>, command: Cmd) -> Result<Value, RedisProblem> {
+    /// What is lost if a call about a key fails: that key's queue, or all that there is.
+    fn part<'k>(&self, key: &'k str) -> &'k str {
+        match self.target {
+            Target::Single(_) => "",
+            Target::Cluster(_) => key,
+        }
+    }
+
+    /// Sends a command about a key; a connection that fails is given up.
+    async fn ask(self: &Arc<Self>, key: &str, command: Cmd) -> Result<Value, RedisProblem> {
         let (connection, number) = {
             let state = self.state();
             let connection = state.connection.clone().ok_or(RedisProblem::OutOfReach)?;
+            if state.lost.contains(self.part(key)) {
+                return Err(RedisProblem::OutOfReach);
+            }
             (connection, state.number)
         };
         let answer = send(connection, command, self.timeout).await;
-        let is_broken = match &answer {
-            Err(RedisProblem::Failed(error)) => {
-                !matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension)
-            }
-            Err(RedisProblem::TooSlow) => true,
-            _ => false,
-        };
-        if is_broken {
-            self.give_up(number);
+        if let Err(problem) = &answer
+            && is_lost(problem)
+        {
+            self.give_up(number, key, problem);
         }
         answer
     }
 
-    /// Gives the connection of this number up, and looks for the server.
-    fn give_up(self: &Arc<Self>, number: u64) {
+    /// Gives up what failed over the connection of this number, and looks for it until it is found or
+    /// nobody needs it any more.
+    fn give_up(self: &Arc<Self>, number: u64, key: &str, problem: &RedisProblem) {
         {
             let mut state = self.state();
-            if state.number != number || state.connection.take().is_none() {
+            if state.number != number || !state.lost.insert(self.part(key).to_owned()) {
                 return;
             }
+            if matches!(self.target, Target::Single(_)) {
+                state.connection = None;
+            }
         }
-        tracing::warn!("lost Redis; looking for it");
+        let error = problem as &dyn std::error::Error;
+        tracing::warn!(error, "lost Redis; looking for it");
         self.measures.is_open.set(1);
-        self.look_for_it();
-    }
-
-    /// Connects in the background, until it succeeds or nobody needs it any more.
-    fn look_for_it(self: &Arc<Self>) {
-        if std::mem::replace(&mut self.state().is_probing, true) {
-            return;
-        }
-        self.measures.is_open.set(1);
-        let link = Arc::downgrade(self);
+        let (link, key) = (Arc::downgrade(self), key.to_owned());
         tokio::spawn(async move {
             let mut pause = PROBE_AFTER;
-            while let Some(false) = probe(&link).await {
+            while let Some(false) = probe(&link, &key).await {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PROBE_AFTER_MAX);
             }
         });
     }
 
-    async fn connect(&self) -> Result<Connection, RedisProblem> {
+    /// Connects, and makes sure that writes are taken where a key is.
+    async fn connect(&self, key: &str) -> Result<Connection, RedisProblem> {
         let connecting = async {
             match &self.target {
                 Target::Single(client) => self.connect_single(client).await,
@@ -229,7 +244,9 @@ impl Link {
         // A cluster asks several masters for their part of it.
         let connected = tokio::time::timeout(self.timeout * 2, connecting).await;
         let connection = connected.map_err(|_| RedisProblem::TooSlow)??;
-        send(connection.clone(), redis::cmd("PING"), self.timeout).await?;
+        send(connection.clone(), probing_write(key), self.timeout).await?;
+        let policy = check_policy(connection.clone(), self.timeout, self.measures.clone());
+        tokio::spawn(policy);
         Ok(connection)
     }
 
@@ -278,17 +295,74 @@ async fn send(
     }
 }
 
+/// Whether a server that answers so is not to be asked again before it was found anew.
+fn is_lost(problem: &RedisProblem) -> bool {
+    use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, ReadOnly};
+    match problem {
+        RedisProblem::TooSlow => true,
+        RedisProblem::OutOfReach | RedisProblem::Nonsense(_) => false,
+        RedisProblem::Failed(error) => match error.kind() {
+            ErrorKind::Server(ReadOnly | MasterDown | ClusterDown | BusyLoading) => true,
+            // A cluster's connection follows these by itself; what is left has led nowhere.
+            ErrorKind::Server(Moved | Ask) => true,
+            // Redis before 7 tells what stopped a script within the text.
+            ErrorKind::Server(_) => error.detail().is_some_and(|text| text.contains("-READONLY")),
+            ErrorKind::Extension => false,
+            _ => true,
+        },
+    }
+}
+
+/// A write that changes nothing, on the master of this key: there never is such a key.
+fn probing_write(key: &str) -> Cmd {
+    let mut write = redis::cmd("DEL");
+    write.arg(format!("{key}:probe"));
+    write
+}
+
 /// Tries to connect. `None`: there is nothing left to do.
-async fn probe(link: &Weak<Link>) -> Option<bool> {
+async fn probe(link: &Weak<Link>, key: &str) -> Option<bool> {
     let link = link.upgrade()?;
-    let connection = link.connect().await.ok();
+    let mut found = link.connect(key).await;
+    for _ in 1..PROBE_WRITES {
+        let Ok(connection) = found else { return Some(false) };
+        tokio::time::sleep(PROBE_AFTER).await;
+        let written = send(connection.clone(), probing_write(key), link.timeout).await;
+        found = written.map(|_| connection);
+    }
+    let Ok(connection) = found else { return Some(false) };
     let mut state = link.state();
-    let Some(connection) = connection else { return Some(false) };
     state.connection = Some(connection);
     state.number += 1;
-    state.is_probing = false;
+    state.lost.remove(link.part(key));
+    link.measures.is_open.set(i64::from(!state.lost.is_empty()));
     drop(state);
-    link.measures.is_open.set(0);
     tracing::info!("found Redis");
     None
+}
+
+/// Warns of a server that takes keys away when its memory is full: it notices later that they are gone,
+/// and builds the index again, over and over.
+async fn check_policy(connection: Connection, timeout: Duration, measures: RedisMeasures) {
+    let mut info = redis::cmd("INFO");
+    info.arg("memory");
+    // Who may not ask, or is not answered, does not know.
+    let Ok(answer) = send(connection, info, timeout).await else { return };
+    let may_evict = policies(&answer).iter().any(|policy| policy != "noeviction");
+    if may_evict && !measures.may_evict() {
+        tracing::warn!("Redis may evict keys of the index: set its maxmemory-policy to noeviction");
+    }
+    measures.evicts.set(i64::from(may_evict));
+}
+
+/// What servers do when their memory is full; a cluster's answer holds that of each.
+fn policies(answer: &Value) -> Vec<String> {
+    let text = match answer {
+        Value::Map(answers) => return answers.iter().flat_map(|(_, one)| policies(one)).collect(),
+        Value::BulkString(text) => String::from_utf8_lossy(text).into_owned(),
+        Value::VerbatimString { text, .. } => text.clone(),
+        _ => return Vec::new(),
+    };
+    let policies = text.lines().filter_map(|line| line.strip_prefix("maxmemory_policy:"));
+    policies.map(|policy| policy.trim().to_owned()).collect()
 }

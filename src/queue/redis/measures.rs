@@ -9,7 +9,9 @@ pub struct RedisMeasures {
     scripts: Latencies,
     failures: Counter,
     pub(super) nonsense: Counter,
+    pub(super) losses: Counter,
     pub(super) is_open: Gauge,
+    pub(super) evicts: Gauge,
 }
 
 impl RedisMeasures {
@@ -21,7 +23,13 @@ impl RedisMeasures {
         registry.register("redis_failures", help, self.failures.clone());
         let help = "Answers of Redis that made no sense";
         registry.register("redis_nonsense", help, self.nonsense.clone());
-        let help = "1 while Redis is out of reach and calls fail without asking it";
+        let help = "Indexes that were dropped as Redis had lost part of them";
+        registry.register("redis_index_losses", help, self.losses.clone());
+        let help =
+            "1 if Redis may take keys of the index away: its maxmemory-policy is not noeviction";
+        registry.register("redis_may_evict", help, self.evicts.clone());
+        let help =
+            "1 while Redis, or a part of a cluster, is out of reach and calls fail without asking";
         registry.register("redis_out_of_reach", help, self.is_open.clone());
     }
 
@@ -35,7 +43,17 @@ impl RedisMeasures {
         self.nonsense.get()
     }
 
-    /// Whether calls fail without asking Redis, as it is out of reach.
+    /// How many indexes were dropped as Redis had lost part of them.
+    pub fn loss_count(&self) -> u64 {
+        self.losses.get()
+    }
+
+    /// Whether Redis may take keys of the index away when its memory is full.
+    pub fn may_evict(&self) -> bool {
+        self.evicts.get() != 0
+    }
+
+    /// Whether calls fail without asking Redis, as it, or part of a cluster, is out of reach.
     pub fn is_out_of_reach(&self) -> bool {
         self.is_open.get() != 0
     }

@@ -16,6 +16,7 @@ mod script;
 mod views;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -69,6 +70,8 @@ pub struct RedisQueue {
     prefix: String,
     /// What is known of each queue that was ever asked about.
     directories: Mutex<BTreeMap<QueueKey, Arc<Directory>>>,
+    /// How often an index was looked over.
+    look_count: AtomicU64,
 }
 
 impl RedisQueue {
@@ -76,9 +79,14 @@ impl RedisQueue {
     /// parted by commas. A server that is out of reach is looked for in the background; calls fail
     /// until it is found. To be called where a tokio runtime runs.
     pub async fn open(urls: &str, options: RedisOptions) -> Result<Self, RedisAddressProblem> {
-        let link = Link::open(urls, options.timeout).await;
+        let link = Link::open(urls, &options.prefix, options.timeout).await;
         let link = link.map_err(|problem| RedisAddressProblem(Box::new(problem)))?;
-        Ok(Self { link, prefix: options.prefix, directories: Mutex::default() })
+        Ok(Self {
+            link,
+            prefix: options.prefix,
+            directories: Mutex::default(),
+            look_count: AtomicU64::new(0),
+        })
     }
 
     /// What it counts of itself.
@@ -197,6 +205,26 @@ impl RedisQueue {
         }
     }
 
+    async fn promote_one(
+        &self,
+        queue: QueueKey,
+        now: i64,
+        limit: usize,
+    ) -> Result<usize, QueueError> {
+        let arguments = [now.to_string(), limit.to_string()];
+        let arguments = arguments.each_ref().map(String::as_bytes);
+        let answer = self.run(queue, &script::PROMOTE, &arguments).await?;
+        let mut reply = self.sensible(Reply::new(answer))?;
+        let promoted = self.sensible(reply.count())?;
+        if promoted > limit {
+            return self.sensible(Err(RedisProblem::Nonsense("fewer leads")));
+        }
+        if self.sensible(reply.number())? != 0 {
+            self.drop_old(queue).await?;
+        }
+        Ok(promoted)
+    }
+
     /// Clears away what is left of generations that are no longer used.
     async fn drop_old(&self, queue: QueueKey) -> Result<(), QueueError> {
         let lanes = DROPPED_LANES_A_STEP.to_string();
@@ -263,9 +291,15 @@ impl LeadQueue for RedisQueue {
     }
 
     async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
-        let answer = self.run(queue, &script::DUE, &[]).await?;
+        let call_count = self.look_count.fetch_add(1, Ordering::Relaxed).to_string();
+        let answer = self.run(queue, &script::DUE, &[call_count.as_bytes()]).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
-        self.sensible(reply.maybe_number())
+        let rule_version = self.sensible(reply.maybe_number())?;
+        if rule_version.is_none() && !reply.is_empty() {
+            tracing::warn!(queue.key = queue.0, "Redis lost part of an index; it is built again");
+            self.link.measures.losses.inc();
+        }
+        Ok(rule_version)
     }
 
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
@@ -280,8 +314,9 @@ impl LeadQueue for RedisQueue {
             }
             directory = self.learn(ask.queue).await?;
         }
-        // Lanes come faster than they are learned: nothing was done, and it may be tried again.
-        Ok(Proposal { is_unfinished: true, ..Proposal::default() })
+        // Lanes join by the thousand at most, and each call learns all there are: what it still does not
+        // know after so many, the index cannot tell, as part of it was taken away.
+        Err(QueueError::NotBuilt(ask.queue))
     }
 
     async fn served(
@@ -310,22 +345,15 @@ impl LeadQueue for RedisQueue {
 
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
         let queues: Vec<QueueKey> = self.directories().keys().copied().collect();
-        let (now, mut done) = (now.to_string(), 0);
+        let (mut done, mut failed) = (0, None);
         for queue in queues {
-            let left = (limit - done).to_string();
-            let arguments = [now.as_bytes(), left.as_bytes()];
-            let answer = self.run(queue, &script::PROMOTE, &arguments).await?;
-            let mut reply = self.sensible(Reply::new(answer))?;
-            let promoted = self.sensible(reply.count())?;
-            if promoted > limit - done {
-                return self.sensible(Err(RedisProblem::Nonsense("fewer leads")));
-            }
-            done += promoted;
-            if self.sensible(reply.number())? != 0 {
-                self.drop_old(queue).await?;
+            // One queue that is out of reach, or lost part of its index, holds up no other.
+            match self.promote_one(queue, now, limit - done).await {
+                Ok(promoted) => done += promoted,
+                Err(error) => failed = Some(error),
             }
         }
-        Ok(done)
+        failed.map_or(Ok(done), Err)
     }
 
     async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {

@@ -178,8 +178,9 @@ local function fly(lead, record, number, order)
   end
 end
 
--- A head without a record: somebody took keys away. It leaves, or every pull would find it.
+-- A head without a record. It leaves, or every pull would find it.
 local function forget(lead, number)
+  note_loss(line)
   local member = string.sub(line.chosen, 1, -3)
   note(line, number)
   call('ZREM', line.base .. 'r' .. number, lead)

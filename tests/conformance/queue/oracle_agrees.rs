@@ -276,6 +276,7 @@ impl<Q: LeadQueue> Run<Q> {
     }
 
     async fn look(&self, ask: Ask, limit: usize) {
+        assert!(self.queue.is_built(QUEUE).await.unwrap().is_some(), "it misses nothing");
         let seen = self.queue.peek(QUEUE, self.now, limit).await.unwrap();
         let mut ranks: Vec<_> =
             self.oracle.ready(self.now).map(|entry| entry.rank(self.now)).collect();

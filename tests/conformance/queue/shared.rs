@@ -12,9 +12,12 @@ use nextlead::queue::{
 use super::open_at;
 use super::support::{
     CLOSED, OPEN, QUEUE, REP, RESERVE_AFTER, RULES, ask, begin, candidates, drain, entry, ids,
-    lane, names, pull, put, put_back, puts, remove, untouched,
+    lane, names, pull, put, put_back, puts, remove, untouched, waiting,
 };
 use crate::servers::{Redis, RedisCluster};
+
+/// How many queues are spread over a cluster.
+const QUEUES: i64 = 12;
 
 /// A second node on the index of the first.
 async fn open_again(url: &str, prefix: &str) -> RedisQueue {
@@ -28,9 +31,14 @@ fn keys(url: &str) -> BTreeSet<String> {
     redis::cmd("KEYS").arg("*").query(&mut connection).unwrap()
 }
 
-fn flush(url: &str) {
+/// Tells a server something.
+fn tell(url: &str, words: &[&str]) {
     let mut connection = redis::Client::open(url).unwrap().get_connection().unwrap();
-    redis::cmd("FLUSHALL").query::<()>(&mut connection).unwrap();
+    redis::cmd(words[0]).arg(&words[1..]).query::<()>(&mut connection).unwrap();
+}
+
+fn flush(url: &str) {
+    tell(url, &["FLUSHALL"]);
 }
 
 #[tokio::test]
@@ -147,6 +155,27 @@ async fn a_server_that_hangs_is_given_up_in_time() {
     assert_eq!(drain(&queue, &ask(FLIGHT_MS_MAX)).await, [1]);
 }
 
+/// A master that was replaced by another goes on as its replica: it answers, and takes no writes.
+#[tokio::test]
+async fn a_server_that_takes_no_writes_is_given_up_until_it_does() {
+    let redis = Redis::start();
+    let queue = begin(open_again(&redis.url(), "replaced").await).await;
+    put(&queue, [entry(1)]).await;
+    let nowhere = crate::servers::free_port().to_string();
+    tell(&redis.url(), &["REPLICAOF", "127.0.0.1", &nowhere]);
+    assert!(matches!(queue.propose(&ask(0)).await, Err(QueueError::Unavailable(_))));
+    assert!(queue.measures().is_out_of_reach());
+    let late = open_again(&redis.url(), "replaced").await;
+    assert!(late.measures().is_out_of_reach(), "a node that starts now looks for it, too");
+    for _ in 0..1_000 {
+        tokio::task::yield_now().await;
+        assert!(queue.measures().is_out_of_reach(), "it answers, but that is not enough");
+    }
+    tell(&redis.url(), &["REPLICAOF", "NO", "ONE"]);
+    assert_eq!(pull_when_found(&queue).await.unwrap(), Some(1));
+    assert_eq!(pull_when_found(&late).await.unwrap(), None, "the one lead is in flight");
+}
+
 #[tokio::test]
 async fn a_server_that_is_not_there_yet_is_found_when_it_comes() {
     let mut redis = Redis::start();
@@ -184,32 +213,6 @@ async fn nothing_is_left_of_a_line_that_is_no_longer_used() {
     assert!(generations.len() <= 1 && left.len() < 20, "{left:?}");
 }
 
-/// Redis may be told to make room, and takes keys away that it chooses.
-#[tokio::test]
-async fn whatever_key_is_lost_pulls_come_to_an_end() {
-    let redis = Redis::start();
-    let url = redis.url();
-    let prefix = "lost";
-    let queue = begin(open_again(&url, prefix).await).await;
-    let fill = || (1..=30).map(|lead| untouched(lead, 0, lead));
-    put(&queue, fill()).await;
-    assert_eq!(pull(&queue, &ask(0)).await, Some(1));
-    let mut connection = redis::Client::open(url.as_str()).unwrap().get_connection().unwrap();
-    for key in keys(&url) {
-        let saved: Option<Vec<u8>> = redis::cmd("DUMP").arg(&key).query(&mut connection).unwrap();
-        // What was lost before may have taken others with it.
-        let Some(saved) = saved else { continue };
-        redis::cmd("DEL").arg(&key).query::<()>(&mut connection).unwrap();
-        for step in 0..40 {
-            // It may err, or offer what it still has: it ends, and does not panic.
-            let _ = queue.propose(&Ask { count: 5, ..ask(step) }).await;
-            let _ = queue.promote(step, 10).await;
-        }
-        let restore = [key.as_bytes(), b"0", &saved, b"REPLACE"];
-        redis::cmd("RESTORE").arg(&restore).query::<()>(&mut connection).unwrap();
-    }
-}
-
 #[tokio::test]
 async fn queues_spread_over_the_masters_of_a_cluster() {
     let mut cluster = RedisCluster::start();
@@ -235,4 +238,47 @@ async fn queues_spread_over_the_masters_of_a_cluster() {
         queue.apply(put).await.unwrap();
         assert_eq!(drain(&queue, &Ask { queue: QueueKey(number), ..ask(0) }).await, [7]);
     }
+}
+
+#[tokio::test]
+async fn a_master_that_hangs_or_dies_stops_its_own_queues_alone() {
+    let mut cluster = RedisCluster::start();
+    let options = RedisOptions { prefix: "parts".to_owned(), timeout: Duration::from_secs(1) };
+    let queue = RedisQueue::open(&cluster.urls(), options).await.unwrap();
+    let asked = |number| Ask { queue: QueueKey(number), ..ask(0) };
+    for number in 1..=QUEUES {
+        queue.begin(QueueKey(number), RULES).await.unwrap();
+        let entries = [entry(1), waiting(2, 50)];
+        let entries = entries.map(|entry| Entry { queue: QueueKey(number), ..entry });
+        queue.apply(puts(entries)).await.unwrap();
+        assert_eq!(pull(&queue, &asked(number)).await, Some(1));
+    }
+    cluster.masters()[0].signal("STOP");
+    let lost = lost_queues(&queue).await;
+    assert!(!lost.is_empty() && lost.len() < QUEUES as usize, "{lost:?}");
+    assert!(queue.promote(50, 1_000).await.is_err(), "some were not promoted");
+    for number in (1..=QUEUES).filter(|number| !lost.contains(number)) {
+        let left = drain(&queue, &asked(number)).await;
+        assert_eq!(left, [2], "queue {number} goes on, and was promoted");
+    }
+    cluster.masters()[0].signal("CONT");
+    for number in &lost {
+        while queue.propose(&asked(*number)).await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    }
+    assert!(!queue.measures().is_out_of_reach());
+    cluster.masters()[0].kill();
+    assert_eq!(lost_queues(&queue).await, lost);
+}
+
+/// The queues that do not answer, while others do.
+async fn lost_queues(queue: &RedisQueue) -> Vec<i64> {
+    let mut lost = Vec::new();
+    for number in 1..=QUEUES {
+        if queue.is_built(QueueKey(number)).await.is_err() {
+            lost.push(number);
+        }
+    }
+    lost
 }
