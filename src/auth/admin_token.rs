@@ -6,6 +6,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
@@ -75,6 +76,9 @@ impl AdminToken {
 /// 256 random bits, in hexadecimal digits.
 const TOKEN_LENGTH: usize = 64;
 
+/// Tells the drafts of one process from each other.
+static DRAFT_COUNT: AtomicU64 = AtomicU64::new(0);
+
 /// Makes a token file. It appears whole or not at all, so a crash leaves no half of a token. Answers
 /// whether it is this one's: another node may have been faster.
 fn make(path: &Path) -> io::Result<bool> {
@@ -82,7 +86,11 @@ fn make(path: &Path) -> io::Result<bool> {
     getrandom::fill(&mut bits).map_err(io::Error::other)?;
     let token: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", std::process::id()));
+    draft.push(format!(
+        ".{}-{}.new",
+        std::process::id(),
+        DRAFT_COUNT.fetch_add(1, Ordering::Relaxed)
+    ));
     let draft = PathBuf::from(draft);
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -144,10 +152,11 @@ mod tests {
         let file = folder.path().join("nextlead.admin-token");
         let tokens: Vec<AdminToken> = std::thread::scope(|scope| {
             let make = || AdminToken::in_file(file.clone()).unwrap();
-            let making: Vec<_> = (0..2).map(|_| scope.spawn(make)).collect();
+            let making: Vec<_> = (0..8).map(|_| scope.spawn(make)).collect();
             making.into_iter().map(|one| one.join().unwrap()).collect()
         });
-        assert_eq!(tokens[0].hash, tokens[1].hash);
+        assert!(tokens.iter().all(|token| token.hash == tokens[0].hash));
+        assert_eq!(tokens.iter().filter(|token| token.is_new()).count(), 1);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }
 }

@@ -113,7 +113,8 @@ pub(super) fn read_duration_ms(text: &str) -> Result<i64, String> {
     Ok(total_ms)
 }
 
-/// A duration for people: the two largest units that it has.
+/// A duration for people: the two largest units that it has, of the nearest second. What two machines'
+/// clocks make of ten minutes is not nine minutes and 59 seconds.
 pub(super) fn duration_text(ms: i64) -> String {
     if ms < 0 {
         return format!("-{}", duration_text(ms.saturating_neg()));
@@ -122,7 +123,7 @@ pub(super) fn duration_text(ms: i64) -> String {
         return format!("{ms}ms");
     }
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-    let mut rest_ms = ms;
+    let mut rest_ms = if ms < 10_000 { ms } else { ms.saturating_add(500) };
     let mut parts = Vec::new();
     for (unit, unit_ms) in units {
         if rest_ms >= unit_ms {
@@ -220,6 +221,10 @@ mod tests {
         ] {
             assert_eq!(read_duration_ms(text), Ok(ms), "{text}");
             assert_eq!(duration_text(ms), shown, "{text}");
+        }
+        for (ms, shown) in [(599_998, "10m"), (599_499, "9m 59s"), (1_999, "1s"), (-60_001, "-1m")]
+        {
+            assert_eq!(duration_text(ms), shown, "{ms}");
         }
         for text in ["", "10", "m", "-5s", "1w", "1.5h", "99999999999999999d", "10m5"] {
             assert!(read_duration_ms(text).is_err(), "{text}");

@@ -465,7 +465,9 @@ impl Dialer {
             rule_version: lease.rule_version,
             explanation: turn.rules.rules.explain(&subject, turn.now),
         };
-        let remaining_ms = lease.remaining_ms(turn.now);
+        // The store may go by a clock that is a little ahead of this node's.
+        let lasts_ms = lease.expires_at - lease.granted_at;
+        let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
         Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
     }

@@ -54,7 +54,7 @@ pub(in crate::store) enum RosterAnswer {
 impl RosterAnswer {
     /// Whether there is something to commit.
     pub(in crate::store) fn is_moved(&self) -> bool {
-        !matches!(self, Self::Duty(None))
+        !matches!(self, Self::Duty(None) | Self::Access(AccessAnswer::Revoked(None)))
     }
 }
 
@@ -64,7 +64,7 @@ pub(in crate::store) async fn change(
     change: &RosterChange,
 ) -> Result<RosterAnswer, StoreError> {
     let answer = change_rows(connection, change).await?;
-    if change.is_of_settings() {
+    if change.is_of_settings() && answer.is_moved() {
         duty::count_change(connection).await?;
     }
     Ok(answer)

@@ -141,6 +141,8 @@ pub(super) async fn every_change_of_settings_is_counted(desk: &Desk) {
     // What is refused, and what nodes do for themselves, is not one.
     let other = store.put_campaign(&campaign, desk.elsewhere.queue, &campaign_settings(None)).await;
     assert!(matches!(other, Err(StoreError::Denied(Denied::CampaignMoved))));
+    let nobodys = TokenId::new("nobodys").expect("an id");
+    assert_eq!(store.revoke_token(&nobodys, "admin", START).await.expect("a look"), None);
     store.note_token_uses(vec![(token.id, START + 1)]).await.expect("noted");
     take(desk, "a", START).await.expect("it is free");
     desk.lead().await;
