@@ -9,22 +9,21 @@ use async_trait::async_trait;
 use crate::domain::QueueKey;
 use crate::store::{CommitSink, LeadRecord, News};
 
-use super::follower::Follower;
 use super::{Dialer, DialerError, Parts};
 
 /// When those who wait look again after another node's commit: its news may come before its index was
 /// told.
 const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(40)];
 
-/// Who is told by the store. It does not keep the dialer alive, which holds the store.
+/// Who is told by the store. It keeps neither the dialer nor the follower alive, which hold the store:
+/// a store that is dropped ends.
 pub(super) struct Listener {
-    follower: Arc<Follower>,
     parts: Weak<Parts>,
 }
 
 impl Listener {
     pub(super) fn of(dialer: &Dialer) -> Self {
-        Self { follower: dialer.parts.follower.clone(), parts: Arc::downgrade(&dialer.parts) }
+        Self { parts: Arc::downgrade(&dialer.parts) }
     }
 
     fn dialer(&self) -> Option<Dialer> {
@@ -35,7 +34,8 @@ impl Listener {
 #[async_trait]
 impl CommitSink for Listener {
     async fn committed(&self, records: &[LeadRecord]) {
-        self.follower.take_in(records).await;
+        let Some(dialer) = self.dialer() else { return };
+        dialer.parts.follower.take_in(records).await;
     }
 
     async fn settings_changed(&self) {
@@ -51,7 +51,7 @@ impl CommitSink for Listener {
 
     async fn others_committed(&self, news: &News) {
         let Some(dialer) = self.dialer() else { return };
-        self.follower.passes.note(&news.passes);
+        dialer.parts.follower.passes.note(&news.passes);
         if news.is_incomplete {
             if let Err(error) = dialer.catch_up_with_everything().await {
                 let error = &error as &dyn std::error::Error;

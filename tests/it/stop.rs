@@ -1,15 +1,20 @@
 //! A node that stops: it says so, and waits for nobody who only waits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use nextlead::api::proto;
+use nextlead::clock::ManualClock;
+use nextlead::dialer::{Among, Dialer, random_tokens};
+use nextlead::queue::MemoryQueue;
+use nextlead::store::{SqliteStore, Store};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Endpoint;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::support::{TestNode, lead};
+use crate::support::{NOON, TestNode, lead};
 
 #[tokio::test]
 async fn a_node_stops_soon_though_a_pull_waits_and_streams_stay_open() {
@@ -46,4 +51,18 @@ async fn a_node_stops_soon_though_a_pull_waits_and_streams_stay_open() {
     let mut node = TestNode::start_bare(folder, clock).await;
     node.hand_over(lead(2)).await;
     node.audit().await;
+}
+
+#[tokio::test]
+async fn a_dialer_that_is_dropped_lets_its_store_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(&folder.path().join("nextlead.db")).await.unwrap();
+    let store: Arc<dyn Store> = Arc::new(store);
+    let clock = Arc::new(ManualClock::at(NOON));
+    let queue = Arc::new(MemoryQueue::new());
+    let tokens = random_tokens();
+    let dialer = Dialer::start(store.clone(), queue, clock, tokens, Among::Alone).await.unwrap();
+    let held = Arc::downgrade(&store);
+    drop((dialer, store));
+    assert!(held.upgrade().is_none(), "who follows the store must not hold it");
 }
