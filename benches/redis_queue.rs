@@ -53,7 +53,7 @@ async fn measure(lead_count: i64) {
     let used_before = info(&redis, "memory", "used_memory:");
 
     let began = Instant::now();
-    queue.stage(QUEUE, 1).await.unwrap();
+    let grows = queue.stage(QUEUE, 1).await.unwrap();
     let halves = (0..PAGES_UNDER_WAY).map(|half| {
         let (queue, world) = (Arc::clone(&queue), Arc::clone(&world));
         let share = lead_count / PAGES_UNDER_WAY;
@@ -61,12 +61,12 @@ async fn measure(lead_count: i64) {
             for first in (half * share..(half + 1) * share).step_by(PAGE_SIZE as usize) {
                 let page = first..(first + PAGE_SIZE).min((half + 1) * share);
                 let updates = page.map(|lead| world.put(lead + 1, 1, 0)).collect();
-                queue.apply_staged(updates).await.unwrap();
+                queue.apply_staged(QUEUE, grows, updates).await.unwrap();
             }
         }
     });
     futures_util::future::join_all(halves).await;
-    queue.swap(QUEUE).await.unwrap();
+    queue.swap(QUEUE, grows).await.unwrap();
     let built_in = began.elapsed();
     let build_s = work_of(&redis)[1];
     let bytes = (info(&redis, "memory", "used_memory:") - used_before) / lead_count as f64;

@@ -40,6 +40,9 @@ const SWEEP_EVERY: Duration = Duration::from_millis(250);
 /// How much of each kind one sweep does at most.
 const SWEEP_LIMIT: usize = 1_000;
 
+/// When tokens that could not be read are read again.
+const RELOAD_AGAIN_AFTER: Duration = Duration::from_millis(500);
+
 /// What the keys of a shared index begin with.
 pub const QUEUE_PREFIX_DEFAULT: &str = "nextlead";
 
@@ -272,9 +275,13 @@ async fn follow_tokens(dialer: Dialer, access: Arc<Access>, stopping: watch::Rec
     let mut settings = dialer.settings_number();
     let following = async {
         while settings.changed().await.is_ok() {
-            if let Err(error) = access.reload(dialer.now()).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "could not read the tokens again");
+            // Until it succeeds: the number has moved on, and a revoked token must not stay valid.
+            while let Err(error) = access.reload(dialer.now()).await {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "could not read the tokens again; trying soon"
+                );
+                tokio::time::sleep(RELOAD_AGAIN_AFTER).await;
             }
         }
     };

@@ -144,7 +144,9 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
         DialerError::Queue(error) => match error {
             QueueError::Unavailable(_) => (Code::Unavailable, "INDEX_UNAVAILABLE"),
-            QueueError::NotBuilt(_) => (Code::Unavailable, "INDEX_NOT_BUILT"),
+            QueueError::NotBuilt(_) | QueueError::Overtaken(_) => {
+                (Code::Unavailable, "INDEX_NOT_BUILT")
+            }
         },
         DialerError::Store(error) => match error {
             StoreError::Denied(why) => denied(why),

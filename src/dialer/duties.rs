@@ -65,11 +65,14 @@ impl Hold {
 pub(super) struct Duties {
     among: Among,
     held: Mutex<HashMap<String, (Duty, i64)>>,
+    /// How many runs of this node go by a duty: the last of them gives it up. Held while one begins or
+    /// ends, so that none gives up what another has just taken.
+    runs: tokio::sync::Mutex<HashMap<String, usize>>,
 }
 
 impl Duties {
     pub(super) fn new(among: Among) -> Self {
-        Self { among, held: Mutex::default() }
+        Self { among, held: Mutex::default(), runs: tokio::sync::Mutex::default() }
     }
 
     pub(super) fn is_alone(&self) -> bool {
@@ -103,6 +106,33 @@ impl Duties {
             tracing::info!(duty = name, is_held = taken.is_some(), "a duty changed hands");
         }
         Ok(taken.map(Hold::Held))
+    }
+
+    /// Takes a duty for a run, which is to end with [`Duties::end_run`]; `None`: another node has it.
+    pub(super) async fn begin_run(
+        &self,
+        store: &dyn Store,
+        name: &str,
+        now: i64,
+    ) -> Result<Option<Hold>, StoreError> {
+        let mut runs = self.runs.lock().await;
+        let hold = self.take(store, name, now).await?;
+        if hold.is_some() {
+            *runs.entry(name.to_owned()).or_default() += 1;
+        }
+        Ok(hold)
+    }
+
+    /// Ends a run. The last of a duty gives it up.
+    pub(super) async fn end_run(&self, store: &dyn Store, name: &str) {
+        let mut runs = self.runs.lock().await;
+        let left = runs.get(name).map_or(0, |count| count.saturating_sub(1));
+        if left > 0 {
+            runs.insert(name.to_owned(), left);
+            return;
+        }
+        runs.remove(name);
+        self.give_up(store, name).await;
     }
 
     /// Whether this node has a duty, as far as it knows.

@@ -206,18 +206,15 @@ impl Follower {
         }
         let now = self.clock.now();
         let mut updates = Vec::with_capacity(records.len());
-        let mut staged = Vec::new();
-        let mut staged_runs: Vec<(QueueKey, Versioned)> = Vec::new();
+        let mut staged: BTreeMap<QueueKey, (Versioned, Vec<Update>)> = BTreeMap::new();
         let mut ready_queues = BTreeSet::new();
         for record in records {
             let queue = record.state.queue;
             let rules = self.rulebook.in_force(queue);
             updates.push(self.update_for(record, &rules, now));
             if let Some(coming) = self.rulebook.staged(queue) {
-                staged.push(self.update_for(record, &coming, now));
-                if staged_runs.iter().all(|(one, _)| *one != queue) {
-                    staged_runs.push((queue, coming));
-                }
+                let update = self.update_for(record, &coming, now);
+                staged.entry(queue).or_insert_with(|| (coming, Vec::new())).1.push(update);
             }
             if record.state.standing == Standing::Ready {
                 ready_queues.insert(queue);
@@ -228,15 +225,22 @@ impl Follower {
             Ok(applied) => self.catch_up(records, &applied.overtaken).await,
             Err(error) => self.missed_by_index(records, &error),
         }
-        if !staged.is_empty()
-            && let Err(error) = self.queue.apply_staged(staged).await
-        {
-            // What is on its way would come into use without these leads.
-            staged_runs.iter().for_each(|(queue, run)| self.rulebook.unstage(*queue, run));
-            self.missed_by_index(records, &error);
+        for (queue, (run, updates)) in staged {
+            self.take_in_staged(queue, &run, updates).await;
         }
         failpoint::reach("index.after-apply");
         ready_queues.into_iter().for_each(|queue| self.ring(queue));
+    }
+
+    /// Tells the index on its way. A run that cannot be told ends: it would come into use without these
+    /// leads.
+    async fn take_in_staged(&self, queue: QueueKey, run: &Versioned, updates: Vec<Update>) {
+        let Some(generation) = run.generation() else { return };
+        if let Err(error) = self.queue.apply_staged(queue, generation, updates).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "could not tell the index on its way");
+            self.rulebook.unstage(queue, run);
+        }
     }
 
     /// Sends leads again that were ranked by rules which another node has overtaken.

@@ -7,10 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::try_join;
-use tokio::task::JoinHandle;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
-use crate::queue::{Swap, Update};
+use crate::queue::{QueueError, Swap, Update};
 use crate::rules::RuleSet;
 use crate::store::{Denied, LeadRecord, StoreError};
 
@@ -110,7 +109,9 @@ impl Dialer {
                     if !follower.rulebook.is_staged(queue, run) {
                         return Ok(lead_count);
                     }
-                    follower.queue.apply_staged(follower.updates_for(&records, run)).await?;
+                    let generation = run.generation().ok_or(QueueError::Overtaken(queue))?;
+                    let updates = follower.updates_for(&records, run);
+                    follower.queue.apply_staged(queue, generation, updates).await?;
                 }
             }
         }
@@ -153,47 +154,67 @@ impl Dialer {
     ) -> Result<(), DialerError> {
         Self::in_back_room(async move {
             let (duty, store) = (duties::ranking(queue), self.parts.store.clone());
-            let hold = self.parts.duties.take(store.as_ref(), &duty, self.now()).await?;
+            let hold = self.parts.duties.begin_run(store.as_ref(), &duty, self.now()).await?;
             let Some(hold) = hold else { return Ok(()) };
-            let renewing = self.renew(&hold, duty.clone());
-            let ranked = self.rank_held(queue, by).await;
-            drop(renewing);
-            // Another run of this node may have begun meanwhile, under the same duty.
-            if self.parts.follower.rulebook.staged(queue).is_none() {
-                self.parts.duties.give_up(store.as_ref(), &duty).await;
-            }
+            let ranked = self.rank_held(queue, by, &hold).await;
+            self.parts.duties.end_run(store.as_ref(), &duty).await;
             ranked
         })
         .await
     }
 
-    /// Carries a duty on for as long as the answer is kept.
-    fn renew(&self, hold: &Hold, duty: String) -> Option<AbortOnDrop> {
-        let Hold::Held(_) = hold else { return None };
-        let dialer = self.clone();
-        let renewing = tokio::spawn(async move {
-            loop {
-                tokio::time::sleep(RENEW_EVERY).await;
-                let store = dialer.parts.store.as_ref();
-                if let Err(error) = dialer.parts.duties.take(store, &duty, dialer.now()).await {
+    /// Carries the duty of a queue on; ends when another node has it.
+    async fn until_lost(&self, queue: QueueKey, hold: &Hold) {
+        let Hold::Held(_) = hold else { return std::future::pending().await };
+        let (duty, store) = (duties::ranking(queue), self.parts.store.as_ref());
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            match self.parts.duties.take(store, &duty, self.now()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return,
+                Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, duty, "could not carry a duty on");
                 }
             }
-        });
-        Some(AbortOnDrop(renewing))
+        }
     }
 
-    async fn rank_held(&self, queue: QueueKey, by: Option<Versioned>) -> Result<(), DialerError> {
+    async fn rank_held(
+        &self,
+        queue: QueueKey,
+        by: Option<Versioned>,
+        hold: &Hold,
+    ) -> Result<(), DialerError> {
         let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
-        let ranked = self.rank_staged(queue, &coming).await;
-        self.parts.metrics.ranked(queue, ranked.is_ok());
-        if let Err(error) = &ranked {
-            self.parts.follower.rulebook.unstage(queue, &coming);
-            let error = error as &dyn std::error::Error;
-            tracing::error!(error, "could not rank the leads of a queue");
+        let ranked = tokio::select! {
+            ranked = self.rank_staged(queue, &coming) => ranked,
+            () = self.until_lost(queue, hold) => Err(QueueError::Overtaken(queue).into()),
+        };
+        let Err(error) = ranked else {
+            self.parts.metrics.ranked(queue, true);
+            return Ok(());
+        };
+        self.unstage(queue, &coming).await;
+        let told = &error as &dyn std::error::Error;
+        if matches!(error, DialerError::Queue(QueueError::Overtaken(_))) {
+            // Whoever has the duty by now ranks; if nobody does, whoever sweeps next.
+            tracing::info!(error = told, "a ranking of a queue was overtaken");
+            return Ok(());
         }
-        ranked
+        self.parts.metrics.ranked(queue, false);
+        tracing::error!(error = told, "could not rank the leads of a queue");
+        Err(error)
+    }
+
+    /// Takes a run off its way, and the index that it filled.
+    async fn unstage(&self, queue: QueueKey, run: &Versioned) {
+        self.parts.follower.rulebook.unstage(queue, run);
+        let Some(generation) = run.generation() else { return };
+        if let Err(error) = self.queue_index().unstage(queue, generation).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::debug!(error, "an index on its way is still there");
+        }
     }
 
     /// Begins a run; `None`: a newer version was faster.
@@ -214,7 +235,10 @@ impl Dialer {
             return Ok(None);
         }
         match follower.queue.stage(queue, coming.version).await {
-            Ok(()) => Ok(Some(coming)),
+            Ok(generation) => {
+                coming.fills(generation);
+                Ok(Some(coming))
+            }
             Err(error) => {
                 follower.rulebook.unstage(queue, &coming);
                 Err(error.into())
@@ -227,7 +251,7 @@ impl Dialer {
         let lead_count = self.fill(queue, Some(coming)).await?;
         let before = follower.rulebook.in_force(queue).version;
         if !self.put_in_use(queue, coming).await? {
-            return Ok(());
+            return Err(QueueError::Overtaken(queue).into());
         }
         follower.ring(queue);
         let version = coming.version;
@@ -242,6 +266,7 @@ impl Dialer {
     /// meanwhile. Returns whether it is in use; not if a newer run has begun.
     async fn put_in_use(&self, queue: QueueKey, coming: &Versioned) -> Result<bool, DialerError> {
         let follower = &self.parts.follower;
+        let generation = coming.generation().ok_or(QueueError::Overtaken(queue))?;
         loop {
             let behind = {
                 // No commit of this node is ranked by the old rules once the new ones are in use.
@@ -249,7 +274,7 @@ impl Dialer {
                 if !follower.rulebook.is_staged(queue, coming) {
                     return Ok(false);
                 }
-                match follower.queue.swap(queue).await? {
+                match follower.queue.swap(queue, generation).await? {
                     Swap::Done => {
                         follower.rulebook.enforce(queue);
                         return Ok(true);
@@ -276,7 +301,8 @@ impl Dialer {
         // What the store does not know is not in line, whatever the index in use was told.
         let unknown = leads.into_iter().filter(|lead| !found.contains(lead));
         updates.extend(unknown.map(|lead| Update::Remove { queue, lead, version: i64::MAX }));
-        Ok(follower.queue.apply_staged(updates).await?)
+        let generation = coming.generation().ok_or(QueueError::Overtaken(queue))?;
+        Ok(follower.queue.apply_staged(queue, generation, updates).await?)
     }
 
     /// Notes in the store that a version is in force, for whoever reads the versions.
@@ -294,14 +320,5 @@ impl Dialer {
             noted => noted?,
         }
         Ok(())
-    }
-}
-
-/// Ends a task when it goes.
-struct AbortOnDrop(JoinHandle<()>);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.abort();
     }
 }

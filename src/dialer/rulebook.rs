@@ -1,9 +1,10 @@
 //! The rule sets of each queue: the one that decides, and the one that is on its way.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::domain::{QueueId, QueueKey};
+use crate::queue::Generation;
 use crate::rules::RuleSet;
 
 /// A rule set and its version; version 0 is a queue without published rules.
@@ -11,18 +12,30 @@ use crate::rules::RuleSet;
 pub(super) struct Versioned {
     pub(super) version: i64,
     pub(super) rules: Arc<RuleSet>,
-    /// Tells one ranking of a version from another: lanes may change while it runs.
-    run: Arc<()>,
+    /// Tells one ranking of a version from another: lanes may change while it runs. Holds what names
+    /// the index that it fills.
+    run: Arc<OnceLock<Generation>>,
 }
 
 impl Versioned {
     pub(super) fn new(version: i64, rules: Arc<RuleSet>) -> Self {
-        Self { version, rules, run: Arc::new(()) }
+        Self { version, rules, run: Arc::default() }
     }
 
     /// What a queue without published rules goes by.
     pub(super) fn none(queue: &QueueId) -> Self {
         Self::new(0, Arc::new(RuleSet::none(queue.as_str())))
+    }
+
+    /// Notes the index that this run fills.
+    pub(super) fn fills(&self, generation: Generation) {
+        // A run stages once.
+        let _ = self.run.set(generation);
+    }
+
+    /// The index that this run fills.
+    pub(super) fn generation(&self) -> Option<Generation> {
+        self.run.get().copied()
     }
 
     pub(super) fn is_same_run(&self, other: &Self) -> bool {

@@ -160,13 +160,17 @@ pub struct Applied {
 /// How a [`LeadQueue::swap`] went.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Swap {
-    /// The second index is in use, or there was none.
+    /// The second index is in use.
     Done,
     /// Nothing is changed yet: these leads changed in the index in use since the second one was begun,
     /// and the second one was not told (another node did not know of it, say). At most
     /// [`BEHIND_COUNT_MAX`] of them; once they are given to [`LeadQueue::apply_staged`], try again.
     Behind(Vec<LeadId>),
 }
+
+/// What tells one second index of a queue from every other: see [`LeadQueue::stage`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Generation(pub u64);
 
 /// A slice of what an index holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -241,6 +245,10 @@ pub enum QueueError {
     /// wiped. It has to be built from the store.
     #[error("the index of queue {0:?} is not built")]
     NotBuilt(QueueKey),
+    /// The second index that was meant is gone: a later one was begun, or the engine was wiped. Whoever
+    /// fills it ends.
+    #[error("the index on its way in queue {0:?} was overtaken")]
+    Overtaken(QueueKey),
 }
 
 /// The index of each queue.
@@ -337,15 +345,25 @@ pub trait LeadQueue: Send + Sync {
 
     /// Begins a second index of a queue, empty, beside the one in use if there is one, to be ranked by
     /// a version of the rules; one that was begun before is dropped. [`LeadQueue::apply`] goes to the
-    /// one in use alone.
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError>;
+    /// one in use alone. The answer names it to whoever fills it and puts it in use, so that nobody
+    /// takes another's for their own.
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError>;
 
-    /// Takes changes into the second index, by the same rules as [`LeadQueue::apply`]; but a lead that
-    /// left is remembered until the swap, as its page may have been read before and come after. Nothing
-    /// is done for a queue without one.
-    async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError>;
+    /// Takes changes of a queue into its second index, by the same rules as [`LeadQueue::apply`]; but a
+    /// lead that left is remembered until the swap, as its page may have been read before and come
+    /// after. [`QueueError::Overtaken`]: it is not this one that is on its way.
+    async fn apply_staged(
+        &self,
+        queue: QueueKey,
+        generation: Generation,
+        updates: Vec<Update>,
+    ) -> Result<(), QueueError>;
+
+    /// Drops the second index of a queue, if it is this one: nobody fills it any more.
+    async fn unstage(&self, queue: QueueKey, generation: Generation) -> Result<(), QueueError>;
 
     /// Puts the second index of a queue in use, from one instant, unless it is behind. What is in
-    /// flight stays so, and is put back as the new index ranks it; debts stay.
-    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError>;
+    /// flight stays so, and is put back as the new index ranks it; debts stay. Done again, it changes
+    /// nothing. [`QueueError::Overtaken`]: it is not this one that is on its way.
+    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError>;
 }

@@ -66,7 +66,7 @@ macro_rules! check_engine {
                 swap::a_new_stage_drops_the_one_before,
                 swap::a_removal_that_overtakes_the_page_it_is_about_holds,
                 swap::a_staged_line_obeys_the_same_versions,
-                swap::a_swap_without_a_stage_changes_nothing,
+                swap::a_stage_that_ended_is_told_nothing_more,
                 swap::debts_outlive_a_swap,
                 swap::pulls_go_on_under_the_old_line_until_the_swap,
                 swap::what_is_in_flight_stays_so_and_returns_as_the_new_line_ranks_it,

@@ -13,7 +13,7 @@ use super::lanes::{Heap, OpenLanes};
 use super::line::{Line, Saved};
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
 use crate::queue::{
-    Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Proposal, Update,
+    Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation, Proposal, Update,
 };
 
 /// How many leads one pull ranks again because they fell due or lost value, before it says that it
@@ -29,6 +29,9 @@ pub(super) struct QueueIndex {
     /// The line in use; empty before there is one.
     pub(super) line: Line,
     pub(super) is_built: bool,
+    /// The generation that was begun last; the one in use, if it was staged.
+    last: u64,
+    in_use: Option<Generation>,
     staged: Option<Staged>,
     flights: HashMap<LeadId, Saved, RandomState>,
     deadlines: Heap<(i64, LeadId)>,
@@ -38,6 +41,7 @@ pub(super) struct QueueIndex {
 /// A line that grows beside the one in use.
 #[derive(Debug)]
 pub(super) struct Staged {
+    generation: Generation,
     line: Line,
     /// What left while it grew, by version: its page may be on its way.
     left: HashMap<LeadId, i64, RandomState>,
@@ -136,20 +140,32 @@ impl QueueIndex {
     }
 
     /// Begins a line beside the one in use. Answers the one begun before, to be dropped without the lock.
-    pub(super) fn stage(&mut self, rule_version: i64) -> Option<Staged> {
+    pub(super) fn stage(&mut self, rule_version: i64) -> (Generation, Option<Staged>) {
+        self.last += 1;
+        let generation = Generation(self.last);
         let (left, missed) = (HashMap::default(), HashMap::default());
-        self.staged.replace(Staged { line: Line::new(rule_version), left, missed })
+        let staged = Staged { generation, line: Line::new(rule_version), left, missed };
+        (generation, self.staged.replace(staged))
     }
 
-    pub(super) fn is_staged(&self) -> bool {
-        self.staged.is_some()
+    /// Ends a line that grows beside the one in use. Answers it, to be dropped without the lock.
+    pub(super) fn unstage(&mut self, generation: Generation) -> Option<Staged> {
+        self.staged.take_if(|staged| staged.generation == generation)
     }
 
-    /// Takes a change into the line that grows beside the one in use, if there is one.
-    pub(super) fn apply_staged(&mut self, update: Update) {
-        if let Some(staged) = &mut self.staged {
-            staged.apply(update);
-        }
+    pub(super) fn is_staged(&self, generation: Generation) -> bool {
+        self.staged.as_ref().is_some_and(|staged| staged.generation == generation)
+    }
+
+    /// Whether a line that grew beside another was put in use, and still is.
+    pub(super) fn is_in_use(&self, generation: Generation) -> bool {
+        self.in_use == Some(generation)
+    }
+
+    /// Takes a change into the line that grows beside the one in use. Answers whether it is this one.
+    pub(super) fn apply_staged(&mut self, generation: Generation, update: Update) -> bool {
+        let staged = self.staged.as_mut().filter(|staged| staged.generation == generation);
+        staged.map(|staged| staged.apply(update)).is_some()
     }
 
     /// Puts the staged line in use. Answers the old one, to be dropped without the lock; or what the
@@ -168,6 +184,7 @@ impl QueueIndex {
             }
         }
         self.is_built = true;
+        self.in_use = Some(staged.generation);
         std::mem::swap(&mut self.line, &mut staged.line);
         Ok(Some(staged))
     }

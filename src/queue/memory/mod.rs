@@ -15,8 +15,8 @@ use async_trait::async_trait;
 
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
 use crate::queue::{
-    Applied, Ask, Census, Counts, KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap,
-    Update,
+    Applied, Ask, Census, Counts, Generation, KnownSlice, LeadQueue, Proposal, QueueError,
+    Snapshot, Swap, Update,
 };
 
 use index::{QueueIndex, queue_of};
@@ -184,28 +184,46 @@ impl LeadQueue for MemoryQueue {
         self.with(queue, |_| KnownSlice::default())
     }
 
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
-        let dropped = lock(&self.open(queue)).stage(rule_version);
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError> {
+        let (generation, dropped) = lock(&self.open(queue)).stage(rule_version);
         drop(dropped);
-        Ok(())
+        Ok(generation)
     }
 
-    async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError> {
-        let mut indices = Indices { queues: self, last: None };
+    async fn apply_staged(
+        &self,
+        queue: QueueKey,
+        generation: Generation,
+        updates: Vec<Update>,
+    ) -> Result<(), QueueError> {
+        let index = self.known(queue).ok_or(QueueError::Overtaken(queue))?;
+        if !lock(&index).is_staged(generation) {
+            return Err(QueueError::Overtaken(queue));
+        }
         for update in updates {
-            if let Some(mut index) = indices.of(queue_of(&update)) {
-                index.apply_staged(update);
+            // A pull waits for one change, not for a batch.
+            if !lock(&index).apply_staged(generation, update) {
+                return Err(QueueError::Overtaken(queue));
             }
         }
         Ok(())
     }
 
-    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError> {
-        let Some(index) = self.known(queue) else { return Err(QueueError::NotBuilt(queue)) };
+    async fn unstage(&self, queue: QueueKey, generation: Generation) -> Result<(), QueueError> {
+        let dropped = self.known(queue).and_then(|index| lock(&index).unstage(generation));
+        drop(dropped);
+        Ok(())
+    }
+
+    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError> {
+        let index = self.known(queue).ok_or(QueueError::Overtaken(queue))?;
         let swapped = {
             let mut index = lock(&index);
-            if !index.is_built && !index.is_staged() {
-                return Err(QueueError::NotBuilt(queue));
+            if index.is_in_use(generation) {
+                return Ok(Swap::Done);
+            }
+            if !index.is_staged(generation) {
+                return Err(QueueError::Overtaken(queue));
             }
             index.swap()
         };

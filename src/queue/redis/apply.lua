@@ -1,14 +1,16 @@
 -- Takes changes into the line in use, or into the one that grows beside it; each lead at most once.
 --
--- ARGV: 'use' or 'staged'; how many lanes; their texts; then for each change the lead, the place of
+-- ARGV: 'use', or the generation of the one that grows; how many lanes; their texts; then for each change the lead, the place of
 -- its lane among them (0: it leaves), and its record (or the version by which it left).
 -- Answers generation, lanes, changes made, whether one was ranked by older rules, and whether there
 -- is a line to take them in.
 
 local line, staged = open_lines()
-local is_staged = ARGV[1] == 'staged'
+local is_staged = ARGV[1] ~= 'use'
 local target = line
-if is_staged then target = staged end
+if is_staged then target = staged and staged.generation == ARGV[1] and staged or nil end
+-- Another's is none of the caller's.
+if is_staged and not target then return { '', 0, 0, 0, 0 } end
 
 local lane_count = tonumber(ARGV[2])
 local first = 3 + lane_count

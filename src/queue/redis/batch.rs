@@ -10,11 +10,11 @@ use redis::Value;
 
 use super::RedisQueue;
 use super::link::RedisProblem;
-use super::record::{lane_text, lead_bytes, record, version_number};
+use super::record::{generation_name, lane_text, lead_bytes, record, version_number};
 use super::reply::Reply;
 use super::script;
 use crate::domain::{LeadId, QueueKey};
-use crate::queue::{Applied, QueueError, Update};
+use crate::queue::{Applied, Generation, QueueError, Update};
 
 /// How many changes one script makes: about a millisecond's work.
 const CHANGES_A_SCRIPT_MAX: usize = 250;
@@ -25,7 +25,7 @@ const SCRIPTS_UNDER_WAY_MAX: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
     InUse,
-    Staged,
+    Staged(Generation),
 }
 
 /// A change as a script reads it.
@@ -121,20 +121,22 @@ impl RedisQueue {
                     }
                 }
             }
-            if !is_built && line == Line::InUse {
-                not_built.get_or_insert(queue);
+            match line {
+                Line::InUse if !is_built => drop(not_built.get_or_insert(queue)),
+                Line::Staged(_) if !is_built => return Err(QueueError::Overtaken(queue)),
+                Line::InUse | Line::Staged(_) => {}
             }
         }
         not_built.map_or(Ok(applied), |queue| Err(QueueError::NotBuilt(queue)))
     }
 
     async fn send(&self, queue: QueueKey, line: Line, batch: Batch) -> Result<Outcome, QueueError> {
-        let name: &[u8] = match line {
-            Line::InUse => b"use",
-            Line::Staged => b"staged",
+        let name = match line {
+            Line::InUse => "use".to_owned(),
+            Line::Staged(generation) => generation_name(generation),
         };
         let lane_count = batch.lanes.len().to_string();
-        let arguments = batch.arguments(name, &lane_count);
+        let arguments = batch.arguments(name.as_bytes(), &lane_count);
         let answer = self.run(queue, &script::APPLY, &arguments).await?;
         let (outcome, is_known) = self.sensible(self.outcome(queue, line, answer, &batch))?;
         if outcome.is_some() && !is_known {
@@ -160,7 +162,7 @@ impl RedisQueue {
         }
         let is_built = reply.number()? != 0;
         let outcome = is_built.then_some((changed_count, is_overtaken));
-        Ok((outcome, line == Line::Staged || is_known.unwrap_or(false)))
+        Ok((outcome, line != Line::InUse || is_known.unwrap_or(false)))
     }
 }
 

@@ -26,14 +26,14 @@ use redis::Value;
 use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
 use crate::failpoint;
 use crate::queue::{
-    Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, KnownSlice,
-    LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
+    Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation,
+    KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
 };
 
 use batch::Line;
 use directory::Directory;
 use link::{Link, RedisProblem};
-use record::{lead_bytes, skills_text, tier_of, version_number};
+use record::{generation_name, lead_bytes, skills_text, tier_of, version_number};
 use reply::Reply;
 
 pub use measures::RedisMeasures;
@@ -225,6 +225,13 @@ impl RedisQueue {
         Ok(promoted)
     }
 
+    /// Clears away what is left of a line that went just now, if it can: promoting does so later.
+    async fn clear_away(&self, queue: QueueKey) {
+        if let Err(error) = self.drop_old(queue).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "an old line is still there");
+        }
+    }
+
     /// Clears away what is left of generations that are no longer used.
     async fn drop_old(&self, queue: QueueKey) -> Result<(), QueueError> {
         let lanes = DROPPED_LANES_A_STEP.to_string();
@@ -239,12 +246,12 @@ impl RedisQueue {
         Ok(())
     }
 
-    /// A name for a generation that no other ever had: a queue that was wiped is never taken for the
-    /// one that was known before.
-    fn new_generation() -> String {
+    /// A generation that no other ever was: a queue that was wiped is never taken for the one that was
+    /// known before.
+    fn new_generation() -> Generation {
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).expect("the operating system gives random bits");
-        format!("{:016x}", u64::from_be_bytes(bits))
+        Generation(u64::from_be_bytes(bits))
     }
 }
 
@@ -286,7 +293,7 @@ fn proposal(mut reply: Reply, count: usize) -> Result<Proposal, RedisProblem> {
 impl LeadQueue for RedisQueue {
     async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
         let rules = version_number(rule_version).to_string();
-        let arguments = [Self::new_generation(), rules];
+        let arguments = [generation_name(Self::new_generation()), rules];
         self.run_plain(queue, &script::BEGIN, &arguments.each_ref().map(String::as_bytes)).await
     }
 
@@ -403,23 +410,39 @@ impl LeadQueue for RedisQueue {
         self.slice(queue, from, limit).await
     }
 
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
+    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError> {
         let rules = version_number(rule_version).to_string();
-        let arguments = [Self::new_generation(), rules];
+        let generation = Self::new_generation();
+        let arguments = [generation_name(generation), rules];
         self.run_plain(queue, &script::STAGE, &arguments.each_ref().map(String::as_bytes)).await?;
-        self.drop_old(queue).await
+        self.clear_away(queue).await;
+        Ok(generation)
     }
 
-    async fn apply_staged(&self, updates: Vec<Update>) -> Result<(), QueueError> {
-        self.apply_to(Line::Staged, updates).await.map(drop)
+    async fn apply_staged(
+        &self,
+        _queue: QueueKey,
+        generation: Generation,
+        updates: Vec<Update>,
+    ) -> Result<(), QueueError> {
+        // Each update says of which queue it is.
+        self.apply_to(Line::Staged(generation), updates).await.map(drop)
     }
 
-    async fn swap(&self, queue: QueueKey) -> Result<Swap, QueueError> {
-        let most = BEHIND_COUNT_MAX.to_string();
-        let answer = self.run(queue, &script::SWAP, &[most.as_bytes()]).await?;
+    async fn unstage(&self, queue: QueueKey, generation: Generation) -> Result<(), QueueError> {
+        let name = generation_name(generation);
+        self.run_plain(queue, &script::UNSTAGE, &[name.as_bytes()]).await?;
+        self.clear_away(queue).await;
+        Ok(())
+    }
+
+    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError> {
+        let arguments = [BEHIND_COUNT_MAX.to_string(), generation_name(generation)];
+        let arguments = arguments.each_ref().map(String::as_bytes);
+        let answer = self.run(queue, &script::SWAP, &arguments).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
         match self.sensible(reply.number())? {
-            0 => return Err(QueueError::NotBuilt(queue)),
+            0 => return Err(QueueError::Overtaken(queue)),
             1 => {}
             _ => {
                 let mut leads = Vec::new();
@@ -429,8 +452,11 @@ impl LeadQueue for RedisQueue {
                 return Ok(Swap::Behind(leads));
             }
         }
-        self.learn(queue).await?;
-        self.drop_old(queue).await?;
+        // It is in use, whatever becomes of the rest: the next pull learns its lanes, too.
+        if let Err(error) = self.learn(queue).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "lanes are not learnt yet");
+        }
+        self.clear_away(queue).await;
         Ok(Swap::Done)
     }
 }

@@ -5,7 +5,7 @@
 //! head starts are far within what a double holds exactly.
 
 use crate::domain::{FirstTouchRank, LeadId, Tier};
-use crate::queue::{Entry, Lane};
+use crate::queue::{Entry, Generation, Lane};
 
 const WAITS: u8 = 1;
 const UNTOUCHED: u8 = 2;
@@ -33,6 +33,11 @@ fn ordered_bytes(number: i64) -> [u8; 8] {
 /// Reads what [`ordered_bytes`] wrote.
 pub(super) fn number_of(bytes: &[u8]) -> Option<i64> {
     Some(i64::from_be_bytes(bytes.try_into().ok()?) ^ i64::MIN)
+}
+
+/// A generation's name.
+pub(super) fn generation_name(generation: Generation) -> String {
+    format!("{:016x}", generation.0)
 }
 
 /// Versions count events of one lead and rule sets of one queue: 32 bits hold them, and what is

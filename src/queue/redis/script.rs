@@ -37,5 +37,6 @@ scripts! {
     SIZES = "sizes.lua";
     STAGE = "stage.lua";
     SWAP = "swap.lua";
+    UNSTAGE = "unstage.lua";
     VIEW = "view.lua";
 }

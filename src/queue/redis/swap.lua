@@ -1,8 +1,10 @@
--- Puts the staged line in use, unless it is behind. ARGV: how many leads an answer names at most.
--- Answers 0: there is no line at all; 1: done; or 2 and the leads that it missed.
+-- Puts the staged line in use, unless it is behind. ARGV: how many leads an answer names at most; the
+-- line's generation. Answers 0: it is not this one that is on its way; 1: done; or 2 and the leads
+-- that it missed.
 
 local line, staged = open_lines()
-if not staged then return { line and 1 or 0 } end
+if line and line.generation == ARGV[2] then return { 1 } end
+if not staged or staged.generation ~= ARGV[2] then return { 0 } end
 if call('EXISTS', staged.missed) == 1 then
   local answer = { 2 }
   for _, lead in ipairs(call('HRANDFIELD', staged.missed, ARGV[1])) do

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Debug;
 
 use nextlead::domain::{LeadId, QueueKey, ServeOrder};
-use nextlead::queue::{Applied, Ask, Entry, LeadQueue, QueueError, Swap};
+use nextlead::queue::{Applied, Ask, Entry, Generation, LeadQueue, QueueError, Swap};
 
 use super::support::{
     QUEUE, REP, RESERVE_AFTER, RULES, ask, drain, entry, pull, put, puts, remove, waiting,
@@ -19,6 +19,10 @@ fn of_other(entry: Entry) -> Entry {
 
 fn not_built<T: Debug>(answer: Result<T, QueueError>) {
     assert!(matches!(answer, Err(QueueError::NotBuilt(OTHER))), "{answer:?}");
+}
+
+fn overtaken<T: Debug>(answer: Result<T, QueueError>) {
+    assert!(matches!(answer, Err(QueueError::Overtaken(OTHER))), "{answer:?}");
 }
 
 pub(super) async fn before_a_queue_is_built_everything_says_so(queue: impl LeadQueue) {
@@ -36,8 +40,10 @@ pub(super) async fn before_a_queue_is_built_everything_says_so(queue: impl LeadQ
     not_built(queue.peek(OTHER, 5, 9).await);
     not_built(queue.place_of(OTHER, lead, 5).await);
     not_built(queue.known(OTHER, 0, 10).await);
-    not_built(queue.swap(OTHER).await);
-    queue.apply_staged(puts([of_other(entry(1))])).await.unwrap();
+    let nothing = Generation(3);
+    overtaken(queue.swap(OTHER, nothing).await);
+    overtaken(queue.apply_staged(OTHER, nothing, puts([of_other(entry(1))])).await);
+    queue.unstage(OTHER, nothing).await.unwrap();
     assert_eq!(queue.promote(5, 10).await.unwrap(), 0);
     assert_eq!(queue.is_built(OTHER).await.unwrap(), None, "to ask begins nothing");
 }
@@ -52,17 +58,20 @@ pub(super) async fn a_queue_that_has_an_index_keeps_it_when_it_is_begun_again(
 }
 
 pub(super) async fn a_swap_builds_a_queue_that_had_no_index(queue: impl LeadQueue) {
-    queue.stage(OTHER, 5).await.unwrap();
-    queue.apply_staged(puts([1, 2, 3].map(|lead| of_other(entry(lead))))).await.unwrap();
+    let grows = queue.stage(OTHER, 5).await.unwrap();
+    queue
+        .apply_staged(OTHER, grows, puts([1, 2, 3].map(|lead| of_other(entry(lead)))))
+        .await
+        .unwrap();
     let asked = Ask { queue: OTHER, ..ask(0) };
     not_built(queue.propose(&asked).await);
     // Another node's commits find no index, and are not forgotten by the one that grows.
     let newer = of_other(Entry { version: 2, ..waiting(2, 90) });
     not_built(queue.apply(puts([newer.clone()])).await);
-    assert_eq!(queue.swap(OTHER).await.unwrap(), Swap::Behind(vec![LeadId(2)]));
+    assert_eq!(queue.swap(OTHER, grows).await.unwrap(), Swap::Behind(vec![LeadId(2)]));
     not_built(queue.propose(&asked).await);
-    queue.apply_staged(puts([newer])).await.unwrap();
-    assert_eq!(queue.swap(OTHER).await.unwrap(), Swap::Done);
+    queue.apply_staged(OTHER, grows, puts([newer])).await.unwrap();
+    assert_eq!(queue.swap(OTHER, grows).await.unwrap(), Swap::Done);
     assert_eq!(queue.is_built(OTHER).await.unwrap(), Some(5));
     assert_eq!(queue.propose(&asked).await.unwrap().rule_version, 5);
     assert_eq!(drain(&queue, &asked).await, [3]);

@@ -57,9 +57,9 @@ async fn one(queue: &RedisQueue, step: i64) -> Result<(), QueueError> {
             queue.is_built(QUEUE).await?;
         }
         _ => {
-            queue.stage(QUEUE, step).await?;
-            queue.apply_staged(puts([entry])).await?;
-            queue.swap(QUEUE).await?;
+            let grows = queue.stage(QUEUE, step).await?;
+            queue.apply_staged(QUEUE, grows, puts([entry])).await?;
+            queue.swap(QUEUE, grows).await?;
         }
     }
     Ok(())
@@ -69,11 +69,11 @@ async fn one(queue: &RedisQueue, step: i64) -> Result<(), QueueError> {
 async fn build(queue: &RedisQueue, leads: impl Iterator<Item = i64> + Clone) {
     for _ in 0..1_000 {
         let built = async {
-            queue.stage(QUEUE, RULES).await?;
+            let grows = queue.stage(QUEUE, RULES).await?;
             let entries =
                 leads.clone().map(|lead| Entry { version: 1, ..untouched(lead, 0, lead) });
-            queue.apply_staged(puts(entries)).await?;
-            let swapped = queue.swap(QUEUE).await?;
+            queue.apply_staged(QUEUE, grows, puts(entries)).await?;
+            let swapped = queue.swap(QUEUE, grows).await?;
             assert_eq!(swapped, Swap::Done);
             Ok::<_, QueueError>(())
         };

@@ -67,9 +67,9 @@ fn leads() -> impl Iterator<Item = Entry> {
 
 /// Builds the index again, as a node does that finds it is not built.
 async fn build(queue: &RedisQueue, leads: impl Iterator<Item = Entry>) {
-    queue.stage(QUEUE, RULES).await.unwrap();
-    queue.apply_staged(puts(leads)).await.unwrap();
-    assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
+    let generation = queue.stage(QUEUE, RULES).await.unwrap();
+    queue.apply_staged(QUEUE, generation, puts(leads)).await.unwrap();
+    assert_eq!(queue.swap(QUEUE, generation).await.unwrap(), Swap::Done);
 }
 
 /// A pull at an instant at which everything is ready, by a rep who can do everything.

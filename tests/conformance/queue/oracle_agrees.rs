@@ -4,7 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nextlead::domain::{FirstTouchRank, LeadId, RepKey, Tier, Worth, WorthStep};
-use nextlead::queue::{Applied, Ask, Candidate, Entry, Lane, LeadQueue, OpenHours, Swap};
+use nextlead::queue::{
+    Applied, Ask, Candidate, Entry, Generation, Lane, LeadQueue, OpenHours, QueueError, Swap,
+    Update,
+};
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 
@@ -143,12 +146,15 @@ struct Run<Q> {
     oracle: Oracle,
     now: i64,
     newest: i64,
+    /// The line that was begun last.
+    grows: Option<Generation>,
     flights: Vec<(Ask, Candidate)>,
 }
 
 impl<Q: LeadQueue> Run<Q> {
     fn new(queue: Q) -> Self {
-        Self { queue, oracle: Oracle::new(RULES), now: 0, newest: 0, flights: Vec::new() }
+        let oracle = Oracle::new(RULES);
+        Self { queue, oracle, now: 0, newest: 0, grows: None, flights: Vec::new() }
     }
 
     async fn all(mut self, ops: Vec<Op>) {
@@ -206,12 +212,12 @@ impl<Q: LeadQueue> Run<Q> {
                 let staged = self.oracle.staged.as_ref();
                 let rules = staged.map_or(self.oracle.rule_version, |staged| staged.rule_version);
                 let entry = self.entry(draft, rules);
-                self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+                self.tell_staged(puts([entry.clone()])).await;
                 self.oracle.put_staged(entry);
             }
             Op::RemoveStaged { lead, age } => {
                 let version = self.newest - age;
-                self.queue.apply_staged(vec![remove(lead, version)]).await.unwrap();
+                self.tell_staged(vec![remove(lead, version)]).await;
                 self.oracle.remove_staged(LeadId(lead), version);
             }
             Op::Rerank(seed) => self.rerank(seed).await,
@@ -222,14 +228,26 @@ impl<Q: LeadQueue> Run<Q> {
 
     async fn stage(&mut self) {
         let rules = self.oracle.rule_version + 1;
-        self.queue.stage(QUEUE, rules).await.unwrap();
+        self.grows = Some(self.queue.stage(QUEUE, rules).await.unwrap());
         self.oracle.stage(rules);
+    }
+
+    /// Tells the staged line, if there is one: it is the one that was begun last.
+    async fn tell_staged(&self, updates: Vec<Update>) {
+        let Some(grows) = self.grows else { return };
+        let told = self.queue.apply_staged(QUEUE, grows, updates).await;
+        match self.oracle.staged {
+            Some(_) => told.unwrap(),
+            None => assert!(matches!(told, Err(QueueError::Overtaken(QUEUE)))),
+        }
     }
 
     /// A swap, and what it takes if the staged line is behind.
     async fn swap(&mut self) {
+        // What was never begun has no name.
+        let Some(grows) = self.grows else { return };
         let missed = self.oracle.swap();
-        let swapped = self.queue.swap(QUEUE).await.unwrap();
+        let swapped = self.queue.swap(QUEUE, grows).await.unwrap();
         let Swap::Behind(mut leads) = swapped else {
             assert_eq!(missed, []);
             return;
@@ -241,14 +259,14 @@ impl<Q: LeadQueue> Run<Q> {
             // As a store has it, nothing that was missed is newer.
             let newest = |known: &Known| Entry { version: self.newest, ..known.entry.clone() };
             if let Some(entry) = known.map(newest) {
-                self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+                self.tell_staged(puts([entry.clone()])).await;
                 self.oracle.put_staged(entry);
             } else {
-                self.queue.apply_staged(vec![remove(lead.0, self.newest)]).await.unwrap();
+                self.tell_staged(vec![remove(lead.0, self.newest)]).await;
                 self.oracle.remove_staged(lead, self.newest);
             }
         }
-        assert_eq!(self.queue.swap(QUEUE).await.unwrap(), Swap::Done);
+        assert_eq!(self.queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
         assert_eq!(self.oracle.swap(), []);
     }
 
@@ -302,7 +320,7 @@ impl<Q: LeadQueue> Run<Q> {
         {
             entry.rule_version = self.oracle.rule_version + 1;
             entry.worth = Worth::steady(entry.lead.0 * seed % 37);
-            self.queue.apply_staged(puts([entry.clone()])).await.unwrap();
+            self.tell_staged(puts([entry.clone()])).await;
             self.oracle.put_staged(entry);
         }
         self.swap().await;

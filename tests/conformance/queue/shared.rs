@@ -66,12 +66,12 @@ async fn two_nodes_share_one_order() {
     assert_eq!(pull(&other, &asked).await, Some(9));
 
     // A line that one of them put in use.
-    one.stage(QUEUE, RULES + 1).await.unwrap();
-    one.apply_staged(puts([Entry { version: 7, ..entry(30) }])).await.unwrap();
+    let grows = one.stage(QUEUE, RULES + 1).await.unwrap();
+    one.apply_staged(QUEUE, grows, puts([Entry { version: 7, ..entry(30) }])).await.unwrap();
     other.apply(vec![remove(31, 4)]).await.unwrap();
-    assert_eq!(one.swap(QUEUE).await.unwrap(), Swap::Behind(ids(&[31])));
-    one.apply_staged(vec![remove(31, 4)]).await.unwrap();
-    assert_eq!(one.swap(QUEUE).await.unwrap(), Swap::Done);
+    assert_eq!(one.swap(QUEUE, grows).await.unwrap(), Swap::Behind(ids(&[31])));
+    one.apply_staged(QUEUE, grows, vec![remove(31, 4)]).await.unwrap();
+    assert_eq!(one.swap(QUEUE, grows).await.unwrap(), Swap::Done);
     assert_eq!(drain(&other, &ask(0)).await, [30]);
     assert_eq!(other.is_built(QUEUE).await.unwrap(), Some(RULES + 1));
 }
@@ -198,11 +198,11 @@ async fn nothing_is_left_of_a_line_that_is_no_longer_used() {
     let skills = names(&["skill-1", "skill-2"]);
     candidates(&queue, &Ask { skills: skills.clone(), ..ask(0) }).await;
     for rules in 2..4 {
-        queue.stage(QUEUE, rules).await.unwrap();
-        queue.apply_staged(puts((1..=900).map(lanes))).await.unwrap();
-        queue.stage(QUEUE, rules).await.unwrap();
-        queue.apply_staged(puts([entry(1)])).await.unwrap();
-        assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
+        let grows = queue.stage(QUEUE, rules).await.unwrap();
+        queue.apply_staged(QUEUE, grows, puts((1..=900).map(lanes))).await.unwrap();
+        let grows = queue.stage(QUEUE, rules).await.unwrap();
+        queue.apply_staged(QUEUE, grows, puts([entry(1)])).await.unwrap();
+        assert_eq!(queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
     }
     let left = keys(&redis.url());
     let generations: BTreeSet<&str> = left

@@ -68,8 +68,8 @@ pub(super) async fn a_put_by_newer_rules_moves_and_leaves_its_flight_alone(queue
 }
 
 pub(super) async fn a_put_by_older_rules_counts_and_is_told(queue: impl LeadQueue) {
-    queue.stage(QUEUE, 4).await.unwrap();
-    assert_eq!(queue.swap(QUEUE).await.unwrap(), Swap::Done);
+    let grows = queue.stage(QUEUE, 4).await.unwrap();
+    assert_eq!(queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
     let ranked = |lead, rule_version| Entry { rule_version, ..since(lead, 1, lead) };
     let fresh = queue.apply(puts([ranked(1, 4), ranked(2, 5)])).await.unwrap();
     assert_eq!((fresh.changed_count, fresh.overtaken), (2, vec![]));

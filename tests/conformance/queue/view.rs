@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use nextlead::domain::{LeadId, QueueKey, Worth};
 use nextlead::queue::{
-    Ask, Census, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot, Swap,
+    Ask, Census, Counts, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours, Proposal, Snapshot,
 };
 
 use super::support::{
@@ -33,7 +33,6 @@ pub(super) async fn an_empty_queue_answers_like_one(queue: impl LeadQueue) {
     let nothing = Snapshot { taken_at: 5, ..Snapshot::default() };
     assert_eq!(queue.peek(nowhere, 5, 9).await.unwrap(), nothing);
     queue.put_back(nowhere, &[LeadId(1)]).await.unwrap();
-    assert_eq!(queue.swap(nowhere).await.unwrap(), Swap::Done);
 }
 
 pub(super) async fn counts_say_where_the_leads_are(queue: impl LeadQueue) {
