@@ -25,6 +25,7 @@ use crate::clock::Clock;
 use crate::config::{QueuePlace, StorePlace};
 use crate::coverage::Coverage;
 use crate::dialer::{Dialer, DialerError, random_tokens};
+use crate::queue::RedisOptions;
 use crate::store::{DISK_RESERVE_BYTES, Store, StoreError};
 use crate::telemetry::TraceMetrics;
 
@@ -69,6 +70,8 @@ pub struct Options {
     pub queue_password: Option<String>,
     /// What the keys of a shared index begin with: installations that share a Redis have their own.
     pub queue_prefix: String,
+    /// How long a shared index is waited for before it counts as lost.
+    pub queue_timeout: Duration,
     /// The file that holds the admin token, or is to; `None`: beside the store's file, or in the
     /// working directory.
     pub admin_token_file: Option<PathBuf>,
@@ -105,6 +108,7 @@ impl Options {
             queue: QueuePlace::Memory,
             queue_password: None,
             queue_prefix: QUEUE_PREFIX_DEFAULT.to_owned(),
+            queue_timeout: RedisOptions::TIMEOUT_DEFAULT,
             admin_token_file: None,
             listener,
             clock: None,

@@ -125,7 +125,8 @@ async fn open_queue(options: &Options) -> anyhow::Result<OpenQueue> {
         Some(password) => url.with_password(password),
         None => url.clone(),
     };
-    let opening = RedisOptions { prefix: options.queue_prefix.clone(), ..RedisOptions::default() };
+    let prefix = options.queue_prefix.clone();
+    let opening = RedisOptions { prefix, timeout: options.queue_timeout };
     let queue = RedisQueue::open(url.reveal(), opening).await;
     let queue = queue.with_context(|| format!("could not use the index {url}"))?;
     let measures = queue.measures().clone();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 
 use nextlead::node::{Options, StoreClock};
 
@@ -50,6 +51,8 @@ impl Ground {
         options.queue_prefix = ground.prefix;
         if let Some(queue) = ground.queue {
             options.queue = queue.parse().unwrap();
+            // Whoever sweeps by hand never looks for what a Redis was too slow to take in.
+            options.queue_timeout = Duration::from_secs(5);
         }
     }
 

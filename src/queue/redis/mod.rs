@@ -52,9 +52,14 @@ pub struct RedisOptions {
     pub timeout: Duration,
 }
 
+impl RedisOptions {
+    /// How long is waited unless told otherwise: a pull waits for no more than it notices.
+    pub const TIMEOUT_DEFAULT: Duration = Duration::from_millis(300);
+}
+
 impl Default for RedisOptions {
     fn default() -> Self {
-        Self { prefix: "nextlead".to_owned(), timeout: Duration::from_millis(300) }
+        Self { prefix: "nextlead".to_owned(), timeout: Self::TIMEOUT_DEFAULT }
     }
 }
 
