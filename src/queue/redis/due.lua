@@ -92,8 +92,6 @@ local function is_whole(call_count)
 end
 
 if ARGV[1] and not is_whole(tonumber(ARGV[1])) then
-  -- What is under way may look like a loss: only what lacks it still at a second look is dropped.
-  if not ARGV[2] then return { false, 1 } end
   -- Whatever is left of it is cleared away lane by lane, which needs to know how many there were.
   for number = call('HLEN', line.lanes), call('HLEN', line.names) - 1 do
     call('HSETNX', line.lanes, number, '')

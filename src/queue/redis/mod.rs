@@ -42,8 +42,6 @@ pub use measures::RedisMeasures;
 const LEARN_COUNT_MAX: usize = 16;
 /// How many lanes of a dropped generation are cleared away at a time.
 const DROPPED_LANES_A_STEP: usize = 256;
-/// How long after a look that missed something the second one follows, which decides.
-const LOOK_AGAIN_AFTER: Duration = Duration::from_millis(50);
 
 /// How an index in Redis is reached.
 #[derive(Clone, Debug)]
@@ -308,13 +306,7 @@ impl LeadQueue for RedisQueue {
         let call_count = self.look_count.fetch_add(1, Ordering::Relaxed).to_string();
         let answer = self.run(queue, &script::DUE, &[call_count.as_bytes()]).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
-        let mut rule_version = self.sensible(reply.maybe_number())?;
-        if rule_version.is_none() && !reply.is_empty() {
-            tokio::time::sleep(LOOK_AGAIN_AFTER).await;
-            let answer = self.run(queue, &script::DUE, &[call_count.as_bytes(), b"1"]).await?;
-            reply = self.sensible(Reply::new(answer))?;
-            rule_version = self.sensible(reply.maybe_number())?;
-        }
+        let rule_version = self.sensible(reply.maybe_number())?;
         if rule_version.is_none() && !reply.is_empty() {
             tracing::warn!(queue.key = queue.0, "Redis lost part of an index; it is built again");
             self.link.measures.losses.inc();
