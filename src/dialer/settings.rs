@@ -18,8 +18,10 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
+            // Asked before it is stored: from then on a sweep may read it into the roster first.
+            let is_new = dialer.roster().queue(&id).is_err();
             let queue = dialer.parts.store.put_queue(&id, &settings).await?;
-            if dialer.roster().queue_by_key(queue.key).is_none() {
+            if is_new {
                 dialer.begin_index(queue.key).await;
             }
             dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
@@ -65,12 +67,12 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
+            let before = dialer.roster().campaign(&id).ok();
             let campaign = dialer.parts.store.put_campaign(&id, queue.key, &settings).await;
             let campaign = campaign.map_err(|error| match error.into() {
                 DialerError::CampaignMoved(_) => DialerError::CampaignMoved(id.to_string()),
                 other => other,
             })?;
-            let before = dialer.roster().campaign_by_key(campaign.key);
             dialer.roster().put_campaign(campaign);
             if before.is_some_and(|before| *before.skills != settings.skills) {
                 dialer.rank_again(queue.key);

@@ -44,6 +44,27 @@ async fn rules_published_on_one_node_are_in_force_on_the_other_within_a_second()
     assert!(listed.rule_versions.iter().all(|version| version.in_force_time.is_some()));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_new_queue_has_an_index_whoever_reads_the_settings_meanwhile() {
+    let Some(ground) = ground("new queues while settings are read") else { return };
+    let (mut one, _other) = pair(&ground).await;
+    let mut sweeping = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let dialer = one.node.dialer().clone();
+        sweeping.spawn(async move {
+            loop {
+                dialer.sweep(1).await.unwrap();
+            }
+        });
+    }
+    for nth in 0..60 {
+        let (queue, rep) = (format!("queue-{nth}"), format!("rep-{nth}"));
+        one.put_queue(&queue, "always").await;
+        one.put_rep(&rep, &queue, &[]).await;
+        one.pull_nothing(&rep).await;
+    }
+}
+
 #[tokio::test]
 async fn no_serve_mixes_two_versions_of_the_rules() {
     let Some(ground) = ground("one version a serve") else { return };
