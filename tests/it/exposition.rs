@@ -16,6 +16,7 @@ pub(crate) struct Exposition {
 
 /// An answer of the door for those who watch.
 pub(crate) struct Answer {
+    /// 0: there was no answer.
     pub(crate) status: u16,
     pub(crate) head: String,
     pub(crate) body: String,
@@ -28,11 +29,13 @@ pub(crate) async fn get(address: &str, path: &str) -> Answer {
 
 /// Sends a request as it is, and reads until the node closes.
 pub(crate) async fn ask(address: &str, request: &str) -> Answer {
-    let mut stream = TcpStream::connect(address).await.unwrap();
     let mut answer = Vec::new();
-    // A node that refuses closes without reading on, which may reset the connection.
-    let _ = stream.write_all(request.as_bytes()).await;
-    let _ = stream.read_to_end(&mut answer).await;
+    // A node that refuses closes without reading on, which may reset the connection; one that ends
+    // does so at any moment.
+    if let Ok(mut stream) = TcpStream::connect(address).await {
+        let _ = stream.write_all(request.as_bytes()).await;
+        let _ = stream.read_to_end(&mut answer).await;
+    }
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).unwrap_or(0);
