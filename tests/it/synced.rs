@@ -34,14 +34,14 @@ const CALLS: &str = "trace=read,recvfrom,readv,recvmsg,write,writev,sendto,sendm
                      pwritev,fdatasync,fsync";
 
 /// A trace that is being taken.
-struct Trace {
+pub(crate) struct Trace {
     strace: Child,
     file: PathBuf,
 }
 
 impl Trace {
     /// Traces processes that run, and what they start. `None`: this machine lets nobody trace.
-    fn attach(ids: &[u32], file: PathBuf, more: &[&str]) -> Option<Self> {
+    pub(crate) fn attach(ids: &[u32], file: PathBuf, more: &[&str]) -> Option<Self> {
         let tried = Command::new("strace").args(["-o", "/dev/null", "true"]).output();
         if !tried.is_ok_and(|tried| tried.status.success()) {
             eprintln!("NOT RUN: strace is missing (apt-get install strace), or may not trace here");
@@ -63,7 +63,7 @@ impl Trace {
     }
 
     /// Ends it, and gives what was traced.
-    fn end(mut self) -> String {
+    pub(crate) fn end(mut self) -> String {
         let id = self.strace.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         self.strace.wait().unwrap();

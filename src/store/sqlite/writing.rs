@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::super::books::Seal;
 use super::super::error::StoreError;
-use super::super::sql::{Begun, Commit, CommitNews, Connection, Lost, Writing};
+use super::super::sql::{Begun, Commit, CommitNews, Connection, Lost, Writing, refusal_code};
 use super::checkpoint::Checkpointer;
 use super::space::Space;
 
@@ -30,6 +30,27 @@ impl SqliteWriting {
     }
 }
 
+/// SQLITE_IOERR_SHMSIZE: the disk has no room for the next part of the log's index.
+const NO_ROOM_FOR_INDEX: &str = "4874";
+
+impl SqliteWriting {
+    /// Takes back a transaction that stands in the log and in no index. Nobody sees it, but a process
+    /// that dies now would find it when it reads the log, so a commit of one page is put in its place.
+    async fn write_over(&mut self) -> Commit {
+        if self.roll_back().await.is_err() {
+            return Commit::Unknown;
+        }
+        // It writes the file's first page, whether the number changes or not.
+        match self.connection.command("PRAGMA user_version = 0").await {
+            Ok(()) => Commit::Failed(StoreError::Full),
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "could not take back");
+                Commit::Unknown
+            }
+        }
+    }
+}
+
 impl Writing for SqliteWriting {
     async fn begin(&mut self) -> Result<Begun, StoreError> {
         self.connection.command("BEGIN IMMEDIATE").await?;
@@ -48,6 +69,9 @@ impl Writing for SqliteWriting {
                 Ok(()) => Commit::Failed(StoreError::Full),
                 Err(Lost) => Commit::Unknown,
             },
+            Err(error) if refusal_code(&error).as_deref() == Some(NO_ROOM_FOR_INDEX) => {
+                self.write_over().await
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "could not commit");
                 Commit::Unknown

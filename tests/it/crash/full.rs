@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use nextlead::api::client::Client;
+use nextlead::api::client::{Client, connect};
 use nextlead::api::proto;
 use tempfile::TempDir;
 
@@ -19,9 +19,10 @@ use super::history::{History, Span};
 use super::line::{Line, Random};
 use super::nodes::Nodes;
 use super::{client_of, from_environment, set_to_work, share, summary, truth};
-use crate::process::clock;
+use crate::process::{Process, clock};
 use crate::small_disk::SmallDisk;
 use crate::support::reason;
+use crate::synced::Trace;
 
 const DISK_MIB: u64 = 128;
 const RESERVE_MIB: u64 = 16;
@@ -183,4 +184,51 @@ async fn a_node_starts_on_a_full_disk_and_is_read() {
         let audit = client.coverage().audit_ledger(proto::AuditLedgerRequest {}).await.unwrap();
         assert_eq!(audit.into_inner().imbalance, 0);
     }
+}
+
+/// How many leads an empty store takes in, one a commit, before its log has outgrown the first part of
+/// its index (4,062 pages), many times over.
+const HANDOVER_COUNT_MAX: u64 = 4_000;
+
+async fn client_at(node: &Process) -> Client {
+    connect(&format!("http://{}", node.address()), &node.token()).await.unwrap()
+}
+
+/// A commit whose pages found room, while the next part of the log's index did not: SQLite says that
+/// it failed, and would find it when it reads the log after a crash.
+#[tokio::test]
+async fn a_disk_without_room_for_the_index_of_the_log_is_full_and_nobody_ends() {
+    if crate::ground::is_without_file("a disk without room for the index of the log") {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let mut node = Process::start(folder.path());
+    node.set_up();
+    let client = client_at(&node).await;
+    let index = folder.path().join("nextlead.db-shm");
+    let no_room = ["-P", index.to_str().unwrap(), "-e", "inject=pwrite64:error=ENOSPC"];
+    let trace = Trace::attach(&[node.id()], folder.path().join("trace"), &no_room);
+    let Some(trace) = trace else { return };
+    let mut taken_in = 0;
+    let refused = loop {
+        match probe(&client, taken_in).await {
+            Ok(_) => taken_in += 1,
+            Err(refused) => break refused,
+        }
+        assert!(taken_in < HANDOVER_COUNT_MAX, "the index was never felt");
+    };
+    assert_eq!(refused, "STORE_FULL", "{}", node.logged());
+    assert!(node.is_alive(), "the node ended:\n{}", node.logged());
+    read(&client).await;
+    node.kill();
+    assert!(trace.end().contains("ENOSPC"), "it failed of something else");
+
+    let node = Process::start(folder.path());
+    let client = client_at(&node).await;
+    let request = proto::GetCoverageRequest::default();
+    let books = client.coverage().get_coverage(request).await.unwrap().into_inner();
+    let stored: i64 = books.books.iter().map(|book| book.handed_over_count).sum();
+    assert_eq!(stored, i64::try_from(taken_in).unwrap(), "what was refused is there");
+    probe(&client, taken_in).await.unwrap();
+    assert_eq!(node.audit()["imbalance"], 0);
 }
