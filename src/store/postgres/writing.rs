@@ -20,7 +20,7 @@ use super::news;
 use super::options::{Clocking, Sharing};
 use super::scrub::Scrubber;
 use super::sessions::{Purpose, Sessions, check_durability};
-use crate::clock::Stopwatch;
+use crate::clock::{Instants, Stopwatch, Told};
 use crate::failpoint;
 
 /// The advisory lock that every writing transaction holds: "nextlead" in ASCII.
@@ -31,6 +31,9 @@ const NODE_LOCK: i64 = WRITER_LOCK + 1;
 pub(super) const MIGRATION_LOCK: i64 = WRITER_LOCK + 2;
 /// How long a change waits for a lost connection to come back before nobody can tell what was stored.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How far the server's clock may be off, from one reading to the next or from what was told, before
+/// that is said.
+const CLOCK_ERROR_MAX_MS: i64 = 3_600_000;
 /// How long the server is left alone after it could not be reached: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -60,9 +63,13 @@ pub(super) struct PostgresWriting {
     settled: Option<bool>,
     /// Commits are gone that were answered, and that is not told yet.
     has_lost: bool,
-    /// The server's time at the last begin; never behind what the ledger knew at the start, nor behind
+    /// By the server's clock at each begin; never behind what the ledger knew at the start, nor behind
     /// any node's last commit.
+    instants: Instants,
+    /// The last of them.
     now: i64,
+    /// It was told that time is far ahead of the server's clock.
+    is_ahead: bool,
     /// Since when the server is left alone, and for how long.
     pause: Option<(Stopwatch, Duration)>,
 }
@@ -79,7 +86,9 @@ impl PostgresWriting {
             doubt: None,
             settled: None,
             has_lost: false,
+            instants: Instants::start(0),
             now: 0,
+            is_ahead: false,
             pause: None,
         };
         let session = writing.join().await?;
@@ -94,7 +103,7 @@ impl PostgresWriting {
         let forgotten = "DELETE FROM node WHERE seen_at_ms < \
             (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
-        self.now = last;
+        self.instants = Instants::start(last);
         Ok(())
     }
 
@@ -207,7 +216,9 @@ impl PostgresWriting {
             let problem = "it became a standby: only a primary may decide".to_owned();
             return Err(StoreError::Unfit { problem });
         }
-        self.now = number(0)?.max(number(1)?).max(self.now);
+        let told = self.instants.next(number(0)?, number(1)?);
+        self.now = told.at;
+        self.look_at_clock(&told);
         let key = row.try_get::<Option<&str>, _>(4).map_err(failure)?;
         let seal = key.and_then(unhex).map(|key| Arc::new(Seal::new(&key)));
         let now = match self.sessions.options().clocking {
@@ -215,7 +226,22 @@ impl PostgresWriting {
             Clocking::Caller => None,
         };
         let has_lost = std::mem::take(&mut self.has_lost);
-        Ok(Begun { now, seal, settled: self.settled.take(), has_lost })
+        let ahead_ms = told.ahead_ms;
+        Ok(Begun { now, seal, settled: self.settled.take(), has_lost, ahead_ms })
+    }
+
+    /// A clock that is far off is somebody's to set right: no node can know which time is true.
+    fn look_at_clock(&mut self, told: &Told) {
+        if told.leapt_ms > CLOCK_ERROR_MAX_MS {
+            let leapt_s = told.leapt_ms / 1_000;
+            tracing::error!(leapt_s, "the database server's clock leapt ahead, and ended leases");
+        }
+        let is_ahead = told.ahead_ms > CLOCK_ERROR_MAX_MS;
+        if is_ahead && !self.is_ahead {
+            let ahead_s = told.ahead_ms / 1_000;
+            tracing::error!(ahead_s, "the database server's clock is far behind the last change");
+        }
+        self.is_ahead = is_ahead;
     }
 
     fn session(&mut self) -> &mut Session {

@@ -70,6 +70,8 @@ pub(in crate::store) struct Begun {
     pub(in crate::store) settled: Option<bool>,
     /// Commits are gone that were answered.
     pub(in crate::store) has_lost: bool,
+    /// How far `now` is ahead of the database's clock.
+    pub(in crate::store) ahead_ms: i64,
 }
 
 /// What became of a commit.
@@ -268,6 +270,7 @@ impl<W: Writing> Writer<W> {
             Ok(begun) => begun,
             Err(error) => return Outcome::Failed(error),
         };
+        self.metrics.ahead.set(begun.ahead_ms / 1_000);
         self.settle(begun.settled).await;
         if begun.has_lost {
             self.spread(false, News { is_incomplete: true, ..News::default() });
