@@ -18,7 +18,7 @@ use super::super::sql::{
 };
 use super::news;
 use super::options::{Clocking, Sharing};
-use super::scrub::Scrubber;
+use super::scrub::{self, Scrubber};
 use super::sessions::{Purpose, Sessions, check_durability};
 use crate::clock::{Instants, Stopwatch, Told};
 use crate::failpoint;
@@ -103,6 +103,8 @@ impl PostgresWriting {
         let forgotten = "DELETE FROM node WHERE seen_at_ms < \
             (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
+        let session = self.connection.as_mut().expect("it has just answered").session();
+        self.scrubber.start(session).await?;
         self.instants = Instants::start(last);
         Ok(())
     }
@@ -278,11 +280,15 @@ impl Writing for PostgresWriting {
             Sharing::Alone => String::new(),
             Sharing::Shared => news::notify(&self.node, news),
         };
+        let counted = if news.has_erased { scrub::COUNT } else { "" };
+        if news.has_erased {
+            self.scrubber.erases();
+        }
         // The node's name is of our making, and all else are numbers.
         let text = format!(
             "INSERT INTO node (node_id, last_commit, seen_at_ms) VALUES ('{}', {number}, {now}) \
              ON CONFLICT (node_id) DO UPDATE SET last_commit = excluded.last_commit, \
-             seen_at_ms = excluded.seen_at_ms; {told} COMMIT",
+             seen_at_ms = excluded.seen_at_ms; {counted} {told} COMMIT",
             self.node
         );
         let session = self.session();
@@ -345,11 +351,7 @@ impl Writing for PostgresWriting {
         false
     }
 
-    fn committed(&mut self, _seal: Option<Arc<Seal>>, has_erased: bool) {
-        if has_erased {
-            self.scrubber.erased();
-        }
-    }
+    fn committed(&mut self, _seal: Option<Arc<Seal>>, _has_erased: bool) {}
 
     async fn tidy_up(&mut self) {
         self.scrubber.committed();

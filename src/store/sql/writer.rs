@@ -92,6 +92,8 @@ pub(in crate::store) struct CommitNews {
     pub(in crate::store) ready: BTreeSet<QueueKey>,
     /// What reps are not to be offered from here on.
     pub(in crate::store) passes: Vec<Pass>,
+    /// A lead was erased.
+    pub(in crate::store) has_erased: bool,
 }
 
 impl CommitNews {
@@ -104,6 +106,7 @@ impl CommitNews {
         let passes = slate.new_passes.iter();
         Self {
             is_of_settings: false,
+            has_erased: !slate.erased_leads.is_empty(),
             ready: ready.collect(),
             passes: passes
                 .map(|((rep, lead), until)| Pass { rep: *rep, lead: *lead, until: *until })
@@ -152,7 +155,6 @@ struct Filled {
     records: Vec<LeadRecord>,
     /// What there is to commit; `None`: nothing.
     moved: Option<Moved>,
-    has_erased: bool,
     seal: Option<Arc<Seal>>,
     news: CommitNews,
 }
@@ -288,7 +290,7 @@ impl<W: Writing> Writer<W> {
                 };
             }
         };
-        let Filled { replies, records, moved, has_erased, seal, news } = filled;
+        let Filled { replies, records, moved, seal, news } = filled;
         let Some(moved) = moved else {
             return match self.writing.roll_back().await {
                 Ok(()) => Outcome::Done(replies, records),
@@ -302,7 +304,7 @@ impl<W: Writing> Writer<W> {
                 failpoint::reach("store.after-commit");
                 self.metrics.commit.observe(watch.elapsed());
                 self.metrics.committed(&moved, jobs.len());
-                self.writing.committed(seal, has_erased);
+                self.writing.committed(seal, news.has_erased);
                 Outcome::Done(replies, records)
             }
             Commit::Failed(error) => Outcome::Failed(error),
@@ -320,7 +322,7 @@ impl<W: Writing> Writer<W> {
         let Some(doubt) = self.doubt.take().filter(|_| is_stored) else { return };
         self.metrics.committed(&doubt.moved, doubt.change_count);
         self.tell(&doubt.records).await;
-        let CommitNews { is_of_settings, ready, passes } = doubt.news;
+        let CommitNews { is_of_settings, ready, passes, .. } = doubt.news;
         let news = News { ready: ready.into_iter().collect(), passes, is_incomplete: false };
         self.spread(is_of_settings, news);
     }
@@ -368,9 +370,8 @@ impl<W: Writing> Writer<W> {
             failpoint::reach("store.before-write");
             write(connection, &slate).await?;
         }
-        let has_erased = !slate.erased_leads.is_empty();
         let news = CommitNews::of(&slate);
-        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal, news })
+        Ok(Filled { replies, records: slate.changed_records(), moved, seal, news })
     }
 }
 

@@ -6,3 +6,4 @@ mod nodes;
 mod proxy;
 mod schema;
 mod sessions;
+mod vacuum;
