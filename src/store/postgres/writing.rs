@@ -61,8 +61,10 @@ pub(super) struct PostgresWriting {
     doubt: Option<i64>,
     /// What became of it, until that is told.
     settled: Option<bool>,
-    /// Commits are gone that were answered, and that is not told yet.
-    has_lost: bool,
+    /// What was committed by other nodes when this one last had the lock; only alone.
+    others: (i64, i64),
+    /// What this node knows may not be how things are, and that is not told yet.
+    is_estranged: bool,
     /// By the server's clock at each begin; never behind what the ledger knew at the start, nor behind
     /// any node's last commit.
     instants: Instants,
@@ -85,7 +87,8 @@ impl PostgresWriting {
             last_commit: 0,
             doubt: None,
             settled: None,
-            has_lost: false,
+            others: (0, 0),
+            is_estranged: false,
             instants: Instants::start(0),
             now: 0,
             is_ahead: false,
@@ -105,6 +108,7 @@ impl PostgresWriting {
         connection.command(forgotten).await?;
         let session = self.connection.as_mut().expect("it has just answered").session();
         self.scrubber.start(session).await?;
+        self.others = others(session, &self.node).await?;
         self.instants = Instants::start(last);
         Ok(())
     }
@@ -162,24 +166,28 @@ impl PostgresWriting {
     }
 
     /// Learns what became of the commit that is in doubt: once the lock is had, it is over. Also notices
-    /// if commits are gone that were answered, as when a standby took over that lagged behind.
+    /// if commits are gone that were answered, as when a standby took over that lagged behind, and if
+    /// another node was there while this one, which takes itself to be alone, had lost its lock.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
-        if self.doubt.is_none() && self.last_commit == 0 {
-            return Ok(session);
-        }
         failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
         let mark: Option<i64> = row.map(|row| row.try_get(0)).transpose().map_err(failure)?;
         let mark = mark.unwrap_or(0);
+        let others = others(&mut session, &self.node).await?;
         session.run(|to| sqlx::raw_sql("ROLLBACK").execute(to)).await.map_err(failure)?;
         if mark < self.last_commit {
             let lost_count = self.last_commit - mark;
             tracing::error!(lost_count, "the database server has lost commits that were answered");
-            self.has_lost = true;
+            self.is_estranged = true;
         }
         self.last_commit = mark;
+        if self.sessions.options().sharing == Sharing::Alone && others != self.others {
+            tracing::error!("another node wrote to the store while this one had lost it");
+            self.is_estranged = true;
+            self.others = others;
+        }
         if let Some(number) = self.doubt.take() {
             let is_stored = mark == number;
             self.settled = Some(is_stored);
@@ -227,9 +235,9 @@ impl PostgresWriting {
             Clocking::Database => Some(self.now),
             Clocking::Caller => None,
         };
-        let has_lost = std::mem::take(&mut self.has_lost);
+        let is_estranged = std::mem::take(&mut self.is_estranged);
         let ahead_ms = told.ahead_ms;
-        Ok(Begun { now, seal, settled: self.settled.take(), has_lost, ahead_ms })
+        Ok(Begun { now, seal, settled: self.settled.take(), is_estranged, ahead_ms })
     }
 
     /// A clock that is far off is somebody's to set right: no node can know which time is true.
@@ -367,6 +375,15 @@ impl Writing for PostgresWriting {
             connection.end().await;
         }
     }
+}
+
+/// How many other nodes there are, and how often they committed: both change whenever one of them does.
+async fn others(session: &mut Session, node: &str) -> Result<(i64, i64), StoreError> {
+    let others =
+        "SELECT count(*), coalesce(sum(last_commit), 0)::bigint FROM node WHERE node_id <> $1";
+    let row = session.run(|to| sqlx::query(others).bind(node).fetch_one(to)).await;
+    let row = row.map_err(failure)?;
+    Ok((row.try_get(0).map_err(failure)?, row.try_get(1).map_err(failure)?))
 }
 
 #[cfg(test)]

@@ -68,8 +68,9 @@ pub(in crate::store) struct Begun {
     pub(in crate::store) seal: Option<Arc<Seal>>,
     /// What became of the commit whose outcome was unknown: whether it was stored.
     pub(in crate::store) settled: Option<bool>,
-    /// Commits are gone that were answered.
-    pub(in crate::store) has_lost: bool,
+    /// What this process knows may not be how things are: commits are gone that were answered, or
+    /// another node wrote while this one took itself to be alone.
+    pub(in crate::store) is_estranged: bool,
     /// How far `now` is ahead of the database's clock.
     pub(in crate::store) ahead_ms: i64,
 }
@@ -274,8 +275,8 @@ impl<W: Writing> Writer<W> {
         };
         self.metrics.ahead.set(begun.ahead_ms / 1_000);
         self.settle(begun.settled).await;
-        if begun.has_lost {
-            self.spread(false, News { is_incomplete: true, ..News::default() });
+        if begun.is_estranged {
+            self.spread(true, News { is_incomplete: true, ..News::default() });
         }
         if let Some(now) = begun.now {
             jobs.iter_mut().for_each(|job| job.work.set_now(now));

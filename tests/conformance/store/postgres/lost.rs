@@ -28,7 +28,7 @@ async fn behind_proxy() -> (Desk, Proxy, String) {
     (Desk::over(store).await, proxy, url)
 }
 
-async fn end_sessions(stranger: &mut PgConnection, which: &str) {
+pub(super) async fn end_sessions(stranger: &mut PgConnection, which: &str) {
     let statement = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE application_name = 'nextlead' AND datname = current_database() AND {which}"
