@@ -5,6 +5,7 @@
 //! decided in `store::books`, and put into statements in `store::sql`. Only a primary may decide, and
 //! only with commits that are on disk when they are answered: every session looks ([`sessions`]).
 
+mod lineage;
 mod news;
 mod options;
 mod readers;

@@ -137,9 +137,11 @@ impl PostgresWriting {
 
     /// Makes sure that there is a session, and that nothing is in doubt.
     async fn connect(&mut self) -> Result<(), StoreError> {
-        if self.connection.is_some() {
+        let is_left = |known: &mut Connection| self.sessions.is_left(known.session());
+        if !self.connection.as_mut().is_none_or(is_left) {
             return Ok(());
         }
+        self.connection = None;
         if let Some((since, pause)) = &self.pause
             && since.elapsed() < *pause
         {
@@ -273,6 +275,10 @@ impl Writing for PostgresWriting {
         if begun.is_err() {
             // Nothing was begun that could be lost.
             let _ = self.roll_back().await;
+        }
+        if matches!(begun, Err(StoreError::Unfit { .. })) {
+            // It need not stay so, and the next session may be another server's.
+            self.connection = None;
         }
         begun
     }

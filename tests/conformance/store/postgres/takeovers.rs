@@ -1,16 +1,73 @@
-//! Others that take over: another node of the same store.
+//! Others that take over: another server of the same database, and another node of the same store.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use nextlead::store::{CommitSink, LeadRecord, News, PostgresStore, Store as _};
+use nextlead::domain::LeadId;
+use nextlead::store::{
+    CommitSink, HandOver, LeadRecord, News, PostgresStore, Store as _, StoreError,
+};
 use sqlx::{Connection as _, PgConnection};
 
-use super::super::desk::Desk;
+use super::super::desk::{Desk, START};
 use super::super::postgres_options;
 use super::lost::end_sessions;
+use super::proxy::Proxy;
 use crate::servers::Postgres;
+
+async fn try_lead(desk: &Desk) -> Result<LeadId, StoreError> {
+    let rows = vec![desk.somebody()];
+    let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
+    desk.store.hand_over(change).await.map(|answers| answers[0].lead())
+}
+
+#[tokio::test]
+async fn a_server_that_another_took_over_from_is_read_and_written_no_more() {
+    let old = Postgres::start_with(&["fsync=off", "wal_level=replica"]);
+    let proxy = Proxy::before(old.port()).await;
+    let options = postgres_options(proxy.url(&old.url("postgres")));
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let first = desk.lead().await;
+    // A session to read by lies there from here on.
+    assert_eq!(desk.record(first).await.lead.id, first);
+    let new = old.standby();
+    let mut to_old = PgConnection::connect(&old.url("postgres")).await.unwrap();
+    let mut to_new = PgConnection::connect(&new.url("postgres")).await.unwrap();
+    sqlx::query("SELECT pg_promote()").execute(&mut to_new).await.unwrap();
+    proxy.turn_to(new.port());
+    end_sessions(&mut to_old, "pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')")
+        .await;
+
+    let second = desk.lead().await;
+
+    // Not by the session that still reads from the old server.
+    assert_eq!(desk.record(second).await.lead.id, second);
+    proxy.turn_to(old.port());
+    end_sessions(&mut to_new, "true").await;
+    let refused = try_lead(&desk).await;
+    let is_told = |problem: &str| problem.contains("timeline");
+    assert!(
+        matches!(&refused, Err(StoreError::Unfit { problem }) if is_told(problem)),
+        "{refused:?}"
+    );
+    let refused = desk.store.lead(second).await.map(|_| ());
+    assert!(
+        matches!(&refused, Err(StoreError::Unfit { problem }) if is_told(problem)),
+        "{refused:?}"
+    );
+    let count = "SELECT count(*) FROM lead";
+    let count: i64 = sqlx::query_scalar(count).fetch_one(&mut to_old).await.unwrap();
+    assert_eq!(count, 1, "nothing more was stored there");
+    proxy.turn_to(new.port());
+    while let Err(error) = try_lead(&desk).await {
+        // The server is left alone for a moment after it could not be used.
+        let is_passing = matches!(error, StoreError::Unfit { .. } | StoreError::Unavailable(_));
+        assert!(is_passing, "{error:?}");
+        tokio::task::yield_now().await;
+    }
+    desk.audit().await;
+}
 
 /// What a node is told that was not alone.
 #[derive(Default)]
