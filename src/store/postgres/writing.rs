@@ -34,6 +34,8 @@ const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How far the server's clock may be off, from one reading to the next or from what was told, before
 /// that is said.
 const CLOCK_ERROR_MAX_MS: i64 = 3_600_000;
+/// How many handovers go into one commit: all other nodes wait for it.
+const HANDOVER_COUNT_MAX: usize = 2_000;
 /// How long the server is left alone after it could not be reached: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -359,6 +361,10 @@ impl Writing for PostgresWriting {
             },
             _ => false,
         }
+    }
+
+    fn row_count_max(&self) -> usize {
+        HANDOVER_COUNT_MAX
     }
 
     fn is_low(&mut self) -> bool {

@@ -49,6 +49,8 @@ pub(in crate::store) trait Writing {
     fn is_of_server(&self, error: &StoreError, change_count: usize) -> bool;
     /// Whether there is so little room that what can wait is refused.
     fn is_low(&mut self) -> bool;
+    /// How many handovers go into one commit.
+    fn row_count_max(&self) -> usize;
     /// Notes what was committed: the key of erased things, and whether something was erased.
     fn committed(&mut self, seal: Option<Arc<Seal>>, has_erased: bool);
     /// Called after each round, when everybody was answered.
@@ -175,7 +177,7 @@ impl<W: Writing> Writer<W> {
     pub(in crate::store) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
         while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
-            for batch in batches(jobs.drain(..)) {
+            for batch in batches(jobs.drain(..), self.writing.row_count_max()) {
                 // Looked at with every sweep, too, so that it is said though nobody hands leads over.
                 let is_low = self.writing.is_low();
                 if is_low && batch.iter().all(can_wait) {

@@ -36,6 +36,11 @@ impl Writing for SqliteWriting {
         Ok(Begun { seal: self.seal.clone(), ..Begun::default() })
     }
 
+    fn row_count_max(&self) -> usize {
+        // Readers wait for no commit, and larger ones cost less.
+        20_000
+    }
+
     fn connection(&mut self) -> &mut Connection {
         &mut self.connection
     }

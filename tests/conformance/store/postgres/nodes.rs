@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nextlead::store::{
-    Clocking, CommitSink, LeadRecord, LeaseOutcome, News, PostgresOptions, PostgresStore, Sharing,
-    Store,
+    Clocking, CommitSink, HandOver, LeadRecord, LeaseOutcome, News, PostgresOptions, PostgresStore,
+    Sharing, Store,
 };
 use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
@@ -159,5 +159,30 @@ async fn time_goes_on_while_the_database_s_clock_is_behind_what_was_told() {
     // A node that comes now knows what time it is.
     let other = PostgresStore::open(&options).await.unwrap();
     assert!(other.database_now().await.unwrap().0 >= released_at);
+    desk.audit().await;
+}
+
+#[tokio::test]
+async fn others_get_in_between_the_parts_of_an_import() {
+    let options = together();
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let mut stranger = PgConnection::connect(&options.url).await.unwrap();
+    let commits = "SELECT sum(last_commit)::bigint FROM node";
+    let count = async |by: &mut PgConnection| -> i64 {
+        sqlx::query_scalar(commits).fetch_one(by).await.unwrap()
+    };
+    let before = count(&mut stranger).await;
+    let rows: Vec<_> = (0..4_500).map(|_| desk.somebody()).collect();
+    let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
+    let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
+
+    let answers = desk.store.hand_over(change).await.unwrap();
+
+    assert_eq!(count(&mut stranger).await - before, 3);
+    assert_eq!(answers.len(), keys.len());
+    for place in [0, 1_999, 2_000, 4_499] {
+        let lead = desk.store.lead_by_key(&keys[place]).await.unwrap();
+        assert_eq!(lead, Some(answers[place].lead()), "the answers are in order");
+    }
     desk.audit().await;
 }
