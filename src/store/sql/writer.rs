@@ -195,6 +195,10 @@ impl<W: Writing> Writer<W> {
     }
 
     async fn work(&mut self, mut jobs: Vec<Job>) -> Result<(), Lost> {
+        jobs.retain(is_awaited);
+        if jobs.is_empty() {
+            return Ok(());
+        }
         let span = commit_span(&jobs);
         match self.transact(&mut jobs).instrument(span).await {
             Outcome::Done(replies, records) => self.answer(jobs, replies, &records).await,
@@ -211,7 +215,8 @@ impl<W: Writing> Writer<W> {
 
     /// Gives each change a transaction of its own, as one of them fails when they share one.
     async fn work_one_by_one(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
-        let mut jobs = jobs.into_iter();
+        // Those before may have taken long.
+        let mut jobs = jobs.into_iter().filter(is_awaited);
         while let Some(mut job) = jobs.next() {
             let span = commit_span(std::slice::from_ref(&job));
             let one = std::slice::from_mut(&mut job);
@@ -376,6 +381,11 @@ impl<W: Writing> Writer<W> {
         let news = CommitNews::of(&slate);
         Ok(Filled { replies, records: slate.changed_records(), moved, seal, news })
     }
+}
+
+/// Whether somebody still waits for the answer: what nobody waits for is not begun.
+fn is_awaited(job: &Job) -> bool {
+    !job.reply.is_closed()
 }
 
 /// Answers all with the same error.
