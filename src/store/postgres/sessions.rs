@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
 use super::super::error::StoreError;
 use super::super::sql::{Session, failure, unavailable};
@@ -147,6 +147,15 @@ impl Sessions {
             |_| Err(unavailable(Unreachable(io::Error::from(io::ErrorKind::TimedOut).into())));
         let (connection, timeline) = opened.unwrap_or_else(late)?;
         Ok(Session::new(connection, self.limit(purpose) + LIMIT_SLACK, timeline))
+    }
+
+    /// Has the server end the session, and free its locks, if nothing is heard of it for twice the time
+    /// after which a node counts as vanished: what lies in between may hang, and answer the server's
+    /// probes all the same. Whoever keeps the session says something more often than that.
+    pub(super) async fn keep_alive(&self, session: &mut Session) -> Result<(), StoreError> {
+        let limit = 2 * self.options.vanished_timeout.as_millis();
+        let set = AssertSqlSafe(format!("SET idle_session_timeout = {limit}"));
+        session.run(|to| sqlx::raw_sql(set).execute(to)).await.map(drop).map_err(failure)
     }
 
     async fn connect(&self, purpose: Purpose) -> Result<PgConnection, StoreError> {

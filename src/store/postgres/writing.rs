@@ -109,6 +109,8 @@ impl PostgresWriting {
             (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
         let session = self.connection.as_mut().expect("it has just answered").session();
+        // Not before: bringing the tables up to date takes as long as it takes.
+        self.sessions.keep_alive(session).await?;
         self.scrubber.start(session).await?;
         self.others = others(session, &self.node).await?;
         self.instants = Instants::start(last);
@@ -173,6 +175,7 @@ impl PostgresWriting {
     /// if commits are gone that were answered, as when a standby took over that lagged behind, and if
     /// another node was there while this one, which takes itself to be alone, had lost its lock.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
+        self.sessions.keep_alive(&mut session).await?;
         failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
@@ -365,6 +368,20 @@ impl Writing for PostgresWriting {
 
     fn row_count_max(&self) -> usize {
         HANDOVER_COUNT_MAX
+    }
+
+    fn beat_every(&self) -> Duration {
+        self.sessions.options().vanished_timeout / 2
+    }
+
+    /// Shows the server that this node is there, and notices if the server is not.
+    async fn beat(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && connection.command("SELECT 1").await.is_err()
+        {
+            self.connection = None;
+        }
+        self.scrubber.committed();
     }
 
     fn is_low(&mut self) -> bool {

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
@@ -51,6 +52,10 @@ pub(in crate::store) trait Writing {
     fn is_low(&mut self) -> bool;
     /// How many handovers go into one commit.
     fn row_count_max(&self) -> usize;
+    /// How long it may be quiet before [`Writing::beat`] is called.
+    fn beat_every(&self) -> Duration;
+    /// Called while nothing is written.
+    async fn beat(&mut self);
     /// Notes what was committed: the key of erased things, and whether something was erased.
     fn committed(&mut self, seal: Option<Arc<Seal>>, has_erased: bool);
     /// Called after each round, when everybody was answered.
@@ -176,7 +181,7 @@ impl<W: Writing> Writer<W> {
     /// Works until the inbox is closed and empty, or a commit's outcome is unknown for good.
     pub(in crate::store) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
-        while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
+        while self.receive(&mut jobs).await > 0 {
             for batch in batches(jobs.drain(..), self.writing.row_count_max()) {
                 // Looked at with every sweep, too, so that it is said though nobody hands leads over.
                 let is_low = self.writing.is_low();
@@ -192,6 +197,17 @@ impl<W: Writing> Writer<W> {
             self.writing.tidy_up().await;
         }
         self.writing.finish().await;
+    }
+
+    /// Waits for work; says how many jobs it got, none if there are none to come.
+    async fn receive(&mut self, jobs: &mut Vec<Job>) -> usize {
+        loop {
+            let received = self.inbox.recv_many(jobs, BATCH_COUNT_MAX);
+            match tokio::time::timeout(self.writing.beat_every(), received).await {
+                Ok(count) => return count,
+                Err(_) => self.writing.beat().await,
+            }
+        }
     }
 
     async fn work(&mut self, mut jobs: Vec<Job>) -> Result<(), Lost> {

@@ -19,6 +19,8 @@ pub(super) enum Cut {
     AfterCommitForGood,
     /// Nobody gets through.
     Everything,
+    /// Connections stay, and nothing passes by them any more.
+    Silence,
 }
 
 pub(super) struct Proxy {
@@ -85,6 +87,9 @@ async fn carry(mut client: TcpStream, server: u16, cut: Arc<AtomicU8>, count: Ar
                 count.fetch_add(1, Ordering::SeqCst);
                 let is_commit = asked[..length].ends_with(b"COMMIT\0");
                 let wish = cut.load(Ordering::SeqCst);
+                if wish == Cut::Silence as u8 {
+                    return std::future::pending().await;
+                }
                 if is_commit && wish == Cut::BeforeCommit as u8 {
                     cut.store(Cut::Nothing as u8, Ordering::SeqCst);
                     return;

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use nextlead::domain::LeadId;
 use nextlead::store::{
-    CommitSink, HandOver, LeadRecord, News, PostgresStore, Store as _, StoreError,
+    CommitSink, HandOver, LeadRecord, News, PostgresOptions, PostgresStore, Store, StoreError,
 };
 use sqlx::{Connection as _, PgConnection};
 
 use super::super::desk::{Desk, START};
 use super::super::postgres_options;
 use super::lost::end_sessions;
-use super::proxy::Proxy;
+use super::proxy::{Cut, Proxy};
 use crate::servers::Postgres;
 
 async fn try_lead(desk: &Desk) -> Result<LeadId, StoreError> {
@@ -117,4 +118,26 @@ async fn a_node_that_was_not_alone_after_all_is_told_to_look_at_everything() {
     told.is_told.notified().await;
     assert!(told.settings.load(Ordering::SeqCst) && told.everything.load(Ordering::SeqCst));
     desk.audit().await;
+}
+
+#[tokio::test]
+async fn a_node_behind_something_that_hangs_lets_go_of_the_store() {
+    let server = Postgres::shared();
+    let proxy = Proxy::before(server.port()).await;
+    let url = server.database();
+    let options = PostgresOptions {
+        vanished_timeout: Duration::from_millis(500),
+        ..postgres_options(proxy.url(&url))
+    };
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    desk.lead().await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    // As long as it can be heard it keeps the store, though nobody wants anything of it.
+    sqlx::query("SELECT pg_sleep(2)").execute(&mut stranger).await.unwrap();
+    let refused = PostgresStore::open(&postgres_options(url.clone())).await;
+    assert!(matches!(refused, Err(StoreError::InUse { .. })));
+
+    proxy.cut(Cut::Silence);
+
+    PostgresStore::open(&postgres_options(url)).await.unwrap().close().await;
 }
