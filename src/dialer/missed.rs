@@ -46,6 +46,13 @@ impl Missed {
         some
     }
 
+    /// Notes that whatever the index holds may be wrong.
+    pub(super) fn lose_track(&self) {
+        let mut missed = self.lock();
+        missed.is_full = true;
+        missed.leads.clear();
+    }
+
     /// Whether there were more than can be remembered. Asking forgets it: who asks builds the index.
     pub(super) fn take_is_full(&self) -> bool {
         std::mem::take(&mut self.lock().is_full)

@@ -39,6 +39,8 @@ impl Dialer {
             if !dialer.parts.duties.is_alone() {
                 dialer.read_settings().await?;
                 dialer.tend_index().await;
+            } else if dialer.parts.follower.missed.take_is_full() {
+                dialer.build_again().await?;
             }
             let store = dialer.parts.store.as_ref();
             let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {

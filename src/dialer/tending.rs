@@ -1,5 +1,6 @@
 //! Looks after a shared index and what else several nodes share: every node does so, before each of its
-//! sweeps and whenever it hears of another's change. A node alone has nothing to look after.
+//! sweeps and whenever it hears of another's change. A node alone has nothing to look after, unless its
+//! store tells it that it was not alone.
 
 use crate::domain::{Queue, QueueKey};
 use crate::queue::QueueError;
@@ -133,6 +134,34 @@ impl Dialer {
         }
         // An old version goes on to serve until the newer one is ranked by.
         learnt.map(drop)
+    }
+
+    /// A node alone reads everything again, and builds its index anew beside the one in use: another node
+    /// wrote meanwhile, or the store has lost what it said it had.
+    pub(super) async fn build_again(&self) -> Result<(), DialerError> {
+        let read = self.read_all_again().await;
+        if read.is_err() {
+            self.parts.follower.missed.lose_track();
+        }
+        read
+    }
+
+    async fn read_all_again(&self) -> Result<(), DialerError> {
+        let passes = self.parts.store.passes(self.now()).await?;
+        self.parts.follower.passes.note(&passes);
+        // No number is this one, so they are read whatever theirs is.
+        *self.parts.settings_read.lock().await = -1;
+        self.read_settings().await?;
+        for queue in self.roster().queues() {
+            let (dialer, newest) = (self.clone(), self.newest(queue.key).await?);
+            tokio::spawn(async move {
+                // It has said why it could not.
+                if dialer.clone().rank_by(queue.key, newest).await.is_err() {
+                    dialer.parts.follower.missed.lose_track();
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Whoever swapped an index may have died before it noted so in the store.

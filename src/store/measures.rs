@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use crate::domain::{Disposition, EventKind};
-use crate::metrics::{Gauge, Latency, Registry, Size, Tally};
+use crate::metrics::{Gauge, Latency, Registry, Size, Tally, Unit};
 
 use super::StoreError;
 use super::books::Slate;
@@ -34,6 +34,8 @@ pub struct StoreMetrics {
     pub(super) changes: Size,
     pub(super) leads: Size,
     pub(super) waiting: Gauge,
+    /// In seconds.
+    pub(super) ahead: Gauge,
     events: Tally,
     touches: Tally,
     handovers: Tally,
@@ -49,6 +51,7 @@ impl Default for StoreMetrics {
             changes: Size::default(),
             leads: Size::default(),
             waiting: Gauge::default(),
+            ahead: Gauge::default(),
             events: Tally::new("kind", EventKind::ALL.iter().map(|kind| kind.code())),
             touches: Tally::new("disposition", Disposition::ALL.iter().map(|one| one.code())),
             handovers: Tally::new("outcome", HANDOVERS),
@@ -75,6 +78,10 @@ impl StoreMetrics {
         self.leads.register(registry, "commit_leads", "How many leads a commit changed");
         let help = "Changes that wait for the writer or are in its transaction";
         registry.register("writer_queue_changes", help, self.waiting.clone());
+        let help = "How far the time of changes is ahead of the database server's clock, as after that \
+                    clock was set back: zero unless somebody has to set it right";
+        let ahead = self.ahead.clone();
+        registry.register_with_unit("store_clock_ahead", help, Unit::Seconds, ahead);
         self.events.register(registry, "ledger_events", "Ledger events that were committed");
         self.touches.register(registry, "touches", "Touches that were committed");
         self.handovers.register(registry, "handovers", "Handovers that were committed");

@@ -222,7 +222,9 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<AccessToken>, StoreError>;
     /// Notes when tokens were last used. An instant never goes back.
     async fn note_token_uses(&self, uses: Vec<(TokenId, i64)>) -> Result<(), StoreError>;
-    /// Takes handovers in: one answer a row, in order, all in one transaction.
+    /// Takes handovers in: one answer a row, in order, all in one transaction. Many that come without a
+    /// request id may be taken in by several, one after the other; if one fails after another was
+    /// stored it is [`StoreError::Unknown`].
     async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError>;
     /// Leases the first candidate that holds to a rep.
     async fn lease(&self, grant: Grant) -> Result<LeaseOutcome, StoreError>;

@@ -38,6 +38,7 @@ mod stop;
 mod support;
 mod suppress;
 mod synced;
+mod takeover;
 mod touch;
 #[path = "../toxic.rs"]
 mod toxic;

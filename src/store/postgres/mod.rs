@@ -5,6 +5,7 @@
 //! decided in `store::books`, and put into statements in `store::sql`. Only a primary may decide, and
 //! only with commits that are on disk when they are answered: every session looks ([`sessions`]).
 
+mod lineage;
 mod news;
 mod options;
 mod readers;
@@ -44,8 +45,8 @@ impl PostgresStore {
         Self::start(writing, readers, follower, hearing)
     }
 
-    /// What time it is for the database, in milliseconds since 1970, UTC, and a watch that was started
-    /// when it was asked: the wait for a session does not count.
+    /// What time it is for the database, in milliseconds since 1970, UTC, never before the last commit of
+    /// any node, and a watch that was started when it was asked: the wait for a session does not count.
     pub async fn database_now(&self) -> Result<(i64, Stopwatch), StoreError> {
         self.readers.now().await
     }

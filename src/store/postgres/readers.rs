@@ -104,7 +104,9 @@ impl Readers for PostgresReaders {
             Reading::Report => waiting.await,
         };
         let turn = turn.map_err(|_| StoreError::Stopped)?;
-        let session = match shelf.pop() {
+        // What lies there since before another server took over reads the past.
+        let idle = std::iter::from_fn(|| shelf.pop()).find(|idle| !self.sessions.is_left(idle));
+        let session = match idle {
             Some(session) => session,
             None => self.sessions.open(shelf.purpose).await?,
         };

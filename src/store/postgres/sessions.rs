@@ -7,13 +7,15 @@ use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{ConnectOptions as _, Row as _};
+use sqlx::{AssertSqlSafe, ConnectOptions as _, Row as _};
 
 use super::super::error::StoreError;
 use super::super::sql::{Session, failure, unavailable};
+use super::lineage::Lineages;
 use super::options::PostgresOptions;
 
 /// The least version of the server, as it counts itself.
@@ -47,6 +49,7 @@ pub(super) enum Purpose {
 pub(super) struct Sessions {
     address: PgConnectOptions,
     options: PostgresOptions,
+    lineages: Arc<Lineages>,
 }
 
 impl fmt::Debug for Sessions {
@@ -76,7 +79,12 @@ impl Sessions {
             .application_name("nextlead")
             .statement_cache_capacity(STATEMENT_COUNT_MAX)
             .disable_statement_logging();
-        Ok(Self { address, options: options.clone() })
+        Ok(Self { address, options: options.clone(), lineages: Arc::default() })
+    }
+
+    /// Whether a session is of a server that another one took over from since it was opened.
+    pub(super) fn is_left(&self, session: &Session) -> bool {
+        session.timeline() < self.lineages.timeline()
     }
 
     pub(super) fn options(&self) -> &PostgresOptions {
@@ -131,13 +139,23 @@ impl Sessions {
             let mut connection = self.connect(purpose).await?;
             self.check_server(&mut connection).await?;
             self.check_settings(&mut connection, purpose).await?;
-            Ok(connection)
+            let timeline = self.lineages.check(&mut connection).await?;
+            Ok((connection, timeline))
         };
         let opened = tokio::time::timeout(self.options.connect_timeout, opening).await;
         let late =
             |_| Err(unavailable(Unreachable(io::Error::from(io::ErrorKind::TimedOut).into())));
-        let connection = opened.unwrap_or_else(late)?;
-        Ok(Session::new(connection, self.limit(purpose) + LIMIT_SLACK))
+        let (connection, timeline) = opened.unwrap_or_else(late)?;
+        Ok(Session::new(connection, self.limit(purpose) + LIMIT_SLACK, timeline))
+    }
+
+    /// Has the server end the session, and free its locks, if nothing is heard of it for twice the time
+    /// after which a node counts as vanished: what lies in between may hang, and answer the server's
+    /// probes all the same. Whoever keeps the session says something more often than that.
+    pub(super) async fn keep_alive(&self, session: &mut Session) -> Result<(), StoreError> {
+        let limit = 2 * self.options.vanished_timeout.as_millis();
+        let set = AssertSqlSafe(format!("SET idle_session_timeout = {limit}"));
+        session.run(|to| sqlx::raw_sql(set).execute(to)).await.map(drop).map_err(failure)
     }
 
     async fn connect(&self, purpose: Purpose) -> Result<PgConnection, StoreError> {

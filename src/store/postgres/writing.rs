@@ -18,9 +18,9 @@ use super::super::sql::{
 };
 use super::news;
 use super::options::{Clocking, Sharing};
-use super::scrub::Scrubber;
+use super::scrub::{self, Scrubber};
 use super::sessions::{Purpose, Sessions, check_durability};
-use crate::clock::Stopwatch;
+use crate::clock::{Instants, Stopwatch, Told};
 use crate::failpoint;
 
 /// The advisory lock that every writing transaction holds: "nextlead" in ASCII.
@@ -31,6 +31,11 @@ const NODE_LOCK: i64 = WRITER_LOCK + 1;
 pub(super) const MIGRATION_LOCK: i64 = WRITER_LOCK + 2;
 /// How long a change waits for a lost connection to come back before nobody can tell what was stored.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How far the server's clock may be off, from one reading to the next or from what was told, before
+/// that is said.
+const CLOCK_ERROR_MAX_MS: i64 = 3_600_000;
+/// How many handovers go into one commit: all other nodes wait for it.
+const HANDOVER_COUNT_MAX: usize = 2_000;
 /// How long the server is left alone after it could not be reached: at first, and at most.
 const PAUSE: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 
@@ -58,11 +63,17 @@ pub(super) struct PostgresWriting {
     doubt: Option<i64>,
     /// What became of it, until that is told.
     settled: Option<bool>,
-    /// Commits are gone that were answered, and that is not told yet.
-    has_lost: bool,
-    /// The server's time at the last begin; never behind what the ledger knew at the start, nor behind
+    /// What was committed by other nodes when this one last had the lock; only alone.
+    others: (i64, i64),
+    /// What this node knows may not be how things are, and that is not told yet.
+    is_estranged: bool,
+    /// By the server's clock at each begin; never behind what the ledger knew at the start, nor behind
     /// any node's last commit.
+    instants: Instants,
+    /// The last of them.
     now: i64,
+    /// It was told that time is far ahead of the server's clock.
+    is_ahead: bool,
     /// Since when the server is left alone, and for how long.
     pause: Option<(Stopwatch, Duration)>,
 }
@@ -78,8 +89,11 @@ impl PostgresWriting {
             last_commit: 0,
             doubt: None,
             settled: None,
-            has_lost: false,
+            others: (0, 0),
+            is_estranged: false,
+            instants: Instants::start(0),
             now: 0,
+            is_ahead: false,
             pause: None,
         };
         let session = writing.join().await?;
@@ -94,7 +108,12 @@ impl PostgresWriting {
         let forgotten = "DELETE FROM node WHERE seen_at_ms < \
             (extract(epoch FROM clock_timestamp()) - 90 * 86400) * 1000";
         connection.command(forgotten).await?;
-        self.now = last;
+        let session = self.connection.as_mut().expect("it has just answered").session();
+        // Not before: bringing the tables up to date takes as long as it takes.
+        self.sessions.keep_alive(session).await?;
+        self.scrubber.start(session).await?;
+        self.others = others(session, &self.node).await?;
+        self.instants = Instants::start(last);
         Ok(())
     }
 
@@ -122,9 +141,11 @@ impl PostgresWriting {
 
     /// Makes sure that there is a session, and that nothing is in doubt.
     async fn connect(&mut self) -> Result<(), StoreError> {
-        if self.connection.is_some() {
+        let is_left = |known: &mut Connection| self.sessions.is_left(known.session());
+        if !self.connection.as_mut().is_none_or(is_left) {
             return Ok(());
         }
+        self.connection = None;
         if let Some((since, pause)) = &self.pause
             && since.elapsed() < *pause
         {
@@ -151,24 +172,29 @@ impl PostgresWriting {
     }
 
     /// Learns what became of the commit that is in doubt: once the lock is had, it is over. Also notices
-    /// if commits are gone that were answered, as when a standby took over that lagged behind.
+    /// if commits are gone that were answered, as when a standby took over that lagged behind, and if
+    /// another node was there while this one, which takes itself to be alone, had lost its lock.
     async fn settle(&mut self, mut session: Session) -> Result<Session, StoreError> {
-        if self.doubt.is_none() && self.last_commit == 0 {
-            return Ok(session);
-        }
+        self.sessions.keep_alive(&mut session).await?;
         failpoint::reach("postgres.before-settle");
         session.run(|to| sqlx::raw_sql(BEGIN).execute(to)).await.map_err(failure)?;
         let mark = sqlx::query("SELECT last_commit FROM node WHERE node_id = $1").bind(&self.node);
         let row = session.run(|to| mark.fetch_optional(to)).await.map_err(failure)?;
         let mark: Option<i64> = row.map(|row| row.try_get(0)).transpose().map_err(failure)?;
         let mark = mark.unwrap_or(0);
+        let others = others(&mut session, &self.node).await?;
         session.run(|to| sqlx::raw_sql("ROLLBACK").execute(to)).await.map_err(failure)?;
         if mark < self.last_commit {
             let lost_count = self.last_commit - mark;
             tracing::error!(lost_count, "the database server has lost commits that were answered");
-            self.has_lost = true;
+            self.is_estranged = true;
         }
         self.last_commit = mark;
+        if self.sessions.options().sharing == Sharing::Alone && others != self.others {
+            tracing::error!("another node wrote to the store while this one had lost it");
+            self.is_estranged = true;
+            self.others = others;
+        }
         if let Some(number) = self.doubt.take() {
             let is_stored = mark == number;
             self.settled = Some(is_stored);
@@ -207,15 +233,32 @@ impl PostgresWriting {
             let problem = "it became a standby: only a primary may decide".to_owned();
             return Err(StoreError::Unfit { problem });
         }
-        self.now = number(0)?.max(number(1)?).max(self.now);
+        let told = self.instants.next(number(0)?, number(1)?);
+        self.now = told.at;
+        self.look_at_clock(&told);
         let key = row.try_get::<Option<&str>, _>(4).map_err(failure)?;
         let seal = key.and_then(unhex).map(|key| Arc::new(Seal::new(&key)));
         let now = match self.sessions.options().clocking {
             Clocking::Database => Some(self.now),
             Clocking::Caller => None,
         };
-        let has_lost = std::mem::take(&mut self.has_lost);
-        Ok(Begun { now, seal, settled: self.settled.take(), has_lost })
+        let is_estranged = std::mem::take(&mut self.is_estranged);
+        let ahead_ms = told.ahead_ms;
+        Ok(Begun { now, seal, settled: self.settled.take(), is_estranged, ahead_ms })
+    }
+
+    /// A clock that is far off is somebody's to set right: no node can know which time is true.
+    fn look_at_clock(&mut self, told: &Told) {
+        if told.leapt_ms > CLOCK_ERROR_MAX_MS {
+            let leapt_s = told.leapt_ms / 1_000;
+            tracing::error!(leapt_s, "the database server's clock leapt ahead, and ended leases");
+        }
+        let is_ahead = told.ahead_ms > CLOCK_ERROR_MAX_MS;
+        if is_ahead && !self.is_ahead {
+            let ahead_s = told.ahead_ms / 1_000;
+            tracing::error!(ahead_s, "the database server's clock is far behind the last change");
+        }
+        self.is_ahead = is_ahead;
     }
 
     fn session(&mut self) -> &mut Session {
@@ -238,6 +281,10 @@ impl Writing for PostgresWriting {
             // Nothing was begun that could be lost.
             let _ = self.roll_back().await;
         }
+        if matches!(begun, Err(StoreError::Unfit { .. })) {
+            // It need not stay so, and the next session may be another server's.
+            self.connection = None;
+        }
         begun
     }
 
@@ -252,11 +299,15 @@ impl Writing for PostgresWriting {
             Sharing::Alone => String::new(),
             Sharing::Shared => news::notify(&self.node, news),
         };
+        let counted = if news.has_erased { scrub::COUNT } else { "" };
+        if news.has_erased {
+            self.scrubber.erases();
+        }
         // The node's name is of our making, and all else are numbers.
         let text = format!(
             "INSERT INTO node (node_id, last_commit, seen_at_ms) VALUES ('{}', {number}, {now}) \
              ON CONFLICT (node_id) DO UPDATE SET last_commit = excluded.last_commit, \
-             seen_at_ms = excluded.seen_at_ms; {told} COMMIT",
+             seen_at_ms = excluded.seen_at_ms; {counted} {told} COMMIT",
             self.node
         );
         let session = self.session();
@@ -315,15 +366,29 @@ impl Writing for PostgresWriting {
         }
     }
 
+    fn row_count_max(&self) -> usize {
+        HANDOVER_COUNT_MAX
+    }
+
+    fn beat_every(&self) -> Duration {
+        self.sessions.options().vanished_timeout / 2
+    }
+
+    /// Shows the server that this node is there, and notices if the server is not.
+    async fn beat(&mut self) {
+        if let Some(connection) = &mut self.connection
+            && connection.command("SELECT 1").await.is_err()
+        {
+            self.connection = None;
+        }
+        self.scrubber.committed();
+    }
+
     fn is_low(&mut self) -> bool {
         false
     }
 
-    fn committed(&mut self, _seal: Option<Arc<Seal>>, has_erased: bool) {
-        if has_erased {
-            self.scrubber.erased();
-        }
-    }
+    fn committed(&mut self, _seal: Option<Arc<Seal>>, _has_erased: bool) {}
 
     async fn tidy_up(&mut self) {
         self.scrubber.committed();
@@ -339,6 +404,15 @@ impl Writing for PostgresWriting {
             connection.end().await;
         }
     }
+}
+
+/// How many other nodes there are, and how often they committed: both change whenever one of them does.
+async fn others(session: &mut Session, node: &str) -> Result<(i64, i64), StoreError> {
+    let others =
+        "SELECT count(*), coalesce(sum(last_commit), 0)::bigint FROM node WHERE node_id <> $1";
+    let row = session.run(|to| sqlx::query(others).bind(node).fetch_one(to)).await;
+    let row = row.map_err(failure)?;
+    Ok((row.try_get(0).map_err(failure)?, row.try_get(1).map_err(failure)?))
 }
 
 #[cfg(test)]

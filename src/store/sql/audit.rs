@@ -1,5 +1,7 @@
-//! The audit: folds the whole ledger, counts every book again, and compares. It reads one snapshot,
-//! in pages, so it neither stops the writer nor fills the memory.
+//! The audit: folds the whole ledger, counts every book again, and compares. It reads in pages, so it
+//! neither stops the writer nor fills the memory, and each page by a snapshot of its own: what a lead
+//! and its events say of each other they say within a page, and a snapshot that is kept for as long as
+//! all pages take keeps everything that is written over meanwhile.
 
 use std::collections::BTreeMap;
 
@@ -20,9 +22,9 @@ const FAULT_COUNT_MAX: usize = 100;
 pub(in crate::store) async fn audit(
     connection: &mut Connection,
 ) -> Result<AuditReport, StoreError> {
-    connection.begin_snapshot().await?;
     let mut audit = AuditReport::default();
     fold_ledger(connection, &mut audit).await?;
+    connection.begin_snapshot().await?;
     count_books(connection, &mut audit).await?;
     count_strays(connection, &mut audit).await?;
     connection.command("ROLLBACK").await?;
@@ -59,7 +61,9 @@ async fn fold_ledger(
         let next = next.one(connection).await?.maybe_integer(0)?;
         let Some(first) = next else { return Ok(()) };
         after = first - 1 + PAGE_LEAD_COUNT;
+        connection.begin_snapshot().await?;
         fold_page(connection, audit, first - 1, after).await?;
+        connection.command("ROLLBACK").await?;
     }
 }
 

@@ -10,9 +10,8 @@ use crate::metrics::Present;
 
 /// How many changes may wait; the next one waits at the door.
 pub(in crate::store) const INBOX_COUNT_MAX: usize = 4_096;
-/// How many changes go into one commit, and how many handovers.
+/// How many changes go into one commit.
 pub(in crate::store) const BATCH_COUNT_MAX: usize = 512;
-const BATCH_ROW_COUNT_MAX: usize = 20_000;
 
 /// What is asked of the writer.
 #[derive(Debug)]
@@ -94,8 +93,12 @@ pub(in crate::store) fn can_wait(job: &Job) -> bool {
     kind(&job.work) == Kind::Handover
 }
 
-/// Sorts what was in the inbox into commits; within one, the order stays.
-pub(in crate::store) fn batches(jobs: impl Iterator<Item = Job>) -> Vec<Vec<Job>> {
+/// Sorts what was in the inbox into commits, of so many handovers at most unless one change has more;
+/// within one, the order stays.
+pub(in crate::store) fn batches(
+    jobs: impl Iterator<Item = Job>,
+    row_count_max: usize,
+) -> Vec<Vec<Job>> {
     let mut calls = Vec::new();
     let mut handovers: Vec<Vec<Job>> = Vec::new();
     let mut alone = Vec::new();
@@ -107,7 +110,7 @@ pub(in crate::store) fn batches(jobs: impl Iterator<Item = Job>) -> Vec<Vec<Job>
             Kind::Handover => {
                 let Work::Change(Change::HandOver(change)) = &job.work else { continue };
                 let rows = change.rows.len();
-                if row_count.saturating_add(rows) > BATCH_ROW_COUNT_MAX {
+                if row_count.saturating_add(rows) > row_count_max {
                     handovers.push(Vec::new());
                     row_count = 0;
                 }

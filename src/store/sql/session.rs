@@ -12,12 +12,19 @@ use sqlx::{Connection as _, Error};
 pub(in crate::store) struct Session {
     connection: PgConnection,
     limit: Duration,
+    timeline: u32,
     is_over: bool,
 }
 
 impl Session {
-    pub(in crate::store) fn new(connection: PgConnection, limit: Duration) -> Self {
-        Self { connection, limit, is_over: false }
+    /// A session on a server that writes this timeline.
+    pub(in crate::store) fn new(connection: PgConnection, limit: Duration, timeline: u32) -> Self {
+        Self { connection, limit, timeline, is_over: false }
+    }
+
+    /// The timeline of its server as it was opened; 0 if the server does not tell.
+    pub(in crate::store) fn timeline(&self) -> u32 {
+        self.timeline
     }
 
     /// Whether it is of no more use: its connection is lost, or a statement on it was given up.
@@ -39,7 +46,7 @@ impl Session {
     where
         F: Future<Output = Result<T, Error>> + 'a,
     {
-        let Self { connection, limit, is_over } = self;
+        let Self { connection, limit, is_over, .. } = self;
         *is_over = true;
         let done = tokio::time::timeout(*limit, statement(connection)).await;
         let done = done.unwrap_or_else(|_| Err(Error::Io(io::ErrorKind::TimedOut.into())));

@@ -239,3 +239,80 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("token_by_id", TOKEN_BY_ID),
     ("note_token_uses", NOTE_TOKEN_USES),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A statement without its comments, in one line, with each of these texts replaced by the other.
+    fn plain(statement: Statement, replaced: &[(&str, &str)]) -> String {
+        let lines = statement.postgres.lines().filter(|line| !line.trim_start().starts_with("--"));
+        let mut text = lines.flat_map(str::split_whitespace).collect::<Vec<_>>().join(" ");
+        for place in (1..=20).rev() {
+            text = text.replace(&format!("${place}::"), "$::");
+        }
+        for (from, to) in replaced {
+            text = text.replace(from, to);
+        }
+        text
+    }
+
+    #[test]
+    fn what_a_batch_of_calls_writes_is_written_as_by_the_single_statements() {
+        // In what order the parts are done is all that is added.
+        let order = [
+            (" WHERE (SELECT count(*) FROM ended) + (SELECT count(*) FROM carried) >= 0", ""),
+            (" WHERE (SELECT count(*) FROM freed) >= 0", ""),
+        ];
+        let all = plain(WRITE_CALLS, &order);
+        let parts = [
+            CHANGE_STANDINGS,
+            ADD_EVENTS,
+            DROP_HELD_NUMBERS,
+            DROP_LEASES,
+            CHANGE_LEASES,
+            ADD_LEASES,
+            ADD_HELD_NUMBERS,
+            ADD_TOUCHES,
+            ADD_REQUESTS,
+            PUT_PASSES,
+            MOVE_BOOKS,
+        ];
+        for part in parts {
+            let part = format!(" AS ( {} RETURNING 1 )", plain(part, &[]));
+            assert!(all.contains(&part), "not in write_calls.sql:\n{part}");
+        }
+        assert_eq!(all.matches("RETURNING 1").count(), parts.len());
+    }
+
+    #[test]
+    fn what_calls_load_is_loaded_as_by_the_single_statements() {
+        // Whose numbers and addresses are looked up comes from the leads themselves.
+        let keys = [
+            ("SELECT value FROM jsonb_array_elements_text($::jsonb)", "KEYS"),
+            ("SELECT number FROM numbers", "KEYS"),
+            ("SELECT email_folded FROM facts", "KEYS"),
+            ("ANY (ARRAY( KEYS))", "ANY (ARRAY(KEYS))"),
+        ];
+        let all = plain(LOAD_CALLS, &keys);
+        for part in [LOAD_REQUESTS, LOAD_TOUCHES] {
+            let part = plain(part, &[]);
+            assert!(all.contains(&part), "not in load_calls.sql:\n{part}");
+        }
+        let between = |text: &str, from: &str, to: &str| {
+            let start = text.find(from).unwrap_or_else(|| panic!("no {from} in {text}"));
+            let length = text[start..].find(to).unwrap_or_else(|| panic!("no {to} after {from}"));
+            text[start..start + length].to_owned()
+        };
+        let columns = |text: &str| between(text, "json_build_array( s.lead_id", " ))");
+        assert_eq!(columns(&all), columns(&plain(LEADS_BY_ID, &[])));
+        // The hashes, which stand behind, are another statement's to look for.
+        let sealed = ", array_to_json(ARRAY( SELECT value FROM suppression WHERE kind = 'number' AND \
+                      value = ANY (ARRAY(KEYS)))), array_to_json(ARRAY( SELECT value FROM suppression \
+                      WHERE kind = 'email' AND value = ANY (ARRAY(KEYS)))) )::text";
+        let numbers = plain(LOAD_NUMBERS, &keys);
+        let in_clear = numbers.strip_prefix("SELECT ").and_then(|text| text.strip_suffix(sealed));
+        let in_clear = in_clear.unwrap_or_else(|| panic!("another load_numbers.sql: {numbers}"));
+        assert!(all.contains(in_clear), "not in load_calls.sql:\n{in_clear}\n{all}");
+    }
+}

@@ -47,6 +47,8 @@ pub struct SqlStore<R: Readers> {
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     follower: Follower,
     metrics: StoreMetrics,
+    /// How many handovers go into one commit.
+    row_count_max: usize,
     pub(in crate::store) readers: R,
 }
 
@@ -61,6 +63,7 @@ impl<R: Readers> SqlStore<R> {
     ) -> Result<Self, StoreError> {
         let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
         let (ending, ended) = oneshot::channel::<()>();
+        let row_count_max = writing.row_count_max();
         let metrics = StoreMetrics::default();
         let writer = Writer {
             writing,
@@ -91,6 +94,7 @@ impl<R: Readers> SqlStore<R> {
             ended: tokio::sync::Mutex::new(Some(ended)),
             follower,
             metrics,
+            row_count_max,
             readers,
         })
     }
@@ -133,6 +137,31 @@ impl<R: Readers> SqlStore<R> {
             RosterAnswer::Access(answer) => Ok(answer),
             _ => unreachable!("a change of access is answered as such"),
         }
+    }
+}
+
+#[expect(private_bounds, reason = "which databases there are is decided here")]
+impl<R: Readers> SqlStore<R> {
+    /// Takes rows in by a few commits, one after the other: whoever else writes need not wait for all.
+    async fn hand_over_in_parts(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
+        let HandOver { rows, actor, now, .. } = change;
+        let mut answers = Vec::with_capacity(rows.len());
+        let mut rows = rows.into_iter();
+        while rows.len() > 0 {
+            let rows = rows.by_ref().take(self.row_count_max).collect();
+            let part = HandOver { rows, actor: actor.clone(), now, request: None };
+            match self.change(Change::HandOver(part)).await {
+                Ok(Answer::HandOver(part)) => answers.extend(part),
+                Ok(_) => unreachable!("each change is answered in kind"),
+                Err(error) if answers.is_empty() => return Err(error),
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "took in only a part of many handovers");
+                    return Err(StoreError::Unknown);
+                }
+            }
+        }
+        Ok(answers)
     }
 }
 
@@ -364,6 +393,9 @@ impl<R: Readers> Store for SqlStore<R> {
     }
 
     async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
+        if change.request.is_none() && change.rows.len() > self.row_count_max {
+            return self.hand_over_in_parts(change).await;
+        }
         let answer = self.change(Change::HandOver(change)).await?;
         answered!(answer, Answer::HandOver(rows) => rows)
     }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::Instrument as _;
@@ -49,6 +50,12 @@ pub(in crate::store) trait Writing {
     fn is_of_server(&self, error: &StoreError, change_count: usize) -> bool;
     /// Whether there is so little room that what can wait is refused.
     fn is_low(&mut self) -> bool;
+    /// How many handovers go into one commit.
+    fn row_count_max(&self) -> usize;
+    /// How long it may be quiet before [`Writing::beat`] is called.
+    fn beat_every(&self) -> Duration;
+    /// Called while nothing is written.
+    async fn beat(&mut self);
     /// Notes what was committed: the key of erased things, and whether something was erased.
     fn committed(&mut self, seal: Option<Arc<Seal>>, has_erased: bool);
     /// Called after each round, when everybody was answered.
@@ -68,8 +75,11 @@ pub(in crate::store) struct Begun {
     pub(in crate::store) seal: Option<Arc<Seal>>,
     /// What became of the commit whose outcome was unknown: whether it was stored.
     pub(in crate::store) settled: Option<bool>,
-    /// Commits are gone that were answered.
-    pub(in crate::store) has_lost: bool,
+    /// What this process knows may not be how things are: commits are gone that were answered, or
+    /// another node wrote while this one took itself to be alone.
+    pub(in crate::store) is_estranged: bool,
+    /// How far `now` is ahead of the database's clock.
+    pub(in crate::store) ahead_ms: i64,
 }
 
 /// What became of a commit.
@@ -90,6 +100,8 @@ pub(in crate::store) struct CommitNews {
     pub(in crate::store) ready: BTreeSet<QueueKey>,
     /// What reps are not to be offered from here on.
     pub(in crate::store) passes: Vec<Pass>,
+    /// A lead was erased.
+    pub(in crate::store) has_erased: bool,
 }
 
 impl CommitNews {
@@ -102,6 +114,7 @@ impl CommitNews {
         let passes = slate.new_passes.iter();
         Self {
             is_of_settings: false,
+            has_erased: !slate.erased_leads.is_empty(),
             ready: ready.collect(),
             passes: passes
                 .map(|((rep, lead), until)| Pass { rep: *rep, lead: *lead, until: *until })
@@ -150,7 +163,6 @@ struct Filled {
     records: Vec<LeadRecord>,
     /// What there is to commit; `None`: nothing.
     moved: Option<Moved>,
-    has_erased: bool,
     seal: Option<Arc<Seal>>,
     news: CommitNews,
 }
@@ -169,8 +181,8 @@ impl<W: Writing> Writer<W> {
     /// Works until the inbox is closed and empty, or a commit's outcome is unknown for good.
     pub(in crate::store) async fn run(mut self) {
         let mut jobs = Vec::with_capacity(BATCH_COUNT_MAX);
-        while self.inbox.recv_many(&mut jobs, BATCH_COUNT_MAX).await > 0 {
-            for batch in batches(jobs.drain(..)) {
+        while self.receive(&mut jobs).await > 0 {
+            for batch in batches(jobs.drain(..), self.writing.row_count_max()) {
                 // Looked at with every sweep, too, so that it is said though nobody hands leads over.
                 let is_low = self.writing.is_low();
                 if is_low && batch.iter().all(can_wait) {
@@ -187,7 +199,22 @@ impl<W: Writing> Writer<W> {
         self.writing.finish().await;
     }
 
+    /// Waits for work; says how many jobs it got, none if there are none to come.
+    async fn receive(&mut self, jobs: &mut Vec<Job>) -> usize {
+        loop {
+            let received = self.inbox.recv_many(jobs, BATCH_COUNT_MAX);
+            match tokio::time::timeout(self.writing.beat_every(), received).await {
+                Ok(count) => return count,
+                Err(_) => self.writing.beat().await,
+            }
+        }
+    }
+
     async fn work(&mut self, mut jobs: Vec<Job>) -> Result<(), Lost> {
+        jobs.retain(is_awaited);
+        if jobs.is_empty() {
+            return Ok(());
+        }
         let span = commit_span(&jobs);
         match self.transact(&mut jobs).instrument(span).await {
             Outcome::Done(replies, records) => self.answer(jobs, replies, &records).await,
@@ -204,7 +231,8 @@ impl<W: Writing> Writer<W> {
 
     /// Gives each change a transaction of its own, as one of them fails when they share one.
     async fn work_one_by_one(&mut self, jobs: Vec<Job>) -> Result<(), Lost> {
-        let mut jobs = jobs.into_iter();
+        // Those before may have taken long.
+        let mut jobs = jobs.into_iter().filter(is_awaited);
         while let Some(mut job) = jobs.next() {
             let span = commit_span(std::slice::from_ref(&job));
             let one = std::slice::from_mut(&mut job);
@@ -268,9 +296,10 @@ impl<W: Writing> Writer<W> {
             Ok(begun) => begun,
             Err(error) => return Outcome::Failed(error),
         };
+        self.metrics.ahead.set(begun.ahead_ms / 1_000);
         self.settle(begun.settled).await;
-        if begun.has_lost {
-            self.spread(false, News { is_incomplete: true, ..News::default() });
+        if begun.is_estranged {
+            self.spread(true, News { is_incomplete: true, ..News::default() });
         }
         if let Some(now) = begun.now {
             jobs.iter_mut().for_each(|job| job.work.set_now(now));
@@ -285,7 +314,7 @@ impl<W: Writing> Writer<W> {
                 };
             }
         };
-        let Filled { replies, records, moved, has_erased, seal, news } = filled;
+        let Filled { replies, records, moved, seal, news } = filled;
         let Some(moved) = moved else {
             return match self.writing.roll_back().await {
                 Ok(()) => Outcome::Done(replies, records),
@@ -299,7 +328,7 @@ impl<W: Writing> Writer<W> {
                 failpoint::reach("store.after-commit");
                 self.metrics.commit.observe(watch.elapsed());
                 self.metrics.committed(&moved, jobs.len());
-                self.writing.committed(seal, has_erased);
+                self.writing.committed(seal, news.has_erased);
                 Outcome::Done(replies, records)
             }
             Commit::Failed(error) => Outcome::Failed(error),
@@ -317,7 +346,7 @@ impl<W: Writing> Writer<W> {
         let Some(doubt) = self.doubt.take().filter(|_| is_stored) else { return };
         self.metrics.committed(&doubt.moved, doubt.change_count);
         self.tell(&doubt.records).await;
-        let CommitNews { is_of_settings, ready, passes } = doubt.news;
+        let CommitNews { is_of_settings, ready, passes, .. } = doubt.news;
         let news = News { ready: ready.into_iter().collect(), passes, is_incomplete: false };
         self.spread(is_of_settings, news);
     }
@@ -365,10 +394,14 @@ impl<W: Writing> Writer<W> {
             failpoint::reach("store.before-write");
             write(connection, &slate).await?;
         }
-        let has_erased = !slate.erased_leads.is_empty();
         let news = CommitNews::of(&slate);
-        Ok(Filled { replies, records: slate.changed_records(), moved, has_erased, seal, news })
+        Ok(Filled { replies, records: slate.changed_records(), moved, seal, news })
     }
+}
+
+/// Whether somebody still waits for the answer: what nobody waits for is not begun.
+fn is_awaited(job: &Job) -> bool {
+    !job.reply.is_closed()
 }
 
 /// Answers all with the same error.

@@ -2,6 +2,7 @@
 //! commit itself leaves nobody who could say what was stored: the writer stops for good.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::SqliteConnection;
 
@@ -56,6 +57,17 @@ impl Writing for SqliteWriting {
         self.connection.command("BEGIN IMMEDIATE").await?;
         Ok(Begun { seal: self.seal.clone(), ..Begun::default() })
     }
+
+    fn row_count_max(&self) -> usize {
+        // Readers wait for no commit, and larger ones cost less.
+        20_000
+    }
+
+    fn beat_every(&self) -> Duration {
+        Duration::MAX
+    }
+
+    async fn beat(&mut self) {}
 
     fn connection(&mut self) -> &mut Connection {
         &mut self.connection

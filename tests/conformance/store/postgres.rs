@@ -6,3 +6,5 @@ mod nodes;
 mod proxy;
 mod schema;
 mod sessions;
+mod takeovers;
+mod vacuum;

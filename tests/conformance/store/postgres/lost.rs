@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::future::{FutureExt as _, join_all};
 use nextlead::domain::Disposition;
 use nextlead::store::{CommitSink, HandOver, LeadRecord, News, PostgresStore, StoreError};
 use sqlx::{Connection as _, PgConnection};
@@ -28,7 +28,7 @@ async fn behind_proxy() -> (Desk, Proxy, String) {
     (Desk::over(store).await, proxy, url)
 }
 
-async fn end_sessions(stranger: &mut PgConnection, which: &str) {
+pub(super) async fn end_sessions(stranger: &mut PgConnection, which: &str) {
     let statement = format!(
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
          WHERE application_name = 'nextlead' AND datname = current_database() AND {which}"
@@ -277,6 +277,31 @@ async fn changes_that_wait_together_are_refused_together() {
     // One after the other they would take 32 seconds.
     let answers = answers.expect("they do not wait one after the other");
     assert!(answers.iter().all(|answer| matches!(answer, Err(StoreError::Unavailable(_)))));
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_any_more_is_not_begun() {
+    let url = Postgres::shared().database();
+    let desk = Desk::over(PostgresStore::open(&postgres_options(url.clone())).await.unwrap()).await;
+    let leads = desk.leads(2).await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    let held = format!("SELECT pg_advisory_lock({WRITER_LOCK})");
+    sqlx::query(sqlx::AssertSqlSafe(held)).execute(&mut stranger).await.unwrap();
+    let (store, grant) = (desk.store.clone(), desk.grant(0, &leads[..1], START));
+    let pull = tokio::spawn(async move { store.lease(grant).await });
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE application_name = 'nextlead' AND wait_event_type = 'Lock' AND datname = current_database()";
+    while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&mut stranger).await.unwrap() == 0 {}
+    // It waits behind the first, until whoever asked has had enough.
+    assert!(desk.store.lease(desk.grant(1, &leads[1..], START)).now_or_never().is_none());
+
+    sqlx::query("SELECT pg_advisory_unlock_all()").execute(&mut stranger).await.unwrap();
+
+    pull.await.unwrap().unwrap();
+    desk.lead().await;
+    assert_eq!(desk.story(leads[0]).await, ["opened", "leased"]);
+    assert_eq!(desk.story(leads[1]).await, ["opened"]);
+    desk.audit().await;
 }
 
 #[tokio::test]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use nextlead::store::{
-    Clocking, CommitSink, LeadRecord, LeaseOutcome, News, PostgresOptions, PostgresStore, Sharing,
-    Store,
+    Clocking, CommitSink, HandOver, LeadRecord, LeaseOutcome, News, PostgresOptions, PostgresStore,
+    Sharing, Store,
 };
+use sqlx::{Connection as _, PgConnection};
 use tokio::sync::mpsc;
 
 use super::super::desk::{Desk, START};
@@ -131,4 +132,57 @@ async fn the_database_s_clock_decides_when_a_change_happens() {
     let granted = other.lease(desk.grant(0, &[lead], START - 1_000_000)).await.unwrap();
     assert!(matches!(granted, LeaseOutcome::Granted { .. }));
     assert!(desk.record(lead).await.state.changed_at >= record.state.changed_at);
+}
+
+#[tokio::test]
+async fn time_goes_on_while_the_database_s_clock_is_behind_what_was_told() {
+    const AHEAD_MS: i64 = 7_200_000;
+    let options = PostgresOptions { clocking: Clocking::Database, ..together() };
+    let store = PostgresStore::open(&options).await.unwrap();
+    let (before, _) = store.database_now().await.unwrap();
+    let desk = Desk::over(store).await;
+    let lead = desk.lead().await;
+    let mut stranger = PgConnection::connect(&options.url).await.unwrap();
+    // As if the clock had been two hours ahead when another node committed, and was set right since.
+    let ahead = "INSERT INTO node (node_id, last_commit, seen_at_ms) VALUES ('ahead', 1, $1)";
+    sqlx::query(ahead).bind(before + AHEAD_MS).execute(&mut stranger).await.unwrap();
+
+    let lease = desk.lease(0, lead, START).await;
+    let leased_at = desk.record(lead).await.state.changed_at;
+    sqlx::query("SELECT pg_sleep(0.1)").execute(&mut stranger).await.unwrap();
+    desk.store.release(desk.release(&lease, START)).await.unwrap();
+
+    let released_at = desk.record(lead).await.state.changed_at;
+    assert!(leased_at >= before + AHEAD_MS, "{leased_at}");
+    let passed_ms = released_at - leased_at;
+    assert!((99..60_000).contains(&passed_ms), "{passed_ms} ms went by");
+    // A node that comes now knows what time it is.
+    let other = PostgresStore::open(&options).await.unwrap();
+    assert!(other.database_now().await.unwrap().0 >= released_at);
+    desk.audit().await;
+}
+
+#[tokio::test]
+async fn others_get_in_between_the_parts_of_an_import() {
+    let options = together();
+    let desk = Desk::over(PostgresStore::open(&options).await.unwrap()).await;
+    let mut stranger = PgConnection::connect(&options.url).await.unwrap();
+    let commits = "SELECT sum(last_commit)::bigint FROM node";
+    let count = async |by: &mut PgConnection| -> i64 {
+        sqlx::query_scalar(commits).fetch_one(by).await.unwrap()
+    };
+    let before = count(&mut stranger).await;
+    let rows: Vec<_> = (0..4_500).map(|_| desk.somebody()).collect();
+    let keys: Vec<_> = rows.iter().map(|row| row.key.clone()).collect();
+    let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
+
+    let answers = desk.store.hand_over(change).await.unwrap();
+
+    assert_eq!(count(&mut stranger).await - before, 3);
+    assert_eq!(answers.len(), keys.len());
+    for place in [0, 1_999, 2_000, 4_499] {
+        let lead = desk.store.lead_by_key(&keys[place]).await.unwrap();
+        assert_eq!(lead, Some(answers[place].lead()), "the answers are in order");
+    }
+    desk.audit().await;
 }

@@ -1,7 +1,7 @@
 //! A proxy before the server that cuts connections where it hurts: on either side of a commit.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -19,10 +19,13 @@ pub(super) enum Cut {
     AfterCommitForGood,
     /// Nobody gets through.
     Everything,
+    /// Connections stay, and nothing passes by them any more.
+    Silence,
 }
 
 pub(super) struct Proxy {
     port: u16,
+    server: Arc<AtomicU16>,
     cut: Arc<AtomicU8>,
     asked: Arc<AtomicUsize>,
 }
@@ -34,20 +37,28 @@ impl Proxy {
         let cut = Arc::new(AtomicU8::new(Cut::Nothing as u8));
         let (told, asked) = (cut.clone(), Arc::new(AtomicUsize::new(0)));
         let counted = asked.clone();
+        let server = Arc::new(AtomicU16::new(server));
+        let there = server.clone();
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 if told.load(Ordering::SeqCst) != Cut::Everything as u8 {
+                    let server = there.load(Ordering::SeqCst);
                     tokio::spawn(carry(client, server, told.clone(), counted.clone()));
                 }
             }
         });
-        Self { port, cut, asked }
+        Self { port, server, cut, asked }
     }
 
     /// The address of a database behind the proxy.
     pub(super) fn url(&self, url: &str) -> String {
         let database = url.rsplit('/').next().unwrap();
         format!("postgres://nextlead@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Who connects from now on comes to another server.
+    pub(super) fn turn_to(&self, server: u16) {
+        self.server.store(server, Ordering::SeqCst);
     }
 
     pub(super) fn cut(&self, cut: Cut) {
@@ -76,6 +87,9 @@ async fn carry(mut client: TcpStream, server: u16, cut: Arc<AtomicU8>, count: Ar
                 count.fetch_add(1, Ordering::SeqCst);
                 let is_commit = asked[..length].ends_with(b"COMMIT\0");
                 let wish = cut.load(Ordering::SeqCst);
+                if wish == Cut::Silence as u8 {
+                    return std::future::pending().await;
+                }
                 if is_commit && wish == Cut::BeforeCommit as u8 {
                     cut.store(Cut::Nothing as u8, Ordering::SeqCst);
                     return;
