@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::domain::{QueueId, QueueKey};
-use crate::queue::Generation;
+use crate::queue::{Basis, Generation};
 use crate::rules::RuleSet;
 
 /// A rule set and its version; version 0 is a queue without published rules.
@@ -12,9 +12,17 @@ use crate::rules::RuleSet;
 pub(super) struct Versioned {
     pub(super) version: i64,
     pub(super) rules: Arc<RuleSet>,
-    /// Tells one ranking of a version from another: lanes may change while it runs. Holds what names
-    /// the index that it fills.
-    run: Arc<OnceLock<Generation>>,
+    /// Tells one ranking of a version from another: lanes may change while it runs.
+    run: Arc<Run>,
+}
+
+/// One ranking by a version.
+#[derive(Default)]
+struct Run {
+    /// The version of the lanes as it began.
+    lane_version: OnceLock<i64>,
+    /// What names the index that it fills.
+    generation: OnceLock<Generation>,
 }
 
 impl Versioned {
@@ -27,15 +35,29 @@ impl Versioned {
         Self::new(0, Arc::new(RuleSet::none(queue.as_str())))
     }
 
+    /// Notes the version of the lanes as this run begins.
+    pub(super) fn begins(&self, lane_version: i64) {
+        // A run begins once.
+        let _ = self.run.lane_version.set(lane_version);
+    }
+
     /// Notes the index that this run fills.
     pub(super) fn fills(&self, generation: Generation) {
         // A run stages once.
-        let _ = self.run.set(generation);
+        let _ = self.run.generation.set(generation);
     }
 
     /// The index that this run fills.
     pub(super) fn generation(&self) -> Option<Generation> {
-        self.run.get().copied()
+        self.run.generation.get().copied()
+    }
+
+    /// Whether an index that this run fills is of these rules and lanes, or newer ones.
+    pub(super) fn covers(&self, wanted: Basis) -> bool {
+        let lane_version = self.run.lane_version.get();
+        lane_version.is_some_and(|lane_version| {
+            Basis { rule_version: self.version, lane_version: *lane_version }.covers(wanted)
+        })
     }
 
     pub(super) fn is_same_run(&self, other: &Self) -> bool {
@@ -151,6 +173,11 @@ impl Rulebook {
     /// Whether this run is still the one on its way.
     pub(super) fn is_staged(&self, queue: QueueKey, run: &Versioned) -> bool {
         self.staged(queue).is_some_and(|staged| staged.is_same_run(run))
+    }
+
+    /// Whether the run on its way fills this index.
+    pub(super) fn is_filling(&self, queue: QueueKey, generation: Generation) -> bool {
+        self.staged(queue).is_some_and(|staged| staged.generation() == Some(generation))
     }
 
     /// Takes a run off its way, as it failed: the same version may be published again.
