@@ -185,8 +185,9 @@ impl Dialer {
         if staged.is_some_and(|staged| staged.covers(wanted)) {
             return true;
         }
-        let in_use = self.queue_index().is_built(queue).await;
-        in_use.is_ok_and(|in_use| in_use.is_some_and(|in_use| in_use.covers(wanted)))
+        let Ok(Some(in_use)) = self.queue_index().is_built(queue).await else { return false };
+        // One of rules or lanes that nobody made is of none, however high they count.
+        in_use.covers(wanted) && self.parts.follower.learn(queue, in_use).await.is_ok()
     }
 
     /// What an index is to be ranked by: these rules, and the lanes as they are.

@@ -76,6 +76,15 @@ struct Page {
     noted: i64,
     /// One that is not in force, but that an index was built by: read once.
     aside: Option<Versioned>,
+    /// The lanes that the index in use was ranked by when it was last looked at.
+    seen_lanes: Option<i64>,
+}
+
+impl Page {
+    /// What is known of a queue when it begins.
+    fn of(in_force: Versioned) -> Self {
+        Self { in_force, staged: None, accepted: 0, noted: 0, aside: None, seen_lanes: None }
+    }
 }
 
 /// The rule sets of each queue.
@@ -93,18 +102,14 @@ impl Rulebook {
 
     /// Begins with what decides from the start.
     pub(super) fn begin(&self, queue: QueueKey, in_force: Versioned) {
-        let accepted = in_force.version;
-        let page = Page { in_force, staged: None, accepted, noted: 0, aside: None };
+        let page = Page { accepted: in_force.version, ..Page::of(in_force) };
         self.change(|pages| pages.insert(queue, page));
     }
 
     /// Begins a queue without rules, unless it has some.
     pub(super) fn begin_without_rules(&self, queue: QueueKey, id: &QueueId) {
         self.change(|pages| {
-            pages.entry(queue).or_insert_with(|| {
-                let in_force = Versioned::none(id);
-                Page { in_force, staged: None, accepted: 0, noted: 0, aside: None }
-            });
+            pages.entry(queue).or_insert_with(|| Page::of(Versioned::none(id)));
         });
     }
 
@@ -154,6 +159,20 @@ impl Rulebook {
             page.noted = page.noted.max(version);
             is_new
         })
+    }
+
+    /// Notes by which lanes the index in use is ranked.
+    pub(super) fn saw_lanes(&self, queue: QueueKey, lane_version: i64) {
+        self.change(|pages| {
+            if let Some(page) = pages.get_mut(&queue) {
+                page.seen_lanes = Some(lane_version);
+            }
+        });
+    }
+
+    /// By which lanes the index in use was ranked when it was last looked at.
+    pub(super) fn seen_lanes(&self, queue: QueueKey) -> Option<i64> {
+        self.pages(|pages| pages.get(&queue).and_then(|page| page.seen_lanes))
     }
 
     /// Puts a version on its way; one that was on its way before is overtaken. Refuses a version that

@@ -119,6 +119,7 @@ impl Dialer {
     async fn tend_queue(&self, queue: QueueKey, must_build: bool) -> Result<(), DialerError> {
         let follower = &self.parts.follower;
         let in_use = self.queue_index().is_built(queue).await?;
+        self.note_lanes(queue, in_use);
         let accepted = follower.rulebook.accept(queue, 0);
         let learnt = match in_use {
             Some(basis) => follower.learn(queue, basis).await,
@@ -154,11 +155,26 @@ impl Dialer {
             let version = self.parts.follower.rulebook.in_force(queue.key).version;
             let wanted = self.wanted(queue.key, version);
             let in_use = self.queue_index().is_built(queue.key).await.unwrap_or(None);
+            self.note_lanes(queue.key, in_use);
             let is_behind = in_use.is_some_and(|in_use| !in_use.covers(wanted));
             if is_behind && !self.is_under_way(queue.key, wanted) {
                 self.rank_again(queue.key);
             }
         }
+    }
+
+    fn note_lanes(&self, queue: QueueKey, in_use: Option<Basis>) {
+        if let Some(in_use) = in_use {
+            self.parts.follower.rulebook.saw_lanes(queue, in_use.lane_version);
+        }
+    }
+
+    /// How many of the leads that differ in the index are drift: none while it is about to be ranked by
+    /// newer lanes, as each that is not in its new one differs.
+    pub(super) fn drift_of(&self, queue: QueueKey, differing_count: usize) -> usize {
+        let seen = self.parts.follower.rulebook.seen_lanes(queue);
+        let is_behind = seen.is_some_and(|seen| seen < self.roster().lane_version(queue));
+        if is_behind { 0 } else { differing_count }
     }
 
     /// Drops what is on its way in a queue and nobody fills: its node died, and nobody had to rank since.

@@ -12,7 +12,7 @@ use nextlead::domain::{
     CampaignId, CampaignSettings, Facts, HandoverKey, LeadNumber, Number, QueueId, QueueKey,
     QueueSettings, Route,
 };
-use nextlead::queue::{Basis, LeadQueue, MemoryQueue, RedisOptions, RedisQueue};
+use nextlead::queue::{Basis, LeadQueue, MemoryQueue, RedisOptions, RedisQueue, Swap};
 use nextlead::store::{
     Clocking, PostgresOptions, PostgresStore, Sharing, SqliteStore, Store, TakeDuty,
 };
@@ -166,6 +166,8 @@ async fn a_change_of_skills_whose_node_died_moves_the_leads_all_the_same() {
     }
     let ranked = one.staged_count() + other.staged_count() - before;
     assert_eq!(ranked, 1, "one node ranks, and once");
+    let drift = one.dialer.metrics().drift_count() + other.dialer.metrics().drift_count();
+    assert_eq!(drift, 0, "what is to be ranked again was not lost");
 }
 
 #[tokio::test]
@@ -276,6 +278,25 @@ async fn an_index_that_nobody_fills_is_dropped_and_one_that_somebody_fills_is_no
     .await;
     assert!(are_in(&one, queue, &[]).await);
     third.close().await;
+}
+
+#[tokio::test]
+async fn an_index_by_rules_or_lanes_that_nobody_made_is_built_again() {
+    let Some(ground) = ground("an index of another store") else { return };
+    let (one, _other, queue) = desks(&ground).await;
+    let index = index(&ground).await;
+    for (rule_version, lane_version) in [(7, 0), (0, 7)] {
+        let foreign = index.stage(queue, Basis { rule_version, lane_version }).await.unwrap();
+        // What changed since it began does not matter to who put it in use.
+        let swapped = index.swap(queue, foreign, usize::MAX).await.unwrap();
+        assert!(!matches!(swapped, Swap::Behind(_)));
+        within(SOON, async || {
+            one.dialer.sweep(100).await.unwrap();
+            one.gate.is_built(queue).await.unwrap() == Some(Basis::default())
+        })
+        .await;
+        assert!(are_in(&one, queue, &[]).await);
+    }
 }
 
 #[tokio::test]
