@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use nextlead::queue::{LeadQueue, MemoryQueue, Update};
+use nextlead::queue::{Basis, LeadQueue, MemoryQueue, Update};
 
 mod queue_world;
 
@@ -40,7 +40,7 @@ fn measure(lead_count: i64) {
     let world = World::new();
     let resident_before = resident_bytes();
     let queue = MemoryQueue::new();
-    ready(queue.begin(QUEUE, 0));
+    ready(queue.begin(QUEUE, Basis::default()));
     let began = Instant::now();
     for first in (0..lead_count).step_by(BATCH as usize) {
         let batch = first..(first + BATCH).min(lead_count);

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 
 use nextlead::domain::{FirstTouchRank, LeadId, QueueKey, RepKey, Tier, Worth, WorthStep};
-use nextlead::queue::{Ask, Entry, Lane, OpenHours, Update};
+use nextlead::queue::{Ask, Basis, Entry, Lane, OpenHours, Update};
 
 pub(crate) const QUEUE: QueueKey = QueueKey(1);
 const SKILL_COUNT: usize = 25;
@@ -88,7 +88,7 @@ impl World {
             lead: LeadId(lead),
             queue: QUEUE,
             version,
-            rule_version: 0,
+            basis: Basis::default(),
             tier: Tier::Ordinary,
             ready_since,
             due_at: None,

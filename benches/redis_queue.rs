@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use nextlead::queue::{LeadQueue, RedisOptions, RedisQueue};
+use nextlead::queue::{Basis, LeadQueue, RedisOptions, RedisQueue};
 
 mod queue_world;
 #[path = "../tests/servers.rs"]
@@ -53,7 +53,7 @@ async fn measure(lead_count: i64) {
     let used_before = info(&redis, "memory", "used_memory:");
 
     let began = Instant::now();
-    let grows = queue.stage(QUEUE, 1).await.unwrap();
+    let grows = queue.stage(QUEUE, Basis { rule_version: 1, lane_version: 0 }).await.unwrap();
     let halves = (0..PAGES_UNDER_WAY).map(|half| {
         let (queue, world) = (Arc::clone(&queue), Arc::clone(&world));
         let share = lead_count / PAGES_UNDER_WAY;
@@ -66,7 +66,7 @@ async fn measure(lead_count: i64) {
         }
     });
     futures_util::future::join_all(halves).await;
-    queue.swap(QUEUE, grows).await.unwrap();
+    queue.swap(QUEUE, grows, 0).await.unwrap();
     let built_in = began.elapsed();
     let build_s = work_of(&redis)[1];
     let bytes = (info(&redis, "memory", "used_memory:") - used_before) / lead_count as f64;

@@ -58,6 +58,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "1310ed42de5111cf8191bdc424d62e8d18d7c3432ec5202218cb30fdf4d93a39",
     ),
     ("postgres/0005_nodes.sql", "8ec60153845fe841c1172ffb582798919e7f5b3561442c0f758ac63f1c0cf2af"),
+    ("postgres/0006_lanes.sql", "eccc1a5bd0ca2863109f7ab31765a887d19c36f97dfdcbc1fc158608451e28a5"),
     (
         "postgres/0007_standing_indexes.sql",
         "b7db5973c16dff1879a15f305896363a7d431e3580944a1524562ca0b75e6f91",
@@ -67,6 +68,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
     ("sqlite/0004_restore.sql", "674c8bdb4311c9320809d85491a3e3e27899754b5b9b2e01083730b8bafce9ae"),
     ("sqlite/0005_nodes.sql", "b3c68fcbf8f96e4b9a85edd9a8ff6655ab983a1a669e7d0ec324a9514f94d132"),
+    ("sqlite/0006_lanes.sql", "a7211d1546b80adab103b94a77b87f0131ea219b7eaae70aa08a4d58ef6fed80"),
     (
         "sqlite/0007_standing_indexes.sql",
         "b7db5973c16dff1879a15f305896363a7d431e3580944a1524562ca0b75e6f91",

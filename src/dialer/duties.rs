@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use crate::clock::Stopwatch;
 use crate::domain::QueueKey;
 use crate::store::{Duty, Store, StoreError, TakeDuty};
 
@@ -32,6 +34,11 @@ impl Among {
 const HOLD_MS: i64 = 4_000;
 /// How often it is taken again meanwhile.
 const RENEW_EVERY_MS: i64 = 1_000;
+
+/// For how long nobody asks again for a duty that another node has: from the first refusal, twice as
+/// long after each further one, up to a limit. To ask is a write.
+const WAIT_MIN: Duration = Duration::from_millis(100);
+const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The duty of sweeping, promoting and mending.
 pub(super) const SWEEP: &str = "sweep";
@@ -67,7 +74,27 @@ pub(super) struct Duties {
     held: Mutex<HashMap<String, (Duty, i64)>>,
     /// How many runs of this node go by a duty: the last of them gives it up. Held while one begins or
     /// ends, so that none gives up what another has just taken.
-    runs: tokio::sync::Mutex<HashMap<String, usize>>,
+    runs: tokio::sync::Mutex<HashMap<String, Runs>>,
+}
+
+/// The runs that go by a duty.
+#[derive(Debug, Default)]
+struct Runs {
+    count: usize,
+    /// Another node had it when it was asked for, and for how long it is not asked for again.
+    refused: Option<(Stopwatch, Duration)>,
+}
+
+impl Runs {
+    /// Whether it is to be left alone for now.
+    fn is_waiting(&self) -> bool {
+        self.refused.as_ref().is_some_and(|(since, wait)| since.elapsed() < *wait)
+    }
+
+    fn refuse(&mut self) {
+        let wait = self.refused.as_ref().map_or(WAIT_MIN, |(_, wait)| (*wait * 2).min(WAIT_MAX));
+        self.refused = Some((Stopwatch::start(), wait));
+    }
 }
 
 impl Duties {
@@ -108,31 +135,44 @@ impl Duties {
         Ok(taken.map(Hold::Held))
     }
 
-    /// Takes a duty for a run, which is to end with [`Duties::end_run`]; `None`: another node has it.
+    /// Takes a duty for a run, which is to end with [`Duties::end_run`]; `None`: another node has it, or
+    /// had it a moment ago.
     pub(super) async fn begin_run(
         &self,
         store: &dyn Store,
         name: &str,
         now: i64,
     ) -> Result<Option<Hold>, StoreError> {
-        let mut runs = self.runs.lock().await;
+        let mut all = self.runs.lock().await;
+        let runs = all.entry(name.to_owned()).or_default();
+        if runs.is_waiting() {
+            return Ok(None);
+        }
         let hold = self.take(store, name, now).await?;
-        if hold.is_some() {
-            *runs.entry(name.to_owned()).or_default() += 1;
+        match hold {
+            Some(_) => *runs = Runs { count: runs.count + 1, refused: None },
+            None => runs.refuse(),
         }
         Ok(hold)
     }
 
+    /// Whether a run of this node goes by a duty, or is about to.
+    pub(super) fn has_run(&self, name: &str) -> bool {
+        match self.runs.try_lock() {
+            Ok(all) => all.get(name).is_some_and(|runs| runs.count > 0),
+            // Some run begins or ends.
+            Err(_) => true,
+        }
+    }
+
     /// Ends a run. The last of a duty gives it up.
     pub(super) async fn end_run(&self, store: &dyn Store, name: &str) {
-        let mut runs = self.runs.lock().await;
-        let left = runs.get(name).map_or(0, |count| count.saturating_sub(1));
-        if left > 0 {
-            runs.insert(name.to_owned(), left);
-            return;
+        let mut all = self.runs.lock().await;
+        let Some(runs) = all.get_mut(name) else { return };
+        runs.count = runs.count.saturating_sub(1);
+        if runs.count == 0 {
+            self.give_up(store, name).await;
         }
-        runs.remove(name);
-        self.give_up(store, name).await;
     }
 
     /// Whether this node has a duty, as far as it knows.
@@ -162,5 +202,22 @@ impl Duties {
         for name in names {
             self.give_up(store, &name).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_duty_that_another_node_has_is_asked_for_more_and_more_rarely() {
+        let mut runs = Runs::default();
+        assert!(!runs.is_waiting());
+        let waits = [(); 6].map(|()| {
+            runs.refuse();
+            assert!(runs.is_waiting());
+            runs.refused.as_ref().map_or(0, |(_, wait)| wait.as_millis())
+        });
+        assert_eq!(waits, [100, 200, 400, 800, 1_000, 1_000]);
     }
 }

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
 use crate::failpoint;
-use crate::queue::{Entry, Lane, LeadQueue, QueueError, Update};
+use crate::queue::{Basis, Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
 use crate::store::{LeadRecord, Store, StoreError};
 
@@ -110,8 +110,9 @@ impl Follower {
                 return Update::Remove { queue: state.queue, lead: state.lead, version: state.seq };
             }
         };
-        let campaign = self.roster.campaign_by_key(state.campaign);
-        let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
+        let lanes = self.roster.lanes_by_key(state.campaign);
+        let (campaign, lane_version) =
+            lanes.expect("a lead's campaign is in the roster before the lead");
         let subject = Self::subject(record, campaign.campaign.id.as_str());
         let first_touch = match (state.first_touched_at, state.first_touch_due_at) {
             (None, Some(due_at)) => Some(FirstTouchRank {
@@ -125,7 +126,7 @@ impl Follower {
             lead: state.lead,
             queue: state.queue,
             version: state.seq,
-            rule_version: rules.version,
+            basis: Basis { rule_version: rules.version, lane_version },
             tier: state.tier,
             ready_since: due_at.unwrap_or(state.ready_since),
             due_at,

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::QueueKey;
-use crate::queue::QueueError;
+use crate::queue::{Basis, QueueError};
 use crate::rules::RuleSet;
 use crate::store::{LeadRecord, StoreError};
 
@@ -74,13 +74,23 @@ impl Follower {
     }
 
     /// Learns the rules by which the index in use is ranked. If they are newer than those in force here,
-    /// they are in force from now on, and what else changed with them is read first.
+    /// they are in force from now on, and what else changed with them is read first; so it is if the
+    /// lanes are newer than those that are known here.
     pub(super) async fn learn(
         &self,
         queue: QueueKey,
-        version: i64,
+        basis: Basis,
     ) -> Result<Versioned, DialerError> {
+        let version = basis.rule_version;
         let rules = self.rules_of(queue, version).await?;
+        if basis.lane_version > self.roster.lane_version(queue) {
+            self.reload_roster().await?;
+            self.ring(queue);
+        }
+        if basis.lane_version > self.roster.lane_version(queue) {
+            // Lanes of which the store knows nothing: it has to be built again.
+            return Err(QueueError::NotBuilt(queue).into());
+        }
         if version > self.rulebook.in_force(queue).version {
             self.reload_roster().await?;
             if self.rulebook.advance(queue, &rules) {

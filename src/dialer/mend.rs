@@ -73,7 +73,7 @@ impl Dialer {
                 Hold::Held(_) => self.take_out(queue.key, &mut place, slice).await,
             };
             let drift = match (lost, stray) {
-                (Ok(lost), Ok(stray)) => lost + stray,
+                (Ok(lost), Ok(stray)) => self.drift_of(queue.key, lost + stray),
                 (Err(DialerError::Queue(error)), _) | (_, Err(DialerError::Queue(error))) => {
                     // Said by who looks after the index.
                     tracing::debug!(error = &error as &dyn std::error::Error, "mended nothing");

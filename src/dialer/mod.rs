@@ -97,6 +97,8 @@ struct Parts {
     leaving: watch::Sender<bool>,
     mended: Mended,
     rung: Rung,
+    /// When it was last looked for what nobody fills.
+    looked: Rung,
     /// Queues whose waiting pulls are about to be told to look again.
     ringing: Mutex<BTreeSet<QueueKey>>,
     /// The number of the settings that were read; held while they are read again.
@@ -130,6 +132,7 @@ impl Dialer {
             leaving: watch::Sender::new(false),
             mended: Mended::default(),
             rung: Rung::default(),
+            looked: Rung::default(),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),
             settings_number: watch::Sender::new(settings_number),

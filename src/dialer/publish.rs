@@ -58,7 +58,7 @@ impl Dialer {
                 return dialer.view_stored(accepted).await;
             }
             let coming = Versioned::new(accepted.version, rules);
-            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, Some(coming)));
+            let ranking = tokio::spawn(dialer.clone().rank_by(queue.key, Some(coming), false));
             if publish.wait {
                 match ranking.await {
                     Ok(ranked) => ranked?,

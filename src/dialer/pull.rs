@@ -255,12 +255,13 @@ impl Dialer {
         for _ in 0..OTHER_RULES_COUNT_MAX {
             let ask = self.ask(&turn).await?;
             let proposal = self.propose_by(&ask).await?;
-            let is_of_turn = proposal.rule_version == turn.rules.version;
+            let is_of_turn = proposal.basis.rule_version == turn.rules.version
+                && proposal.basis.lane_version <= self.roster().lane_version(ask.queue);
             if is_of_turn && self.knew_all_hours(&turn, &ask).await? {
                 return Ok((turn, ask, proposal));
             }
             self.put_back(ask.queue, &proposal.leads()).await;
-            let rules = self.parts.follower.learn(ask.queue, proposal.rule_version).await?;
+            let rules = self.parts.follower.learn(ask.queue, proposal.basis).await?;
             turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())

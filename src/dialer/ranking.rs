@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::try_join;
 
 use crate::domain::{LeadId, QueueId, QueueKey, RuleVersion};
-use crate::queue::{QueueError, Swap, Update};
+use crate::queue::{Basis, QueueError, Swap, Update};
 use crate::rules::RuleSet;
 use crate::store::{Denied, LeadRecord, StoreError};
 
@@ -21,6 +21,10 @@ use super::{Dialer, DialerError};
 const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// How many leads are read and ranked at a time.
 const PAGE_SIZE: usize = 5_000;
+/// How often a new index catches up with what other nodes commit before it is put in use all the same,
+/// and how many leads it may be behind by then; with each further round twice as many.
+const CATCH_UP_ROUNDS: usize = 4;
+const CARRIED_COUNT: usize = 250;
 
 impl Dialer {
     /// Builds the index of every queue from the store, under the version accepted last: a node alone
@@ -31,7 +35,9 @@ impl Dialer {
                 Some(version) => self.enforce_stored(&queue.id, version).await?,
                 None => Versioned::none(&queue.id),
             };
-            self.queue_index().begin(queue.key, version.version).await?;
+            let lane_version = self.roster().lane_version(queue.key);
+            let basis = Basis { rule_version: version.version, lane_version };
+            self.queue_index().begin(queue.key, basis).await?;
             self.parts.follower.rulebook.begin(queue.key, version);
             let dialer = self.clone();
             let key = queue.key;
@@ -141,26 +147,52 @@ impl Dialer {
 
     /// Ranks a queue's leads again by the rules that it has, in the background: their lanes changed.
     pub(super) fn rank_again(&self, queue: QueueKey) {
-        tokio::spawn(self.clone().rank_by(queue, None));
+        tokio::spawn(self.clone().rank_by(queue, None, false));
     }
 
     /// Ranks a queue's leads by a version and puts it in use; `None`: by the one that it has, or that
     /// is on its way. A version that fails is off its way again. Nothing happens if another node ranks
-    /// this queue: it learns of every version itself.
+    /// this queue, as it learns of every version itself; nor if the index in use, or on its way, is of
+    /// that version and of the lanes as they are, unless it is to be built all the same.
     pub(super) async fn rank_by(
         self,
         queue: QueueKey,
         by: Option<Versioned>,
+        must_build: bool,
     ) -> Result<(), DialerError> {
         Self::in_back_room(async move {
             let (duty, store) = (duties::ranking(queue), self.parts.store.clone());
             let hold = self.parts.duties.begin_run(store.as_ref(), &duty, self.now()).await?;
             let Some(hold) = hold else { return Ok(()) };
-            let ranked = self.rank_held(queue, by, &hold).await;
+            // Whoever had the duty a moment ago may have done it.
+            let ranked = match !must_build && self.is_ranked(queue, by.as_ref()).await {
+                true => Ok(()),
+                false => self.rank_held(queue, by, &hold).await,
+            };
             self.parts.duties.end_run(store.as_ref(), &duty).await;
             ranked
         })
         .await
+    }
+
+    /// Whether the index in use, or the one that this node fills, is of a version, or of the one that the
+    /// queue has, and of the lanes as they are. One that does not say so is not.
+    async fn is_ranked(&self, queue: QueueKey, by: Option<&Versioned>) -> bool {
+        let rulebook = &self.parts.follower.rulebook;
+        let staged = rulebook.staged(queue);
+        let current = || staged.clone().unwrap_or_else(|| rulebook.in_force(queue)).version;
+        let wanted = self.wanted(queue, by.map_or_else(current, |by| by.version));
+        if staged.is_some_and(|staged| staged.covers(wanted)) {
+            return true;
+        }
+        let Ok(Some(in_use)) = self.queue_index().is_built(queue).await else { return false };
+        // One of rules or lanes that nobody made is of none, however high they count.
+        in_use.covers(wanted) && self.parts.follower.learn(queue, in_use).await.is_ok()
+    }
+
+    /// What an index is to be ranked by: these rules, and the lanes as they are.
+    pub(super) fn wanted(&self, queue: QueueKey, rule_version: i64) -> Basis {
+        Basis { rule_version, lane_version: self.roster().lane_version(queue) }
     }
 
     /// Carries the duty of a queue on; ends when another node has it.
@@ -231,15 +263,19 @@ impl Dialer {
             // A run of its own, so that one that is under way finds itself overtaken.
             Versioned::new(current.version, current.rules)
         });
+        let basis = self.wanted(queue, coming.version);
+        coming.begins(basis.lane_version);
         if !follower.rulebook.stage(queue, coming.clone()) {
             return Ok(None);
         }
-        match follower.queue.stage(queue, coming.version).await {
+        match follower.queue.stage(queue, basis).await {
             Ok(generation) => {
                 coming.fills(generation);
                 Ok(Some(coming))
             }
             Err(error) => {
+                let told = &error as &dyn std::error::Error;
+                tracing::warn!(error = told, "could not begin to rank the leads of a queue");
                 follower.rulebook.unstage(queue, &coming);
                 Err(error.into())
             }
@@ -263,26 +299,53 @@ impl Dialer {
     }
 
     /// Puts the second index in use, after the leads that it missed are read again: other nodes commit
-    /// meanwhile. Returns whether it is in use; not if a newer run has begun.
+    /// meanwhile. If they do so faster than it catches up, it carries the last of them over as they
+    /// were, and they are sent again. Returns whether it is in use; not if a newer run has begun.
     async fn put_in_use(&self, queue: QueueKey, coming: &Versioned) -> Result<bool, DialerError> {
         let follower = &self.parts.follower;
         let generation = coming.generation().ok_or(QueueError::Overtaken(queue))?;
-        loop {
-            let behind = {
+        let mut carried_max = 0;
+        for round in 0_usize.. {
+            let swapped = {
                 // No commit of this node is ranked by the old rules once the new ones are in use.
                 let _turn = follower.turn.lock().await;
                 if !follower.rulebook.is_staged(queue, coming) {
                     return Ok(false);
                 }
-                match follower.queue.swap(queue, generation).await? {
-                    Swap::Done => {
-                        follower.rulebook.enforce(queue);
-                        return Ok(true);
-                    }
-                    Swap::Behind(behind) => behind,
+                let swapped = follower.queue.swap(queue, generation, carried_max).await?;
+                if !matches!(swapped, Swap::Behind(_)) {
+                    follower.rulebook.enforce(queue);
                 }
+                swapped
             };
-            self.tell_staged(queue, behind, coming).await?;
+            match swapped {
+                Swap::Done => break,
+                Swap::Carried(leads) => {
+                    self.send_again(&leads).await;
+                    break;
+                }
+                Swap::Behind(leads) => self.tell_staged(queue, leads, coming).await?,
+            }
+            if round >= CATCH_UP_ROUNDS {
+                carried_max = (carried_max * 2).max(CARRIED_COUNT);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends leads again as they are by now. What cannot be read is left to the mending.
+    async fn send_again(&self, leads: &[LeadId]) {
+        let follower = &self.parts.follower;
+        for some in leads.chunks(CARRIED_COUNT) {
+            // Nothing of this node may commit in between: an old place would come back.
+            let _turn = follower.turn.lock().await;
+            match self.parts.store.leads(some).await {
+                Ok(records) => follower.take_in_turn(&records).await,
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "could not tell a new index of leads that it missed");
+                }
+            }
         }
     }
 

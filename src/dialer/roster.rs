@@ -35,6 +35,8 @@ struct Tables {
     queue_keys: HashMap<QueueId, QueueKey>,
     campaigns: HashMap<CampaignKey, RosterCampaign>,
     campaign_keys: HashMap<CampaignId, CampaignKey>,
+    /// By queue: the sum of its campaigns', as any of them moves its lanes. None ever goes.
+    lane_versions: HashMap<QueueKey, i64>,
     reps: HashMap<RepKey, RosterRep>,
     rep_keys: HashMap<RepId, RepKey>,
 }
@@ -57,7 +59,11 @@ impl Tables {
         self.campaign_keys.insert(campaign.id.clone(), campaign.key);
         let skills = Arc::new(campaign.settings.skills.clone());
         let key = campaign.key;
-        self.campaigns.insert(key, RosterCampaign { campaign: Arc::new(campaign), skills });
+        let (queue, lane_version) = (campaign.queue, campaign.lane_version);
+        let entry = RosterCampaign { campaign: Arc::new(campaign), skills };
+        let before = self.campaigns.insert(key, entry);
+        let before = before.map_or(0, |entry| entry.campaign.lane_version);
+        *self.lane_versions.entry(queue).or_default() += lane_version - before;
     }
 
     fn put_rep(&mut self, rep: Rep) {
@@ -141,6 +147,19 @@ impl Roster {
 
     pub(super) fn campaign_by_key(&self, key: CampaignKey) -> Option<RosterCampaign> {
         self.read().campaigns.get(&key).cloned()
+    }
+
+    /// A campaign, and the version of the lanes of its queue that its skills are of.
+    pub(super) fn lanes_by_key(&self, key: CampaignKey) -> Option<(RosterCampaign, i64)> {
+        let tables = self.read();
+        let entry = tables.campaigns.get(&key)?;
+        let lane_version = tables.lane_versions.get(&entry.campaign.queue);
+        Some((entry.clone(), lane_version.copied().unwrap_or(0)))
+    }
+
+    /// The version of what the lanes of a queue are made of.
+    pub(super) fn lane_version(&self, queue: QueueKey) -> i64 {
+        self.read().lane_versions.get(&queue).copied().unwrap_or(0)
     }
 
     pub(super) fn rep_by_key(&self, key: RepKey) -> Option<RosterRep> {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use crate::domain::{QueueId, QueueKey};
-use crate::queue::Generation;
+use crate::queue::{Basis, Generation};
 use crate::rules::RuleSet;
 
 /// A rule set and its version; version 0 is a queue without published rules.
@@ -12,9 +12,17 @@ use crate::rules::RuleSet;
 pub(super) struct Versioned {
     pub(super) version: i64,
     pub(super) rules: Arc<RuleSet>,
-    /// Tells one ranking of a version from another: lanes may change while it runs. Holds what names
-    /// the index that it fills.
-    run: Arc<OnceLock<Generation>>,
+    /// Tells one ranking of a version from another: lanes may change while it runs.
+    run: Arc<Run>,
+}
+
+/// One ranking by a version.
+#[derive(Default)]
+struct Run {
+    /// The version of the lanes as it began.
+    lane_version: OnceLock<i64>,
+    /// What names the index that it fills.
+    generation: OnceLock<Generation>,
 }
 
 impl Versioned {
@@ -27,15 +35,29 @@ impl Versioned {
         Self::new(0, Arc::new(RuleSet::none(queue.as_str())))
     }
 
+    /// Notes the version of the lanes as this run begins.
+    pub(super) fn begins(&self, lane_version: i64) {
+        // A run begins once.
+        let _ = self.run.lane_version.set(lane_version);
+    }
+
     /// Notes the index that this run fills.
     pub(super) fn fills(&self, generation: Generation) {
         // A run stages once.
-        let _ = self.run.set(generation);
+        let _ = self.run.generation.set(generation);
     }
 
     /// The index that this run fills.
     pub(super) fn generation(&self) -> Option<Generation> {
-        self.run.get().copied()
+        self.run.generation.get().copied()
+    }
+
+    /// Whether an index that this run fills is of these rules and lanes, or newer ones.
+    pub(super) fn covers(&self, wanted: Basis) -> bool {
+        let lane_version = self.run.lane_version.get();
+        lane_version.is_some_and(|lane_version| {
+            Basis { rule_version: self.version, lane_version: *lane_version }.covers(wanted)
+        })
     }
 
     pub(super) fn is_same_run(&self, other: &Self) -> bool {
@@ -54,6 +76,15 @@ struct Page {
     noted: i64,
     /// One that is not in force, but that an index was built by: read once.
     aside: Option<Versioned>,
+    /// The lanes that the index in use was ranked by when it was last looked at.
+    seen_lanes: Option<i64>,
+}
+
+impl Page {
+    /// What is known of a queue when it begins.
+    fn of(in_force: Versioned) -> Self {
+        Self { in_force, staged: None, accepted: 0, noted: 0, aside: None, seen_lanes: None }
+    }
 }
 
 /// The rule sets of each queue.
@@ -71,18 +102,14 @@ impl Rulebook {
 
     /// Begins with what decides from the start.
     pub(super) fn begin(&self, queue: QueueKey, in_force: Versioned) {
-        let accepted = in_force.version;
-        let page = Page { in_force, staged: None, accepted, noted: 0, aside: None };
+        let page = Page { accepted: in_force.version, ..Page::of(in_force) };
         self.change(|pages| pages.insert(queue, page));
     }
 
     /// Begins a queue without rules, unless it has some.
     pub(super) fn begin_without_rules(&self, queue: QueueKey, id: &QueueId) {
         self.change(|pages| {
-            pages.entry(queue).or_insert_with(|| {
-                let in_force = Versioned::none(id);
-                Page { in_force, staged: None, accepted: 0, noted: 0, aside: None }
-            });
+            pages.entry(queue).or_insert_with(|| Page::of(Versioned::none(id)));
         });
     }
 
@@ -134,6 +161,20 @@ impl Rulebook {
         })
     }
 
+    /// Notes by which lanes the index in use is ranked.
+    pub(super) fn saw_lanes(&self, queue: QueueKey, lane_version: i64) {
+        self.change(|pages| {
+            if let Some(page) = pages.get_mut(&queue) {
+                page.seen_lanes = Some(lane_version);
+            }
+        });
+    }
+
+    /// By which lanes the index in use was ranked when it was last looked at.
+    pub(super) fn seen_lanes(&self, queue: QueueKey) -> Option<i64> {
+        self.pages(|pages| pages.get(&queue).and_then(|page| page.seen_lanes))
+    }
+
     /// Puts a version on its way; one that was on its way before is overtaken. Refuses a version that
     /// was overtaken itself.
     pub(super) fn stage(&self, queue: QueueKey, staged: Versioned) -> bool {
@@ -151,6 +192,11 @@ impl Rulebook {
     /// Whether this run is still the one on its way.
     pub(super) fn is_staged(&self, queue: QueueKey, run: &Versioned) -> bool {
         self.staged(queue).is_some_and(|staged| staged.is_same_run(run))
+    }
+
+    /// Whether the run on its way fills this index.
+    pub(super) fn is_filling(&self, queue: QueueKey, generation: Generation) -> bool {
+        self.staged(queue).is_some_and(|staged| staged.generation() == Some(generation))
     }
 
     /// Takes a run off its way, as it failed: the same version may be published again.

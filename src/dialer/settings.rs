@@ -4,6 +4,7 @@ use crate::domain::{
     CampaignId, CampaignSettings, QueueId, QueueKey, QueueSettings, REP_ID_RESERVED, ReleaseReason,
     Rep, RepId,
 };
+use crate::queue::Basis;
 use crate::store::{self, NewRep};
 
 use super::{CampaignView, Dialer, DialerError, QueueView, RepSettings, RepView};
@@ -34,7 +35,7 @@ impl Dialer {
 
     /// Gives a new queue an empty index. One that is out of reach gets it from the sweep.
     async fn begin_index(&self, queue: QueueKey) {
-        if let Err(error) = self.queue_index().begin(queue, 0).await {
+        if let Err(error) = self.queue_index().begin(queue, Basis::default()).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, queue.key = queue.0, "the index does not have a queue yet");
         }
@@ -56,7 +57,7 @@ impl Dialer {
     }
 
     /// Makes or changes a campaign. Its queue cannot change. Other skills move its leads to other
-    /// lanes, in the background.
+    /// lanes, in the background; if this node does not come to it, a later sweep does.
     pub async fn put_campaign(
         &self,
         id: CampaignId,
@@ -67,14 +68,14 @@ impl Dialer {
         let dialer = self.clone();
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
-            let before = dialer.roster().campaign(&id).ok();
             let campaign = dialer.parts.store.put_campaign(&id, queue.key, &settings).await;
             let campaign = campaign.map_err(|error| match error.into() {
                 DialerError::CampaignMoved(_) => DialerError::CampaignMoved(id.to_string()),
                 other => other,
             })?;
+            let lanes_before = dialer.roster().lane_version(queue.key);
             dialer.roster().put_campaign(campaign);
-            if before.is_some_and(|before| *before.skills != settings.skills) {
+            if dialer.roster().lane_version(queue.key) > lanes_before {
                 dialer.rank_again(queue.key);
             }
             Ok(CampaignView { id, queue: queue.id.clone(), settings })

@@ -13,12 +13,12 @@ use super::{Dialer, DialerError};
 /// another pull put back rings for nobody, lest two that are turned down wake each other for ever.
 const RING_EVERY_MS: i64 = 1_000;
 
-/// When the sweep last told everybody who waits to look again.
+/// When the sweep last told everybody who waits to look again, or did what else is done so rarely.
 #[derive(Default)]
 pub(super) struct Rung(AtomicI64);
 
 impl Rung {
-    /// Whether it is time to ring again; if so, it counts as rung.
+    /// Whether it is time to do so again; if so, it counts as done.
     fn is_over(&self, now: i64) -> bool {
         let is_over = now - self.0.load(Ordering::Relaxed) >= RING_EVERY_MS;
         if is_over {
@@ -36,11 +36,14 @@ impl Dialer {
         Self::apart(async move {
             let now = dialer.now();
             dialer.parts.follower.passes.forget(now);
-            if !dialer.parts.duties.is_alone() {
+            if dialer.parts.duties.is_alone() {
+                if dialer.parts.follower.missed.take_is_full() {
+                    dialer.build_again().await?;
+                }
+                dialer.tend_lanes().await;
+            } else {
                 dialer.read_settings().await?;
                 dialer.tend_index().await;
-            } else if dialer.parts.follower.missed.take_is_full() {
-                dialer.build_again().await?;
             }
             let store = dialer.parts.store.as_ref();
             let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {
@@ -78,6 +81,9 @@ impl Dialer {
             self.ring_all();
         }
         let is_unmended = self.mend(hold).await?;
+        if !self.parts.duties.is_alone() && self.parts.looked.is_over(now) {
+            self.drop_orphans().await?;
+        }
         Ok(swept.is_unfinished || promoted_count >= limit || is_unmended)
     }
 

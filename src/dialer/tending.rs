@@ -3,10 +3,10 @@
 //! store tells it that it was not alone.
 
 use crate::domain::{Queue, QueueKey};
-use crate::queue::QueueError;
+use crate::queue::{Basis, QueueError};
 use crate::rules::RuleSet;
 
-use super::duties::SWEEP;
+use super::duties::{self, SWEEP};
 use super::rulebook::Versioned;
 use super::{Dialer, DialerError, IndexState};
 
@@ -28,7 +28,10 @@ impl Dialer {
         for queue in self.roster().queues() {
             let ranked = match self.queue_index().is_built(queue.key).await {
                 Ok(Some(_)) => continue,
-                Ok(None) => self.clone().rank_by(queue.key, self.newest(queue.key).await?).await,
+                Ok(None) => {
+                    let newest = self.newest(queue.key).await?;
+                    self.clone().rank_by(queue.key, newest, false).await
+                }
                 Err(error) => Err(error.into()),
             };
             if let Err(error) = ranked {
@@ -48,7 +51,7 @@ impl Dialer {
                 return Ok(Versioned::none(&queue.id));
             };
             let is_it = |version: i64, is_noted: bool| match in_use {
-                Some(in_use) => version == in_use,
+                Some(in_use) => version == in_use.rule_version,
                 None => is_noted,
             };
             let found =
@@ -97,7 +100,7 @@ impl Dialer {
     }
 
     /// Looks at the index of each queue: learns the rules that it goes by, builds what was wiped, ranks by
-    /// newer rules that nobody ranks by, and sends again what it missed.
+    /// newer rules and lanes that nobody ranks by, and sends again what it missed.
     pub(super) async fn tend_index(&self) {
         let mut state = IndexState::Up;
         let must_build = self.parts.follower.missed.take_is_full();
@@ -117,20 +120,21 @@ impl Dialer {
     async fn tend_queue(&self, queue: QueueKey, must_build: bool) -> Result<(), DialerError> {
         let follower = &self.parts.follower;
         let in_use = self.queue_index().is_built(queue).await?;
+        self.note_lanes(queue, in_use);
         let accepted = follower.rulebook.accept(queue, 0);
         let learnt = match in_use {
-            Some(version) => follower.learn(queue, version).await,
+            Some(basis) => follower.learn(queue, basis).await,
             None => Err(QueueError::NotBuilt(queue).into()),
         };
-        let is_current = !must_build && learnt.as_ref().is_ok_and(|one| one.version >= accepted);
-        if is_current {
+        let wanted = self.wanted(queue, accepted);
+        let is_newest = learnt.is_ok() && in_use.is_some_and(|in_use| in_use.covers(wanted));
+        if is_newest && !must_build {
+            self.parts.metrics.ranked(queue, true);
             return self.note_swapped(queue, accepted).await;
         }
-        let is_under_way =
-            follower.rulebook.staged(queue).is_some_and(|one| one.version >= accepted);
-        if !is_under_way {
+        if !self.is_under_way(queue, wanted) {
             let newest = self.newest(queue).await?;
-            tokio::spawn(self.clone().rank_by(queue, newest));
+            tokio::spawn(self.clone().rank_by(queue, newest, must_build));
         }
         // An old version goes on to serve until the newer one is ranked by.
         learnt.map(drop)
@@ -156,10 +160,73 @@ impl Dialer {
             let (dialer, newest) = (self.clone(), self.newest(queue.key).await?);
             tokio::spawn(async move {
                 // It has said why it could not.
-                if dialer.clone().rank_by(queue.key, newest).await.is_err() {
+                if dialer.clone().rank_by(queue.key, newest, true).await.is_err() {
                     dialer.parts.follower.missed.lose_track();
                 }
             });
+        }
+        Ok(())
+    }
+
+    /// Whether this node ranks a queue by these rules and lanes, or newer ones, or is about to say by
+    /// which it does.
+    fn is_under_way(&self, queue: QueueKey, wanted: Basis) -> bool {
+        match self.parts.follower.rulebook.staged(queue) {
+            Some(staged) => staged.covers(wanted),
+            None => self.parts.duties.has_run(&duties::ranking(queue)),
+        }
+    }
+
+    /// Ranks again what a ranking left in the old lanes: one that failed, on a node alone. Among several
+    /// nodes that is looked after with all else.
+    pub(super) async fn tend_lanes(&self) {
+        for queue in self.roster().queues() {
+            let version = self.parts.follower.rulebook.in_force(queue.key).version;
+            let wanted = self.wanted(queue.key, version);
+            let in_use = self.queue_index().is_built(queue.key).await.unwrap_or(None);
+            self.note_lanes(queue.key, in_use);
+            let is_behind = in_use.is_some_and(|in_use| !in_use.covers(wanted));
+            if is_behind && !self.is_under_way(queue.key, wanted) {
+                self.rank_again(queue.key);
+            }
+        }
+    }
+
+    fn note_lanes(&self, queue: QueueKey, in_use: Option<Basis>) {
+        if let Some(in_use) = in_use {
+            self.parts.follower.rulebook.saw_lanes(queue, in_use.lane_version);
+        }
+    }
+
+    /// How many of the leads that differ in the index are drift: none while it is about to be ranked by
+    /// newer lanes, as each that is not in its new one differs.
+    pub(super) fn drift_of(&self, queue: QueueKey, differing_count: usize) -> usize {
+        let seen = self.parts.follower.rulebook.seen_lanes(queue);
+        let is_behind = seen.is_some_and(|seen| seen < self.roster().lane_version(queue));
+        if is_behind { 0 } else { differing_count }
+    }
+
+    /// Drops what is on its way in a queue and nobody fills: its node died, and nobody had to rank since.
+    pub(super) async fn drop_orphans(&self) -> Result<(), DialerError> {
+        let (duties, store) = (&self.parts.duties, self.parts.store.as_ref());
+        for queue in self.roster().queues() {
+            let duty = duties::ranking(queue.key);
+            // Who is out of reach, or ranks, has no orphan to drop.
+            let Ok(Some(orphan)) = self.queue_index().staged(queue.key).await else { continue };
+            if duties.has_run(&duty) || duties.begin_run(store, &duty, self.now()).await?.is_none()
+            {
+                continue;
+            }
+            // Whoever filled it lost the duty, and ends when it learns so. A run of this node that came
+            // meanwhile fills another.
+            if !self.parts.follower.rulebook.is_filling(queue.key, orphan) {
+                tracing::info!(queue.key = queue.key.0, "dropped an index that nobody fills");
+                if let Err(error) = self.queue_index().unstage(queue.key, orphan).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::debug!(error, "an index that nobody fills is still there");
+                }
+            }
+            duties.end_run(store, &duty).await;
         }
         Ok(())
     }

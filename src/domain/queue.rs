@@ -54,6 +54,9 @@ pub struct Campaign {
     pub queue: QueueKey,
     /// Its settings.
     pub settings: CampaignSettings,
+    /// How often the skills that its leads need were changed: an index that was ranked before the last
+    /// of these changes has its leads in the wrong lanes.
+    pub lane_version: i64,
 }
 
 /// What marketing sets about a campaign.

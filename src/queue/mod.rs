@@ -31,6 +31,24 @@ pub const BEHIND_COUNT_MAX: usize = 10_000;
 /// How long a proposed lead stays in flight before it is put back, should its pull have died.
 pub const FLIGHT_MS_MAX: i64 = 60_000;
 
+/// By what leads are ranked. Of two of a queue the greater one is the newer: whoever knows the newest
+/// rules and the newest lanes has the greatest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Basis {
+    /// The version of the rules that worths follow from.
+    pub rule_version: i64,
+    /// The version of what lanes are made of: grows with every change of the skills that the queue's
+    /// campaigns need.
+    pub lane_version: i64,
+}
+
+impl Basis {
+    /// Whether neither its rules nor its lanes are older than those of another.
+    pub fn covers(&self, other: Self) -> bool {
+        self.rule_version >= other.rule_version && self.lane_version >= other.lane_version
+    }
+}
+
 /// A lead in line, or on its way there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -40,9 +58,9 @@ pub struct Entry {
     pub queue: QueueKey,
     /// The number of its last ledger event; an entry older than what is known is ignored.
     pub version: i64,
-    /// The version of the rules that its worth follows from. Of two entries of one version, that of
-    /// the newer rules is the newer one.
-    pub rule_version: i64,
+    /// What its worth and its lane follow from. Of two entries of one version, that of the newer basis
+    /// is the newer one.
+    pub basis: Basis,
     /// Its tier.
     pub tier: Tier,
     /// Since when it has been ready, or from when on it will be.
@@ -131,8 +149,8 @@ pub struct Candidate {
 /// The answer to an [`Ask`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proposal {
-    /// The version of the rules that the index in use was built by.
-    pub rule_version: i64,
+    /// What the index in use was ranked by.
+    pub basis: Basis,
     /// The candidates, best first: each is what would be chosen if those before it were not there.
     pub candidates: Vec<Candidate>,
     /// The bounded work of this call was not enough to be sure of the next candidate: so many leads
@@ -152,8 +170,8 @@ impl Proposal {
 pub struct Applied {
     /// How many of them changed anything: the others were known, or outdated.
     pub changed_count: usize,
-    /// The queues in which a lead was ranked by older rules than those of the index in use. It was
-    /// taken in as it is: who sent it learns the newer rules, and sends it again.
+    /// The queues in which a lead was ranked by an older basis than that of the index in use. It was
+    /// taken in as it is: who sent it learns the newer one, and sends it again.
     pub overtaken: Vec<QueueKey>,
 }
 
@@ -162,6 +180,9 @@ pub struct Applied {
 pub enum Swap {
     /// The second index is in use.
     Done,
+    /// The second index is in use, though it was not told how these leads changed: each is as the index
+    /// before had it, if there was one. They are to be sent again.
+    Carried(Vec<LeadId>),
     /// Nothing is changed yet: these leads changed in the index in use since the second one was begun,
     /// and the second one was not told (another node did not know of it, say). At most
     /// [`BEHIND_COUNT_MAX`] of them; once they are given to [`LeadQueue::apply_staged`], try again.
@@ -261,19 +282,19 @@ pub enum QueueError {
 /// a coarser lane.
 #[async_trait]
 pub trait LeadQueue: Send + Sync {
-    /// Gives a queue an index with nothing in it, ranked by a version of the rules; one that has an
+    /// Gives a queue an index with nothing in it, which counts as ranked by `basis`; one that has an
     /// index keeps it as it is.
-    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError>;
+    async fn begin(&self, queue: QueueKey, basis: Basis) -> Result<(), QueueError>;
 
-    /// The version of the rules that the index in use was built by; `None`: there is none.
-    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError>;
+    /// What the index in use was ranked by; `None`: there is none.
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<Basis>, QueueError>;
 
     /// Takes in changes, in the order of their commits.
     ///
-    /// What is newer is decided by the version and then by the rules' version. A [`Update::Put`] that
+    /// What is newer is decided by the version and then by the basis. A [`Update::Put`] that
     /// is known, in line or in flight, changes nothing, and an older one is ignored. A newer one takes
-    /// its place; with a newer version it is no longer in flight, and with newer rules alone it stays
-    /// so and is put back as they rank it. A [`Update::Remove`] forgets the lead unless a newer version
+    /// its place; with a newer version it is no longer in flight, and with a newer basis alone it stays
+    /// so and is put back as that ranks it. A [`Update::Remove`] forgets the lead unless a newer version
     /// is known.
     ///
     /// [`QueueError::NotBuilt`]: the changes of other queues were taken in.
@@ -344,14 +365,18 @@ pub trait LeadQueue: Send + Sync {
     ) -> Result<KnownSlice, QueueError>;
 
     /// Begins a second index of a queue, empty, beside the one in use if there is one, to be ranked by
-    /// a version of the rules; one that was begun before is dropped. [`LeadQueue::apply`] goes to the
+    /// `basis`; one that was begun before is dropped. [`LeadQueue::apply`] goes to the
     /// one in use alone. The answer names it to whoever fills it and puts it in use, so that nobody
     /// takes another's for their own.
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError>;
+    async fn stage(&self, queue: QueueKey, basis: Basis) -> Result<Generation, QueueError>;
+
+    /// The second index of a queue, if one is on its way.
+    async fn staged(&self, queue: QueueKey) -> Result<Option<Generation>, QueueError>;
 
     /// Takes changes of a queue into its second index, by the same rules as [`LeadQueue::apply`]; but a
     /// lead that left is remembered until the swap, as its page may have been read before and come
-    /// after. [`QueueError::Overtaken`]: it is not this one that is on its way.
+    /// after. [`QueueError::Overtaken`]: it is not this one that is on its way, even if there is no change
+    /// to take in.
     async fn apply_staged(
         &self,
         queue: QueueKey,
@@ -362,8 +387,14 @@ pub trait LeadQueue: Send + Sync {
     /// Drops the second index of a queue, if it is this one: nobody fills it any more.
     async fn unstage(&self, queue: QueueKey, generation: Generation) -> Result<(), QueueError>;
 
-    /// Puts the second index of a queue in use, from one instant, unless it is behind. What is in
-    /// flight stays so, and is put back as the new index ranks it; debts stay. Done again, it changes
-    /// nothing. [`QueueError::Overtaken`]: it is not this one that is on its way.
-    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError>;
+    /// Puts the second index of a queue in use, from one instant, unless it is behind by more than
+    /// `carried_max` leads. What is in flight stays so, and is put back as the new index ranks it; debts
+    /// stay. Done again, it changes nothing. [`QueueError::Overtaken`]: it is not this one that is on its
+    /// way.
+    async fn swap(
+        &self,
+        queue: QueueKey,
+        generation: Generation,
+        carried_max: usize,
+    ) -> Result<Swap, QueueError>;
 }

@@ -90,6 +90,7 @@ macro_rules! check_store {
                 }
                 reports {
                     the_roster_reads_back_and_a_campaign_keeps_its_queue,
+                    a_campaign_counts_the_changes_of_its_skills,
                     rule_versions_are_numbered_and_read_back,
                     books_count_every_handover_once,
                     the_uncontacted_come_in_the_order_of_their_promises,

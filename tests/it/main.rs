@@ -12,11 +12,13 @@ mod demo;
 mod erase;
 mod export;
 mod exposition;
+mod gate;
 mod ground;
 mod hostile;
 mod import;
 mod intake;
 mod jwt;
+mod lanes;
 #[path = "../liar.rs"]
 mod liar;
 mod load;

@@ -9,7 +9,7 @@ use crate::domain::{
     AfterRoute, CampaignKey, CloseReason, FirstTouchRank, LeadId, LeadState, Policy, QueueKey,
     RepKey, Standing, Tier, Worth,
 };
-use crate::queue::{Ask, Entry, Lane, LeadQueue, MemoryQueue, OpenHours, Update};
+use crate::queue::{Ask, Basis, Entry, Lane, LeadQueue, MemoryQueue, OpenHours, Update};
 use crate::rules::{RuleSet, Subject};
 
 use super::floor::{Answer, Attempt, RepCall, Router, Step};
@@ -46,7 +46,7 @@ impl<'m> InProcess<'m> {
         let queue = MemoryQueue::new();
         let router = Self { month, policy, rules, queue, states, lane, hours: Arc::new(hours) };
         let entries = (0..router.states.len()).map(|lead| router.entry(lead, now)).collect();
-        router.queue.begin(QUEUE, 0).await?;
+        router.queue.begin(QUEUE, Basis::default()).await?;
         router.queue.apply(entries).await?;
         Ok(router)
     }
@@ -60,7 +60,7 @@ impl<'m> InProcess<'m> {
             lead: state.lead,
             queue: QUEUE,
             version: state.seq,
-            rule_version: 0,
+            basis: Basis::default(),
             tier: state.tier,
             ready_since: due_at.unwrap_or(state.ready_since),
             due_at,

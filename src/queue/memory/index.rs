@@ -13,7 +13,8 @@ use super::lanes::{Heap, OpenLanes};
 use super::line::{Line, Saved};
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
 use crate::queue::{
-    Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation, Proposal, Update,
+    Ask, BEHIND_COUNT_MAX, Basis, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation, Proposal,
+    Update,
 };
 
 /// How many leads one pull ranks again because they fell due or lost value, before it says that it
@@ -70,7 +71,7 @@ impl Staged {
         match update {
             Update::Put(entry)
                 if left.is_none_or(|left| left < version)
-                    && in_line.is_none_or(|known| known < (version, entry.rule_version)) =>
+                    && in_line.is_none_or(|known| known < (version, entry.basis)) =>
             {
                 self.left.remove(&lead);
                 self.line.put(lead, Saved::new(*entry));
@@ -89,9 +90,9 @@ impl Staged {
 
 impl QueueIndex {
     /// Puts an empty line in use if there is none.
-    pub(super) fn begin(&mut self, rule_version: i64) {
+    pub(super) fn begin(&mut self, basis: Basis) {
         if !self.is_built {
-            self.line = Line::new(rule_version);
+            self.line = Line::new(basis);
             self.is_built = true;
         }
     }
@@ -103,9 +104,7 @@ impl QueueIndex {
         let known = in_flight.or_else(|| self.line.age_of(lead));
         let is_removal = matches!(update, Update::Remove { .. });
         let is_change = match update {
-            Update::Put(entry)
-                if known.is_none_or(|known| known < (version, entry.rule_version)) =>
-            {
+            Update::Put(entry) if known.is_none_or(|known| known < (version, entry.basis)) => {
                 let saved = Saved::new(*entry);
                 match self.flights.get_mut(&lead).filter(|flight| flight.version == version) {
                     // The same lead by newer rules: whoever pulled it may still get it.
@@ -140,11 +139,11 @@ impl QueueIndex {
     }
 
     /// Begins a line beside the one in use. Answers the one begun before, to be dropped without the lock.
-    pub(super) fn stage(&mut self, rule_version: i64) -> (Generation, Option<Staged>) {
+    pub(super) fn stage(&mut self, basis: Basis) -> (Generation, Option<Staged>) {
         self.last += 1;
         let generation = Generation(self.last);
         let (left, missed) = (HashMap::default(), HashMap::default());
-        let staged = Staged { generation, line: Line::new(rule_version), left, missed };
+        let staged = Staged { generation, line: Line::new(basis), left, missed };
         (generation, self.staged.replace(staged))
     }
 
@@ -153,8 +152,13 @@ impl QueueIndex {
         self.staged.take_if(|staged| staged.generation == generation)
     }
 
+    /// The line that grows beside the one in use.
+    pub(super) fn staged(&self) -> Option<Generation> {
+        self.staged.as_ref().map(|staged| staged.generation)
+    }
+
     pub(super) fn is_staged(&self, generation: Generation) -> bool {
-        self.staged.as_ref().is_some_and(|staged| staged.generation == generation)
+        self.staged() == Some(generation)
     }
 
     /// Whether a line that grew beside another was put in use, and still is.
@@ -168,12 +172,15 @@ impl QueueIndex {
         staged.map(|staged| staged.apply(update)).is_some()
     }
 
-    /// Puts the staged line in use. Answers the old one, to be dropped without the lock; or what the
-    /// staged one missed.
-    pub(super) fn swap(&mut self) -> Result<Option<Staged>, Vec<LeadId>> {
-        let Some(mut staged) = self.staged.take() else { return Ok(None) };
-        if !staged.missed.is_empty() {
-            let missed = staged.missed.keys().copied().take(BEHIND_COUNT_MAX).collect();
+    /// Puts the staged line in use, if it missed no more than so many leads: those are as the old one had
+    /// them. Answers the old one, to be dropped without the lock, and them; or what the staged one missed.
+    pub(super) fn swap(
+        &mut self,
+        carried_max: usize,
+    ) -> Result<(Option<Staged>, Vec<LeadId>), Vec<LeadId>> {
+        let Some(mut staged) = self.staged.take() else { return Ok((None, Vec::new())) };
+        let missed = staged.missed.keys().copied().take(BEHIND_COUNT_MAX).collect();
+        if staged.missed.len() > carried_max.min(BEHIND_COUNT_MAX) {
             self.staged = Some(staged);
             return Err(missed);
         }
@@ -183,16 +190,22 @@ impl QueueIndex {
                 *saved = new;
             }
         }
+        let carried: &[LeadId] = if self.is_built { &missed } else { &[] };
+        for lead in carried {
+            staged.line.take(*lead);
+            if let Some(saved) = self.line.take(*lead) {
+                staged.line.put(*lead, saved);
+            }
+        }
         self.is_built = true;
         self.in_use = Some(staged.generation);
         std::mem::swap(&mut self.line, &mut staged.line);
-        Ok(Some(staged))
+        Ok((Some(staged), missed))
     }
 
     /// Chooses what to serve, and takes it in flight.
     pub(super) fn propose(&mut self, ask: &Ask) -> Proposal {
-        let rule_version = self.line.rule_version;
-        let mut proposal = Proposal { rule_version, ..Proposal::default() };
+        let mut proposal = Proposal { basis: self.line.basis, ..Proposal::default() };
         let mut steps = STEPS_PER_PULL_MAX;
         while self.line.next_due_at().is_some_and(|due_at| due_at <= ask.now) {
             if steps == 0 {

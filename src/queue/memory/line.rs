@@ -12,10 +12,10 @@ use foldhash::fast::RandomState;
 
 use super::lanes::{Heap, LaneIndex, LaneNumber, LaneRank, Lanes};
 use crate::domain::{FirstTouchRank, LeadId, Rank, Tier, Worth, WorthStep};
-use crate::queue::{Entry, Lane};
+use crate::queue::{Basis, Entry, Lane};
 
-/// What decides which of two entries of a lead is newer: its version, and that of the rules.
-pub(super) type Age = (i64, i64);
+/// What decides which of two entries of a lead is newer: its version, and what it was ranked by.
+pub(super) type Age = (i64, Basis);
 
 /// What is kept of every lead.
 #[derive(Clone, Copy, Debug)]
@@ -40,7 +40,7 @@ pub(super) struct Ending {
 #[derive(Clone, Debug)]
 pub(super) struct Saved {
     pub(super) version: i64,
-    pub(super) rule_version: i64,
+    pub(super) basis: Basis,
     pub(super) ready_since: i64,
     pub(super) due_at: Option<i64>,
     pub(super) tier: Tier,
@@ -56,7 +56,7 @@ impl Saved {
         let until = until.filter(|_| !later.is_empty());
         Self {
             version: entry.version,
-            rule_version: entry.rule_version,
+            basis: entry.basis,
             ready_since: entry.ready_since,
             due_at: entry.due_at,
             tier: entry.tier,
@@ -69,7 +69,7 @@ impl Saved {
 
     /// What decides which of two is newer.
     pub(super) fn age(&self) -> Age {
-        (self.version, self.rule_version)
+        (self.version, self.basis)
     }
 
     /// Its rank, as it was worth when it was taken out.
@@ -91,12 +91,12 @@ impl Ending {
 /// The leads of one queue in line, and those that wait for an instant.
 #[derive(Debug, Default)]
 pub(super) struct Line {
-    /// The version of the rules that it is built by.
-    pub(super) rule_version: i64,
+    /// What it is ranked by.
+    pub(super) basis: Basis,
     pub(super) lanes: Lanes,
     pub(super) places: HashMap<LeadId, Place, RandomState>,
-    /// The versions of the rules that few leads are ranked by: not the line's own.
-    other_rules: HashMap<LeadId, i64, RandomState>,
+    /// What few leads are ranked by: not the line's own.
+    other_bases: HashMap<LeadId, Basis, RandomState>,
     /// Of the leads whose head start ends.
     pub(super) endings: HashMap<LeadId, Ending, RandomState>,
     /// The skills that the leads of coarse lanes need.
@@ -110,13 +110,13 @@ pub(super) struct Line {
 
 impl Line {
     /// A line with nothing in it.
-    pub(super) fn new(rule_version: i64) -> Self {
-        Self { rule_version, ..Self::default() }
+    pub(super) fn new(basis: Basis) -> Self {
+        Self { basis, ..Self::default() }
     }
 
     pub(super) fn age_of(&self, lead: LeadId) -> Option<Age> {
         let version = self.places.get(&lead)?.version;
-        Some((version, self.other_rules.get(&lead).copied().unwrap_or(self.rule_version)))
+        Some((version, self.other_bases.get(&lead).copied().unwrap_or(self.basis)))
     }
 
     pub(super) fn next_due_at(&self) -> Option<i64> {
@@ -132,8 +132,8 @@ impl Line {
         if self.lanes.get(number).is_coarse {
             self.needs.insert(lead, saved.lane.skills);
         }
-        if saved.rule_version != self.rule_version {
-            self.other_rules.insert(lead, saved.rule_version);
+        if saved.basis != self.basis {
+            self.other_bases.insert(lead, saved.basis);
         }
         let place = Place {
             version: saved.version,
@@ -175,10 +175,10 @@ impl Line {
         if *is_coarse && let Some(skills) = self.needs.remove(&lead) {
             lane.skills = skills;
         }
-        let rule_version = self.other_rules.remove(&lead).unwrap_or(self.rule_version);
+        let basis = self.other_bases.remove(&lead).unwrap_or(self.basis);
         Some(Saved {
             version: place.version,
-            rule_version,
+            basis,
             ready_since: place.ready_since,
             due_at,
             tier,

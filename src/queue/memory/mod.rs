@@ -15,7 +15,7 @@ use async_trait::async_trait;
 
 use crate::domain::{LeadId, QueueKey, RepKey, ServeOrder};
 use crate::queue::{
-    Applied, Ask, Census, Counts, Generation, KnownSlice, LeadQueue, Proposal, QueueError,
+    Applied, Ask, Basis, Census, Counts, Generation, KnownSlice, LeadQueue, Proposal, QueueError,
     Snapshot, Swap, Update,
 };
 
@@ -84,13 +84,13 @@ fn lock(index: &Mutex<QueueIndex>) -> MutexGuard<'_, QueueIndex> {
 
 #[async_trait]
 impl LeadQueue for MemoryQueue {
-    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
-        lock(&self.open(queue)).begin(rule_version);
+    async fn begin(&self, queue: QueueKey, basis: Basis) -> Result<(), QueueError> {
+        lock(&self.open(queue)).begin(basis);
         Ok(())
     }
 
-    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
-        Ok(self.with(queue, |index| index.line.rule_version).ok())
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<Basis>, QueueError> {
+        Ok(self.with(queue, |index| index.line.basis).ok())
     }
 
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
@@ -107,8 +107,8 @@ impl LeadQueue for MemoryQueue {
                 index.miss(&update);
                 continue;
             }
-            let in_use = index.line.rule_version;
-            let is_older = matches!(&update, Update::Put(entry) if entry.rule_version < in_use);
+            let in_use = index.line.basis;
+            let is_older = matches!(&update, Update::Put(entry) if entry.basis < in_use);
             let is_change = index.apply(update);
             applied.changed_count += usize::from(is_change);
             if is_change && is_older && !applied.overtaken.contains(&queue) {
@@ -184,10 +184,14 @@ impl LeadQueue for MemoryQueue {
         self.with(queue, |_| KnownSlice::default())
     }
 
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError> {
-        let (generation, dropped) = lock(&self.open(queue)).stage(rule_version);
+    async fn stage(&self, queue: QueueKey, basis: Basis) -> Result<Generation, QueueError> {
+        let (generation, dropped) = lock(&self.open(queue)).stage(basis);
         drop(dropped);
         Ok(generation)
+    }
+
+    async fn staged(&self, queue: QueueKey) -> Result<Option<Generation>, QueueError> {
+        Ok(self.known(queue).and_then(|index| lock(&index).staged()))
     }
 
     async fn apply_staged(
@@ -215,7 +219,12 @@ impl LeadQueue for MemoryQueue {
         Ok(())
     }
 
-    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError> {
+    async fn swap(
+        &self,
+        queue: QueueKey,
+        generation: Generation,
+        carried_max: usize,
+    ) -> Result<Swap, QueueError> {
         let index = self.known(queue).ok_or(QueueError::Overtaken(queue))?;
         let swapped = {
             let mut index = lock(&index);
@@ -225,9 +234,13 @@ impl LeadQueue for MemoryQueue {
             if !index.is_staged(generation) {
                 return Err(QueueError::Overtaken(queue));
             }
-            index.swap()
+            index.swap(carried_max)
         };
         // The old line is dropped with its millions of leads when the lock is free again.
-        Ok(swapped.map_or_else(Swap::Behind, |_| Swap::Done))
+        Ok(match swapped {
+            Err(behind) => Swap::Behind(behind),
+            Ok((_, carried)) if carried.is_empty() => Swap::Done,
+            Ok((_, carried)) => Swap::Carried(carried),
+        })
     }
 }

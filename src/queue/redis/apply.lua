@@ -2,7 +2,7 @@
 --
 -- ARGV: 'use', or the generation of the one that grows; how many lanes; their texts; then for each change the lead, the place of
 -- its lane among them (0: it leaves), and its record (or the version by which it left).
--- Answers generation, lanes, changes made, whether one was ranked by older rules, and whether there
+-- Answers generation, lanes, changes made, whether one was ranked by something older, and whether there
 -- is a line to take them in.
 
 local line, staged = open_lines()
@@ -77,7 +77,7 @@ local function put_change(place, lead, lane, record)
     if left then call('HDEL', target.left, lead) end
   end
   if old and old.in_flight and old.version == record.version then
-    -- The same lead by newer rules: whoever pulled it may still get it.
+    -- The same lead, ranked anew: whoever pulled it may still get it.
     write_flight(lead, ARGV[2 + lane], record)
     return true
   end
@@ -117,7 +117,7 @@ for place, lead in ipairs(leads) do
   end
   if is_change then
     change_count = change_count + 1
-    if record and not is_staged and record.rule_version < line.rules then is_overtaken = 1 end
+    if record and not is_staged and is_ranked_later(line, record) then is_overtaken = 1 end
   end
   if is_staged then
     if has_missed then

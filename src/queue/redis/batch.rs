@@ -130,6 +130,16 @@ impl RedisQueue {
         not_built.map_or(Ok(applied), |queue| Err(QueueError::NotBuilt(queue)))
     }
 
+    /// Takes nothing into a line, to learn whether there is one.
+    pub(super) async fn apply_nothing(
+        &self,
+        queue: QueueKey,
+        line: Line,
+    ) -> Result<(), QueueError> {
+        let outcome = self.send(queue, line, Batch::default()).await?;
+        outcome.map(drop).ok_or(QueueError::Overtaken(queue))
+    }
+
     async fn send(&self, queue: QueueKey, line: Line, batch: Batch) -> Result<Outcome, QueueError> {
         let name = match line {
             Line::InUse => "use".to_owned(),

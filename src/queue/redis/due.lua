@@ -1,4 +1,4 @@
--- The rules that the line in use was built by, and the next instant at which a lead falls due.
+-- The rules and lanes that the line in use was ranked by, and the next instant at which a lead falls due.
 --
 -- ARGV, if any: how many calls came before. The line is looked over then: Redis may have been told to
 -- make room and have taken keys away, and what is lost does not come back by itself. A line that lacks
@@ -97,9 +97,9 @@ if ARGV[1] and not is_whole(tonumber(ARGV[1])) then
     call('HSETNX', line.lanes, number, '')
   end
   if not are_flights_whole then call('UNLINK', FLIGHTS, DEADLINES) end
-  call('HDEL', QUEUE, 'generation', 'rules', 'lost')
+  call('HDEL', QUEUE, 'generation', 'rules', 'lane_version', 'lost')
   call('RPUSH', DROPPED, line.generation)
   return { false, 1 }
 end
 local _, due_at = first_of(line.waiting)
-return { line.rules, due_at or false }
+return { line.rule_version, line.lane_version, due_at or false }

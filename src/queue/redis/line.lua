@@ -20,9 +20,9 @@ local DEBTS, FLIGHTS, DEADLINES = QUEUE .. ':debts', QUEUE .. ':flights', QUEUE 
 local DROPPED = QUEUE .. ':dropped'
 local LANE_COUNT_MAX, NO_HOURS, COARSE_SKILLS = 4096, 65535, '*'
 local STEPS_PER_PULL_MAX = 1000
--- A record: flags, version, rule version, ready since, head start; then, by the flags: due at; times
+-- A record: flags, version, those of its rules and lanes, ready since, head start; then, by the flags: due at; times
 -- released and the promise; the end of the head start, and what follows it.
-local RECORD = '>Bi4i4dd'
+local RECORD = '>Bi4i4i4dd'
 local WAITS, UNTOUCHED, ENDS = 1, 2, 4
 
 local function open_line(generation)
@@ -39,18 +39,20 @@ end
 
 -- The line in use and the one that grows beside it; nil if there is none.
 local function open_lines()
-  local meta = call('HMGET', QUEUE, 'generation', 'rules', 'staged')
+  local meta = call('HMGET', QUEUE, 'generation', 'rules', 'lane_version', 'staged')
   local line = meta[1] and open_line(meta[1]) or nil
-  if line then line.rules = tonumber(meta[2]) end
-  return line, meta[3] and open_line(meta[3]) or nil
+  if line then
+    line.rule_version, line.lane_version = tonumber(meta[2]), tonumber(meta[3] or nil) or 0
+  end
+  return line, meta[4] and open_line(meta[4]) or nil
 end
 
 local function has_flag(flags, flag) return math.floor(flags / flag) % 2 == 1 end
 
 local function read_record(bytes)
   local record, at, flags = { bytes = bytes }, nil, nil
-  flags, record.version, record.rule_version, record.ready_since, record.head_start, at =
-    unpack_bytes(RECORD, bytes)
+  flags, record.version, record.rule_version, record.lane_version, record.ready_since,
+    record.head_start, at = unpack_bytes(RECORD, bytes)
   if has_flag(flags, WAITS) then record.due_at, at = unpack_bytes('>d', bytes, at) end
   if has_flag(flags, UNTOUCHED) then
     record.times_released, record.promise, at = unpack_bytes('>i4c8', bytes, at)
@@ -65,8 +67,8 @@ end
 local function write_record(record)
   local flags = (record.due_at and WAITS or 0) + (record.promise and UNTOUCHED or 0)
     + (record.ends_at and ENDS or 0)
-  local parts = { pack(RECORD, flags, record.version, record.rule_version, record.ready_since,
-    record.head_start) }
+  local parts = { pack(RECORD, flags, record.version, record.rule_version,
+    record.lane_version, record.ready_since, record.head_start) }
   if record.due_at then parts[#parts + 1] = pack('>d', record.due_at) end
   if record.promise then
     parts[#parts + 1] = pack('>i4', record.times_released) .. record.promise
@@ -75,9 +77,15 @@ local function write_record(record)
   record.bytes = table.concat(parts)
 end
 
--- Whether a is newer than b: by the version, then by that of the rules.
+-- Whether a was ranked by something newer than b was: by the rules, then by the lanes.
+local function is_ranked_later(a, b)
+  if a.rule_version ~= b.rule_version then return a.rule_version > b.rule_version end
+  return a.lane_version > b.lane_version
+end
+
+-- Whether a is newer than b: by the version, then by what they were ranked by.
 local function is_newer(a, b)
-  return a.version > b.version or (a.version == b.version and a.rule_version > b.rule_version)
+  return a.version > b.version or (a.version == b.version and is_ranked_later(a, b))
 end
 
 -- Lets a head start be what it is at an instant. Answers whether it had ended before.

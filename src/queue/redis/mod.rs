@@ -26,14 +26,14 @@ use redis::Value;
 use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
 use crate::failpoint;
 use crate::queue::{
-    Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation,
+    Applied, Ask, BEHIND_COUNT_MAX, Basis, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation,
     KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
 };
 
 use batch::Line;
 use directory::Directory;
 use link::{Link, RedisProblem};
-use record::{generation_name, lead_bytes, skills_text, tier_of, version_number};
+use record::{basis_numbers, generation_name, generation_of, lead_bytes, skills_text, tier_of};
 use reply::Reply;
 
 pub use measures::RedisMeasures;
@@ -230,6 +230,11 @@ impl RedisQueue {
         Ok(promoted)
     }
 
+    fn note_loss(&self, queue: QueueKey) {
+        tracing::warn!(queue.key = queue.0, "Redis lost part of an index; it is built again");
+        self.link.measures.losses.inc();
+    }
+
     /// Clears away what is left of a line that went just now, if it can: promoting does so later.
     async fn clear_away(&self, queue: QueueKey) {
         if let Err(error) = self.drop_old(queue).await {
@@ -262,7 +267,7 @@ impl RedisQueue {
 
 /// Reads what comes after the generation and the number of lanes.
 fn proposal(mut reply: Reply, count: usize) -> Result<Proposal, RedisProblem> {
-    let rule_version = reply.number()?;
+    let basis = reply.basis()?;
     let is_unfinished = reply.number()? != 0;
     let mut candidates = Vec::new();
     while !reply.is_empty() {
@@ -291,27 +296,29 @@ fn proposal(mut reply: Reply, count: usize) -> Result<Proposal, RedisProblem> {
             first_touch_due_at,
         });
     }
-    Ok(Proposal { rule_version, candidates, is_unfinished })
+    Ok(Proposal { basis, candidates, is_unfinished })
 }
 
 #[async_trait]
 impl LeadQueue for RedisQueue {
-    async fn begin(&self, queue: QueueKey, rule_version: i64) -> Result<(), QueueError> {
-        let rules = version_number(rule_version).to_string();
-        let arguments = [generation_name(Self::new_generation()), rules];
+    async fn begin(&self, queue: QueueKey, basis: Basis) -> Result<(), QueueError> {
+        let [rules, lanes] = basis_numbers(basis);
+        let arguments = [generation_name(Self::new_generation()), rules, lanes];
         self.run_plain(queue, &script::BEGIN, &arguments.each_ref().map(String::as_bytes)).await
     }
 
-    async fn is_built(&self, queue: QueueKey) -> Result<Option<i64>, QueueError> {
+    async fn is_built(&self, queue: QueueKey) -> Result<Option<Basis>, QueueError> {
         let call_count = self.look_count.fetch_add(1, Ordering::Relaxed).to_string();
         let answer = self.run(queue, &script::DUE, &[call_count.as_bytes()]).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
-        let rule_version = self.sensible(reply.maybe_number())?;
-        if rule_version.is_none() && !reply.is_empty() {
-            tracing::warn!(queue.key = queue.0, "Redis lost part of an index; it is built again");
-            self.link.measures.losses.inc();
-        }
-        Ok(rule_version)
+        let Some(rule_version) = self.sensible(reply.maybe_number())? else {
+            if !reply.is_empty() {
+                self.note_loss(queue);
+            }
+            return Ok(None);
+        };
+        let lane_version = self.sensible(reply.number())?;
+        Ok(Some(Basis { rule_version, lane_version }))
     }
 
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
@@ -373,7 +380,10 @@ impl LeadQueue for RedisQueue {
         let mut reply = self.sensible(Reply::new(answer))?;
         match self.sensible(reply.maybe_number())? {
             None => Err(QueueError::NotBuilt(queue)),
-            Some(_) => self.sensible(reply.maybe_number()),
+            Some(_) => {
+                self.sensible(reply.number())?;
+                self.sensible(reply.maybe_number())
+            }
         }
     }
 
@@ -415,21 +425,33 @@ impl LeadQueue for RedisQueue {
         self.slice(queue, from, limit).await
     }
 
-    async fn stage(&self, queue: QueueKey, rule_version: i64) -> Result<Generation, QueueError> {
-        let rules = version_number(rule_version).to_string();
+    async fn stage(&self, queue: QueueKey, basis: Basis) -> Result<Generation, QueueError> {
+        let [rules, lanes] = basis_numbers(basis);
         let generation = Self::new_generation();
-        let arguments = [generation_name(generation), rules];
+        let arguments = [generation_name(generation), rules, lanes];
         self.run_plain(queue, &script::STAGE, &arguments.each_ref().map(String::as_bytes)).await?;
         self.clear_away(queue).await;
         Ok(generation)
     }
 
+    async fn staged(&self, queue: QueueKey) -> Result<Option<Generation>, QueueError> {
+        let generation = match self.run(queue, &script::STAGED, &[]).await? {
+            Value::Nil => return Ok(None),
+            Value::BulkString(name) => generation_of(&name),
+            _ => None,
+        };
+        self.sensible(generation.map(Some).ok_or(RedisProblem::Nonsense("a generation")))
+    }
+
     async fn apply_staged(
         &self,
-        _queue: QueueKey,
+        queue: QueueKey,
         generation: Generation,
         updates: Vec<Update>,
     ) -> Result<(), QueueError> {
+        if updates.is_empty() {
+            return self.apply_nothing(queue, Line::Staged(generation)).await;
+        }
         // Each update says of which queue it is.
         self.apply_to(Line::Staged(generation), updates).await.map(drop)
     }
@@ -441,27 +463,33 @@ impl LeadQueue for RedisQueue {
         Ok(())
     }
 
-    async fn swap(&self, queue: QueueKey, generation: Generation) -> Result<Swap, QueueError> {
-        let arguments = [BEHIND_COUNT_MAX.to_string(), generation_name(generation)];
+    async fn swap(
+        &self,
+        queue: QueueKey,
+        generation: Generation,
+        carried_max: usize,
+    ) -> Result<Swap, QueueError> {
+        let numbers = [BEHIND_COUNT_MAX, carried_max.min(BEHIND_COUNT_MAX)];
+        let [behind, carried] = numbers.map(|number| number.to_string());
+        let arguments = [behind, generation_name(generation), carried];
         let arguments = arguments.each_ref().map(String::as_bytes);
         let answer = self.run(queue, &script::SWAP, &arguments).await?;
         let mut reply = self.sensible(Reply::new(answer))?;
-        match self.sensible(reply.number())? {
+        let outcome = self.sensible(reply.number())?;
+        let mut leads = Vec::new();
+        while !reply.is_empty() && leads.len() < BEHIND_COUNT_MAX {
+            leads.push(self.sensible(reply.lead())?);
+        }
+        match outcome {
             0 => return Err(QueueError::Overtaken(queue)),
             1 => {}
-            _ => {
-                let mut leads = Vec::new();
-                while !reply.is_empty() && leads.len() < BEHIND_COUNT_MAX {
-                    leads.push(self.sensible(reply.lead())?);
-                }
-                return Ok(Swap::Behind(leads));
-            }
+            _ => return Ok(Swap::Behind(leads)),
         }
         // It is in use, whatever becomes of the rest: the next pull learns its lanes, too.
         if let Err(error) = self.learn(queue).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "lanes are not learnt yet");
         }
         self.clear_away(queue).await;
-        Ok(Swap::Done)
+        Ok(if leads.is_empty() { Swap::Done } else { Swap::Carried(leads) })
     }
 }

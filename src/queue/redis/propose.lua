@@ -3,7 +3,7 @@
 -- ARGV: now; rep; reserve_after; how many; the deadline of a flight; generation and number of lanes
 -- that the caller knows; bits of the hours that are open; groups of callbacks and of others that the
 -- rep's skills cover, two bytes each; leads to pass over; the rep's skills as JSON.
--- Answers generation, lanes, rules, whether it is unfinished, and seven values for each candidate. A
+-- Answers generation, lanes, the versions of its rules and lanes, whether it is unfinished, and seven values for each candidate. A
 -- caller who does not know all lanes gets the first two alone, and nothing is done.
 
 local UNSKILLED_PER_PULL_MAX = 64
@@ -17,11 +17,11 @@ if line.generation ~= ARGV[6] or lane_count ~= tonumber(ARGV[7]) then
 end
 local now, rep, reserve_after = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local count, deadline = tonumber(ARGV[4]), ARGV[5]
-local answer = { line.generation, lane_count, line.rules, 0 }
+local answer = { line.generation, lane_count, line.rule_version, line.lane_version, 0 }
 local steps, aside, unskilled_count, has_skill = STEPS_PER_PULL_MAX, {}, 0, nil
 
 local function unfinished()
-  answer[4] = 1
+  answer[5] = 1
   return answer
 end
 
@@ -196,7 +196,7 @@ while chosen_count < count do
   if not lead then break end
   local record = find(line, lead)
   if not record then
-    if steps == 0 then answer[4] = 1 break end
+    if steps == 0 then answer[5] = 1 break end
     forget(lead, number)
     steps = steps - 1
   elseif passed[lead] then
@@ -210,7 +210,7 @@ while chosen_count < count do
     end
   elseif end_worth(line, lead, record, number, now) then
     -- The end of a head start only demotes: a first that has not ended is the first.
-    if steps == 0 then answer[4] = 1 break end
+    if steps == 0 then answer[5] = 1 break end
     steps = steps - 1
   else
     fly(lead, record, number, order)

@@ -5,7 +5,7 @@
 //! head starts are far within what a double holds exactly.
 
 use crate::domain::{FirstTouchRank, LeadId, Tier};
-use crate::queue::{Entry, Generation, Lane};
+use crate::queue::{Basis, Entry, Generation, Lane};
 
 const WAITS: u8 = 1;
 const UNTOUCHED: u8 = 2;
@@ -40,7 +40,18 @@ pub(super) fn generation_name(generation: Generation) -> String {
     format!("{:016x}", generation.0)
 }
 
-/// Versions count events of one lead and rule sets of one queue: 32 bits hold them, and what is
+/// Reads what [`generation_name`] wrote.
+pub(super) fn generation_of(name: &[u8]) -> Option<Generation> {
+    let name = std::str::from_utf8(name).ok()?;
+    u64::from_str_radix(name, 16).ok().map(Generation)
+}
+
+/// What leads are ranked by, as scripts are told: the version of the rules, and that of the lanes.
+pub(super) fn basis_numbers(basis: Basis) -> [String; 2] {
+    [basis.rule_version, basis.lane_version].map(|version| version_number(version).to_string())
+}
+
+/// Versions count events of one lead, rule sets and changes of lanes of one queue: 32 bits hold them, and what is
 /// beyond ends there.
 pub(super) fn version_number(version: i64) -> i32 {
     version.clamp(i32::MIN.into(), i32::MAX.into()) as i32
@@ -105,7 +116,8 @@ pub(super) fn record(entry: &Entry) -> Vec<u8> {
         | if ends_at.is_some() { ENDS } else { 0 };
     let mut bytes = vec![flags];
     bytes.extend(version_number(entry.version).to_be_bytes());
-    bytes.extend(version_number(entry.rule_version).to_be_bytes());
+    bytes.extend(version_number(entry.basis.rule_version).to_be_bytes());
+    bytes.extend(version_number(entry.basis.lane_version).to_be_bytes());
     bytes.extend(double(entry.ready_since));
     bytes.extend(double(entry.worth.head_start_ms));
     bytes.extend(entry.due_at.into_iter().flat_map(double));

@@ -6,6 +6,7 @@ use redis::Value;
 use super::link::RedisProblem;
 use super::record::{lead_of, number_of};
 use crate::domain::LeadId;
+use crate::queue::Basis;
 
 /// The values of an answer, in their order.
 pub(super) struct Reply(std::vec::IntoIter<Value>);
@@ -50,6 +51,11 @@ impl Reply {
     /// A whole number.
     pub(super) fn number(&mut self) -> Result<i64, RedisProblem> {
         self.maybe_number()?.ok_or(RedisProblem::Nonsense("a number"))
+    }
+
+    /// What leads are ranked by.
+    pub(super) fn basis(&mut self) -> Result<Basis, RedisProblem> {
+        Ok(Basis { rule_version: self.number()?, lane_version: self.number()? })
     }
 
     /// A number of things.

@@ -36,6 +36,7 @@ scripts! {
     SERVED = "served.lua";
     SIZES = "sizes.lua";
     STAGE = "stage.lua";
+    STAGED = "staged.lua";
     SWAP = "swap.lua";
     UNSTAGE = "unstage.lua";
     VIEW = "view.lua";

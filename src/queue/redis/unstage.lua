@@ -2,6 +2,6 @@
 
 if call('HGET', QUEUE, 'staged') == ARGV[1] then
   call('RPUSH', DROPPED, ARGV[1])
-  call('HDEL', QUEUE, 'staged', 'staged_rules')
+  call('HDEL', QUEUE, 'staged', 'staged_rules', 'staged_lanes')
 end
 return 1

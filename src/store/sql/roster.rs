@@ -121,12 +121,25 @@ async fn put_campaign(
         .bind(queue.0)
         .bind(json(settings))
         .bind(settings.ends_at)
-        .bind(route_to_text(&settings.route_at_end));
+        .bind(route_to_text(&settings.route_at_end))
+        .bind(has_other_skills(connection, id, settings).await?);
     let row = query.maybe(connection).await?.ok_or(Denied::CampaignMoved)?;
-    let key = CampaignKey(row.integer(0)?);
+    let (key, lane_version) = (CampaignKey(row.integer(0)?), row.integer(1)?);
     let query = sql::UNPARK_CAMPAIGN.bind(key.0);
     query.execute(connection).await?;
-    Ok(Campaign { key, id: id.clone(), queue, settings: settings.clone() })
+    Ok(Campaign { key, id: id.clone(), queue, settings: settings.clone(), lane_version })
+}
+
+/// Whether a campaign that is there needs other skills than these: its leads change lanes then.
+async fn has_other_skills(
+    connection: &mut Connection,
+    id: &CampaignId,
+    settings: &CampaignSettings,
+) -> Result<bool, StoreError> {
+    let row = sql::CAMPAIGN_SETTINGS.bind(id.as_str()).maybe(connection).await?;
+    let Some(row) = row else { return Ok(false) };
+    let before: CampaignSettings = parse("campaign", "settings", row.text(0)?)?;
+    Ok(before.skills != settings.skills)
 }
 
 async fn publish(connection: &mut Connection, rules: &NewRules) -> Result<RuleVersion, StoreError> {
@@ -244,6 +257,7 @@ pub(in crate::store) async fn roster(
             id: CampaignId::new(id).map_err(|_| corrupt("campaign", "campaign_id", id))?,
             queue: QueueKey(row.integer(2)?),
             settings: parse("campaign", "settings", settings)?,
+            lane_version: row.integer(4)?,
         });
     }
     for row in sql::REPS.query().all(connection).await? {

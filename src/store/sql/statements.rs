@@ -109,6 +109,7 @@ shared! {
     ADD_TOKEN = "add_token";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
+    CAMPAIGN_SETTINGS = "campaign_settings";
     LAST_INSTANT = "last_instant";
     LAST_ID = "last_id";
     LAST_LEAD = "last_lead";

@@ -7,7 +7,7 @@ use nextlead::domain::{LeadId, QueueKey, ServeOrder};
 use nextlead::queue::{Applied, Ask, Entry, Generation, LeadQueue, QueueError, Swap};
 
 use super::support::{
-    QUEUE, REP, RESERVE_AFTER, RULES, ask, drain, entry, pull, put, puts, remove, waiting,
+    QUEUE, REP, RESERVE_AFTER, RULES, ask, by, drain, entry, pull, put, puts, remove, waiting,
 };
 
 /// A queue that nobody has begun.
@@ -41,8 +41,10 @@ pub(super) async fn before_a_queue_is_built_everything_says_so(queue: impl LeadQ
     not_built(queue.place_of(OTHER, lead, 5).await);
     not_built(queue.known(OTHER, 0, 10).await);
     let nothing = Generation(3);
-    overtaken(queue.swap(OTHER, nothing).await);
+    overtaken(queue.swap(OTHER, nothing, 0).await);
     overtaken(queue.apply_staged(OTHER, nothing, puts([of_other(entry(1))])).await);
+    overtaken(queue.apply_staged(OTHER, nothing, Vec::new()).await);
+    assert_eq!(queue.staged(OTHER).await.unwrap(), None);
     queue.unstage(OTHER, nothing).await.unwrap();
     assert_eq!(queue.promote(5, 10).await.unwrap(), 0);
     assert_eq!(queue.is_built(OTHER).await.unwrap(), None, "to ask begins nothing");
@@ -52,13 +54,13 @@ pub(super) async fn a_queue_that_has_an_index_keeps_it_when_it_is_begun_again(
     queue: impl LeadQueue,
 ) {
     put(&queue, [entry(1)]).await;
-    queue.begin(QUEUE, RULES + 8).await.unwrap();
-    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(RULES));
+    queue.begin(QUEUE, by(RULES + 8)).await.unwrap();
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(by(RULES)));
     assert_eq!(drain(&queue, &ask(0)).await, [1]);
 }
 
 pub(super) async fn a_swap_builds_a_queue_that_had_no_index(queue: impl LeadQueue) {
-    let grows = queue.stage(OTHER, 5).await.unwrap();
+    let grows = queue.stage(OTHER, by(5)).await.unwrap();
     queue
         .apply_staged(OTHER, grows, puts([1, 2, 3].map(|lead| of_other(entry(lead)))))
         .await
@@ -68,12 +70,12 @@ pub(super) async fn a_swap_builds_a_queue_that_had_no_index(queue: impl LeadQueu
     // Another node's commits find no index, and are not forgotten by the one that grows.
     let newer = of_other(Entry { version: 2, ..waiting(2, 90) });
     not_built(queue.apply(puts([newer.clone()])).await);
-    assert_eq!(queue.swap(OTHER, grows).await.unwrap(), Swap::Behind(vec![LeadId(2)]));
+    assert_eq!(queue.swap(OTHER, grows, 0).await.unwrap(), Swap::Behind(vec![LeadId(2)]));
     not_built(queue.propose(&asked).await);
     queue.apply_staged(OTHER, grows, puts([newer])).await.unwrap();
-    assert_eq!(queue.swap(OTHER, grows).await.unwrap(), Swap::Done);
-    assert_eq!(queue.is_built(OTHER).await.unwrap(), Some(5));
-    assert_eq!(queue.propose(&asked).await.unwrap().rule_version, 5);
+    assert_eq!(queue.swap(OTHER, grows, 0).await.unwrap(), Swap::Done);
+    assert_eq!(queue.is_built(OTHER).await.unwrap(), Some(by(5)));
+    assert_eq!(queue.propose(&asked).await.unwrap().basis, by(5));
     assert_eq!(drain(&queue, &asked).await, [3]);
     assert_eq!(queue.next_due_at(OTHER).await.unwrap(), Some(90));
 }

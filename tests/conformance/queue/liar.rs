@@ -7,7 +7,9 @@ use std::time::Duration;
 use nextlead::domain::{LeadId, RepKey, ServeOrder};
 use nextlead::queue::{Ask, Entry, LeadQueue, QueueError, RedisOptions, RedisQueue, Swap};
 
-use super::support::{QUEUE, RESERVE_AFTER, RULES, ask, drain, puts, remove, untouched, waiting};
+use super::support::{
+    QUEUE, RESERVE_AFTER, RULES, ask, by, drain, puts, remove, untouched, waiting,
+};
 use crate::liar::Liar;
 use crate::servers::Redis;
 
@@ -53,13 +55,13 @@ async fn one(queue: &RedisQueue, step: i64) -> Result<(), QueueError> {
         13 => drop((queue.place_of(QUEUE, LeadId(lead), step).await?, queue.hours(QUEUE).await?)),
         14 => drop((queue.known(QUEUE, 0, 10).await?, queue.next_due_at(QUEUE).await?)),
         15 => {
-            queue.begin(QUEUE, RULES).await?;
+            queue.begin(QUEUE, by(RULES)).await?;
             queue.is_built(QUEUE).await?;
         }
         _ => {
-            let grows = queue.stage(QUEUE, step).await?;
+            let grows = queue.stage(QUEUE, by(step)).await?;
             queue.apply_staged(QUEUE, grows, puts([entry])).await?;
-            queue.swap(QUEUE, grows).await?;
+            queue.swap(QUEUE, grows, 0).await?;
         }
     }
     Ok(())
@@ -69,11 +71,11 @@ async fn one(queue: &RedisQueue, step: i64) -> Result<(), QueueError> {
 async fn build(queue: &RedisQueue, leads: impl Iterator<Item = i64> + Clone) {
     for _ in 0..1_000 {
         let built = async {
-            let grows = queue.stage(QUEUE, RULES).await?;
+            let grows = queue.stage(QUEUE, by(RULES)).await?;
             let entries =
                 leads.clone().map(|lead| Entry { version: 1, ..untouched(lead, 0, lead) });
             queue.apply_staged(QUEUE, grows, puts(entries)).await?;
-            let swapped = queue.swap(QUEUE, grows).await?;
+            let swapped = queue.swap(QUEUE, grows, 0).await?;
             assert_eq!(swapped, Swap::Done);
             Ok::<_, QueueError>(())
         };
@@ -91,7 +93,7 @@ async fn a_lying_redis_costs_time_and_nothing_else() {
     let liar = Liar::start(&redis.url(), 4_711);
     let options = RedisOptions { prefix: "liar".to_owned(), timeout: TIMEOUT };
     let queue = RedisQueue::open(&liar.url(), options).await.unwrap();
-    queue.begin(QUEUE, RULES).await.unwrap();
+    queue.begin(QUEUE, by(RULES)).await.unwrap();
     let before = resident_bytes();
     liar.lie(500);
     let (mut step, mut error_count) = (0, 0_u64);

@@ -12,7 +12,7 @@ use nextlead::queue::{
 };
 
 use super::support::{
-    CLOSED, OPEN, QUEUE, RULES, ask, begin, candidates, drain, ending, entry, lane, names, put,
+    CLOSED, OPEN, QUEUE, RULES, ask, begin, by, candidates, drain, ending, entry, lane, names, put,
     puts, untouched,
 };
 use crate::servers::Redis;
@@ -67,9 +67,9 @@ fn leads() -> impl Iterator<Item = Entry> {
 
 /// Builds the index again, as a node does that finds it is not built.
 async fn build(queue: &RedisQueue, leads: impl Iterator<Item = Entry>) {
-    let generation = queue.stage(QUEUE, RULES).await.unwrap();
+    let generation = queue.stage(QUEUE, by(RULES)).await.unwrap();
     queue.apply_staged(QUEUE, generation, puts(leads)).await.unwrap();
-    assert_eq!(queue.swap(QUEUE, generation).await.unwrap(), Swap::Done);
+    assert_eq!(queue.swap(QUEUE, generation, 0).await.unwrap(), Swap::Done);
 }
 
 /// A pull at an instant at which everything is ready, by a rep who can do everything.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use nextlead::domain::{LeadId, RepKey, ServeOrder, Tier};
-use nextlead::queue::{Ask, Candidate, Counts, Entry, FLIGHT_MS_MAX, Lane};
+use nextlead::queue::{Ask, Basis, Candidate, Counts, Entry, FLIGHT_MS_MAX, Lane};
 
 /// A lead that is in line, waits, or is in flight.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
-    pub(super) rule_version: i64,
+    pub(super) basis: Basis,
     pub(super) leads: Vec<Known>,
     pub(super) staged: Option<Staged>,
     debts: BTreeMap<RepKey, u32>,
@@ -26,7 +26,7 @@ pub(super) struct Oracle {
 
 #[derive(Debug, Default)]
 pub(super) struct Staged {
-    pub(super) rule_version: i64,
+    pub(super) basis: Basis,
     entries: Vec<Entry>,
     /// What left while it grew, by version.
     left: BTreeMap<LeadId, i64>,
@@ -52,13 +52,13 @@ impl Staged {
     }
 }
 
-fn age(entry: &Entry) -> (i64, i64) {
-    (entry.version, entry.rule_version)
+fn age(entry: &Entry) -> (i64, Basis) {
+    (entry.version, entry.basis)
 }
 
 impl Oracle {
-    pub(super) fn new(rule_version: i64) -> Self {
-        Self { rule_version, ..Self::default() }
+    pub(super) fn new(basis: Basis) -> Self {
+        Self { basis, ..Self::default() }
     }
 
     /// Takes an entry in. Answers whether it changed anything.
@@ -88,8 +88,8 @@ impl Oracle {
         self.leads.len() < count
     }
 
-    pub(super) fn stage(&mut self, rule_version: i64) {
-        self.staged = Some(Staged { rule_version, ..Staged::default() });
+    pub(super) fn stage(&mut self, basis: Basis) {
+        self.staged = Some(Staged { basis, ..Staged::default() });
     }
 
     pub(super) fn put_staged(&mut self, entry: Entry) {
@@ -113,15 +113,21 @@ impl Oracle {
         *left = version.max(*left);
     }
 
-    /// Puts the second line in use, or answers what it missed.
-    pub(super) fn swap(&mut self) -> Vec<LeadId> {
+    /// Puts the second line in use if it missed no more than so many leads, which stay as they are. Answers
+    /// those that it missed.
+    pub(super) fn swap(&mut self, carried_max: usize) -> Vec<LeadId> {
         let Some(mut staged) = self.staged.take() else { return Vec::new() };
-        if !staged.missed.is_empty() {
-            let missed = staged.missed.keys().copied().collect();
+        let missed: Vec<LeadId> = staged.missed.keys().copied().collect();
+        if missed.len() > carried_max {
             self.staged = Some(staged);
             return missed;
         }
-        self.leads.retain(|known| known.flies_until.is_some());
+        self.leads
+            .retain(|known| known.flies_until.is_some() || missed.contains(&known.entry.lead));
+        let in_flight = |lead: &LeadId| {
+            self.leads.iter().any(|one| one.entry.lead == *lead && one.flies_until.is_some())
+        };
+        staged.entries.retain(|new| !missed.contains(&new.lead) || in_flight(&new.lead));
         for known in &mut self.leads {
             let newer =
                 |new: &&Entry| new.lead == known.entry.lead && new.version >= known.entry.version;
@@ -132,8 +138,8 @@ impl Oracle {
         }
         let entries = staged.entries.into_iter();
         self.leads.extend(entries.map(|entry| Known { entry, flies_until: None }));
-        self.rule_version = staged.rule_version;
-        Vec::new()
+        self.basis = staged.basis;
+        missed
     }
 
     /// What stands in line at `now`.

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use nextlead::domain::{FirstTouchRank, LeadId, RepKey, Tier, Worth, WorthStep};
 use nextlead::queue::{
-    Applied, Ask, Candidate, Entry, Generation, Lane, LeadQueue, OpenHours, QueueError, Swap,
-    Update,
+    Applied, Ask, Basis, Candidate, Entry, Generation, Lane, LeadQueue, OpenHours, QueueError,
+    Swap, Update,
 };
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 
 use super::oracle::{Known, Oracle};
-use super::support::{QUEUE, RULES, puts, remove};
+use super::support::{QUEUE, RULES, by, puts, remove};
 
 const SKILLS: [&str; 2] = ["french", "solar"];
 const HOURS: [&str; 3] = ["Asia/Tokyo", "Europe/Berlin", "Europe/London"];
@@ -49,7 +49,8 @@ enum Op {
         lead: i64,
         age: i64,
     },
-    Swap,
+    /// With so many leads at most that may be carried over.
+    Swap(usize),
     /// Everything is ranked again in a second line, which is put in use.
     Rerank(i64),
 }
@@ -59,6 +60,7 @@ struct Draft {
     lead: i64,
     age: i64,
     rule_age: i64,
+    lane_age: i64,
     is_callback: bool,
     since: i64,
     due_in: Option<i64>,
@@ -71,15 +73,17 @@ struct Draft {
 
 fn draft() -> impl Strategy<Value = Draft> {
     let optional = |range| proptest::option::weighted(0.3, range);
-    let rule_age = prop_oneof![4 => 0..1_i64, 1 => -2..3_i64];
-    let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15), rule_age);
+    let basis_age = || prop_oneof![4 => 0..1_i64, 1 => -2..3_i64];
+    let ages = (basis_age(), basis_age());
+    let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15), ages);
     let when = (-50..0_i64, optional(-5..60_i64));
     let worth = ([0..40_i64, 0..40, 0..40], proptest::collection::vec(-10..60_i64, 0..3));
     let place = (any_skills(), 0..=HOURS.len(), proptest::option::of((0..3, -20..40_i64)));
     (who, when, worth, place).prop_map(|(who, when, worth, place)| Draft {
         lead: who.0,
         age: who.1,
-        rule_age: who.3,
+        rule_age: who.3.0,
+        lane_age: who.3.1,
         is_callback: who.2,
         since: when.0,
         due_in: when.1,
@@ -123,7 +127,7 @@ fn op() -> impl Strategy<Value = Op> {
         1 => (0..1_i64).prop_map(|_| Op::Stage),
         3 => draft().prop_map(Op::PutStaged),
         1 => (1..=LEAD_COUNT, age()).prop_map(|(lead, age)| Op::RemoveStaged { lead, age }),
-        1 => (0..1_i64).prop_map(|_| Op::Swap),
+        1 => (0..4_usize).prop_map(Op::Swap),
         1 => (1..1_000_i64).prop_map(Op::Rerank),
     ]
 }
@@ -153,7 +157,7 @@ struct Run<Q> {
 
 impl<Q: LeadQueue> Run<Q> {
     fn new(queue: Q) -> Self {
-        let oracle = Oracle::new(RULES);
+        let oracle = Oracle::new(by(RULES));
         Self { queue, oracle, now: 0, newest: 0, grows: None, flights: Vec::new() }
     }
 
@@ -169,9 +173,9 @@ impl<Q: LeadQueue> Run<Q> {
     async fn one(&mut self, op: Op) {
         match op {
             Op::Put(draft) => {
-                let entry = self.entry(draft, self.oracle.rule_version);
+                let entry = self.entry(draft, self.oracle.basis);
                 let applied = self.queue.apply(puts([entry.clone()])).await.unwrap();
-                let is_older = entry.rule_version < self.oracle.rule_version;
+                let is_older = entry.basis < self.oracle.basis;
                 let is_change = self.oracle.put(entry);
                 let overtaken = Vec::from_iter((is_change && is_older).then_some(QUEUE));
                 assert_eq!(applied, Applied { changed_count: is_change.into(), overtaken });
@@ -200,7 +204,11 @@ impl<Q: LeadQueue> Run<Q> {
             Op::Look { skills, hours, limit } => {
                 self.look(self.ask(0, skills, hours, &[], 1), limit).await;
             }
-            Op::Stage | Op::PutStaged(_) | Op::RemoveStaged { .. } | Op::Swap | Op::Rerank(_) => {
+            Op::Stage
+            | Op::PutStaged(_)
+            | Op::RemoveStaged { .. }
+            | Op::Swap(_)
+            | Op::Rerank(_) => {
                 self.staged(op).await;
             }
         }
@@ -210,8 +218,8 @@ impl<Q: LeadQueue> Run<Q> {
         match op {
             Op::PutStaged(draft) => {
                 let staged = self.oracle.staged.as_ref();
-                let rules = staged.map_or(self.oracle.rule_version, |staged| staged.rule_version);
-                let entry = self.entry(draft, rules);
+                let basis = staged.map_or(self.oracle.basis, |staged| staged.basis);
+                let entry = self.entry(draft, basis);
                 self.tell_staged(puts([entry.clone()])).await;
                 self.oracle.put_staged(entry);
             }
@@ -221,15 +229,19 @@ impl<Q: LeadQueue> Run<Q> {
                 self.oracle.remove_staged(LeadId(lead), version);
             }
             Op::Rerank(seed) => self.rerank(seed).await,
-            Op::Swap => self.swap().await,
+            Op::Swap(carried_max) => self.swap(carried_max).await,
             _ => self.stage().await,
         }
     }
 
     async fn stage(&mut self) {
-        let rules = self.oracle.rule_version + 1;
-        self.grows = Some(self.queue.stage(QUEUE, rules).await.unwrap());
-        self.oracle.stage(rules);
+        let mut basis = self.oracle.basis;
+        match self.newest % 2 {
+            0 => basis.rule_version += 1,
+            _ => basis.lane_version += 1,
+        }
+        self.grows = Some(self.queue.stage(QUEUE, basis).await.unwrap());
+        self.oracle.stage(basis);
     }
 
     /// Tells the staged line, if there is one: it is the one that was begun last.
@@ -243,17 +255,21 @@ impl<Q: LeadQueue> Run<Q> {
     }
 
     /// A swap, and what it takes if the staged line is behind.
-    async fn swap(&mut self) {
+    async fn swap(&mut self, carried_max: usize) {
         // What was never begun has no name.
         let Some(grows) = self.grows else { return };
-        let missed = self.oracle.swap();
-        let swapped = self.queue.swap(QUEUE, grows).await.unwrap();
-        let Swap::Behind(mut leads) = swapped else {
-            assert_eq!(missed, []);
-            return;
+        let missed = self.oracle.swap(carried_max);
+        let mut leads = match self.queue.swap(QUEUE, grows, carried_max).await.unwrap() {
+            Swap::Done => Vec::new(),
+            Swap::Carried(leads) | Swap::Behind(leads) => leads,
         };
         leads.sort_unstable();
         assert_eq!(leads, missed);
+        let staged = self.queue.staged(QUEUE).await.unwrap();
+        assert_eq!(staged.is_some(), self.oracle.staged.is_some());
+        if staged.is_none() {
+            return;
+        }
         for lead in missed {
             let known = self.oracle.leads.iter().find(|known| known.entry.lead == lead);
             // As a store has it, nothing that was missed is newer.
@@ -266,8 +282,8 @@ impl<Q: LeadQueue> Run<Q> {
                 self.oracle.remove_staged(lead, self.newest);
             }
         }
-        assert_eq!(self.queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
-        assert_eq!(self.oracle.swap(), []);
+        assert_eq!(self.queue.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done);
+        assert_eq!(self.oracle.swap(0), []);
     }
 
     async fn propose(&mut self, ask: Ask) {
@@ -276,7 +292,7 @@ impl<Q: LeadQueue> Run<Q> {
         loop {
             let left = Ask { count: ask.count - candidates.len(), ..ask.clone() };
             let proposal = self.queue.propose(&left).await.unwrap();
-            assert_eq!(proposal.rule_version, self.oracle.rule_version);
+            assert_eq!(proposal.basis, self.oracle.basis);
             candidates.extend(proposal.candidates);
             if !proposal.is_unfinished {
                 break;
@@ -318,12 +334,12 @@ impl<Q: LeadQueue> Run<Q> {
         for mut entry in
             self.oracle.leads.iter().map(|known| known.entry.clone()).collect::<Vec<_>>()
         {
-            entry.rule_version = self.oracle.rule_version + 1;
+            entry.basis = self.oracle.staged.as_ref().unwrap().basis;
             entry.worth = Worth::steady(entry.lead.0 * seed % 37);
             self.tell_staged(puts([entry.clone()])).await;
             self.oracle.put_staged(entry);
         }
-        self.swap().await;
+        self.swap(0).await;
     }
 
     fn land(&mut self, which: usize) -> Option<(Ask, Candidate)> {
@@ -331,7 +347,7 @@ impl<Q: LeadQueue> Run<Q> {
         Some(self.flights.swap_remove(which))
     }
 
-    fn entry(&self, draft: Draft, rule_version: i64) -> Entry {
+    fn entry(&self, draft: Draft, basis: Basis) -> Entry {
         let due_at = draft.due_in.map(|due_in| self.now + due_in);
         let lead = LeadId(draft.lead);
         let first_touch = draft.released_and_due.map(|(times_released, due_in)| FirstTouchRank {
@@ -343,7 +359,10 @@ impl<Q: LeadQueue> Run<Q> {
             lead,
             queue: QUEUE,
             version: self.newest - draft.age,
-            rule_version: rule_version - draft.rule_age,
+            basis: Basis {
+                rule_version: basis.rule_version - draft.rule_age,
+                lane_version: basis.lane_version - draft.lane_age,
+            },
             tier: if draft.is_callback { Tier::Callback } else { Tier::Ordinary },
             ready_since: due_at.unwrap_or(self.now + draft.since),
             due_at,

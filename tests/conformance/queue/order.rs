@@ -7,7 +7,7 @@ use nextlead::domain::{QueueKey, Rank, ServeOrder, Tier, Worth};
 use nextlead::queue::{Ask, Entry, LANE_COUNT_MAX, LeadQueue, OpenHours};
 
 use super::support::{
-    CLOSED, OPEN, RULES, ask, callback, candidates, drain, entry, ids, lane, names, pull, put,
+    CLOSED, OPEN, RULES, ask, by, callback, candidates, drain, entry, ids, lane, names, pull, put,
     put_back, untouched,
 };
 
@@ -109,7 +109,7 @@ pub(super) async fn several_candidates_are_those_of_as_many_pulls(queue: impl Le
 
 pub(super) async fn queues_do_not_mix(queue: impl LeadQueue) {
     let other = QueueKey(2);
-    queue.begin(other, RULES).await.unwrap();
+    queue.begin(other, by(RULES)).await.unwrap();
     put(&queue, [Entry { queue: other, ..entry(1) }, entry(2)]).await;
     assert_eq!(drain(&queue, &ask(0)).await, [2]);
     assert_eq!(drain(&queue, &Ask { queue: other, ..ask(0) }).await, [1]);

@@ -11,7 +11,7 @@ use nextlead::queue::{
 
 use super::open_at;
 use super::support::{
-    CLOSED, OPEN, QUEUE, REP, RESERVE_AFTER, RULES, ask, begin, candidates, drain, entry, ids,
+    CLOSED, OPEN, QUEUE, REP, RESERVE_AFTER, RULES, ask, begin, by, candidates, drain, entry, ids,
     lane, names, pull, put, put_back, puts, remove, untouched, waiting,
 };
 use crate::servers::{Redis, RedisCluster};
@@ -66,14 +66,14 @@ async fn two_nodes_share_one_order() {
     assert_eq!(pull(&other, &asked).await, Some(9));
 
     // A line that one of them put in use.
-    let grows = one.stage(QUEUE, RULES + 1).await.unwrap();
+    let grows = one.stage(QUEUE, by(RULES + 1)).await.unwrap();
     one.apply_staged(QUEUE, grows, puts([Entry { version: 7, ..entry(30) }])).await.unwrap();
     other.apply(vec![remove(31, 4)]).await.unwrap();
-    assert_eq!(one.swap(QUEUE, grows).await.unwrap(), Swap::Behind(ids(&[31])));
+    assert_eq!(one.swap(QUEUE, grows, 0).await.unwrap(), Swap::Behind(ids(&[31])));
     one.apply_staged(QUEUE, grows, vec![remove(31, 4)]).await.unwrap();
-    assert_eq!(one.swap(QUEUE, grows).await.unwrap(), Swap::Done);
+    assert_eq!(one.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done);
     assert_eq!(drain(&other, &ask(0)).await, [30]);
-    assert_eq!(other.is_built(QUEUE).await.unwrap(), Some(RULES + 1));
+    assert_eq!(other.is_built(QUEUE).await.unwrap(), Some(by(RULES + 1)));
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn a_wiped_index_says_so_and_is_built_again() {
         assert!(matches!(answer, Err(QueueError::NotBuilt(QUEUE))), "{answer:?}");
     }
     assert_eq!(queue.promote(i64::MAX, 10).await.unwrap(), 0);
-    queue.begin(QUEUE, RULES).await.unwrap();
+    queue.begin(QUEUE, by(RULES)).await.unwrap();
     put(&queue, (1..=2).map(untouched_again)).await;
     assert_eq!(drain(&queue, &ask(0)).await, [1, 2]);
 }
@@ -131,7 +131,7 @@ async fn a_server_that_went_away_is_missed_at_once_and_found_again() {
     redis.start_again();
     let answer = pull_when_found(&queue).await;
     assert!(matches!(answer, Err(QueueError::NotBuilt(QUEUE))), "{answer:?}");
-    queue.begin(QUEUE, RULES).await.unwrap();
+    queue.begin(QUEUE, by(RULES)).await.unwrap();
     put(&queue, [entry(1)]).await;
     assert_eq!(pull_when_found(&queue).await.unwrap(), Some(1));
 }
@@ -198,11 +198,11 @@ async fn nothing_is_left_of_a_line_that_is_no_longer_used() {
     let skills = names(&["skill-1", "skill-2"]);
     candidates(&queue, &Ask { skills: skills.clone(), ..ask(0) }).await;
     for rules in 2..4 {
-        let grows = queue.stage(QUEUE, rules).await.unwrap();
+        let grows = queue.stage(QUEUE, by(rules)).await.unwrap();
         queue.apply_staged(QUEUE, grows, puts((1..=900).map(lanes))).await.unwrap();
-        let grows = queue.stage(QUEUE, rules).await.unwrap();
+        let grows = queue.stage(QUEUE, by(rules)).await.unwrap();
         queue.apply_staged(QUEUE, grows, puts([entry(1)])).await.unwrap();
-        assert_eq!(queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
+        assert_eq!(queue.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done);
     }
     let left = keys(&redis.url());
     let generations: BTreeSet<&str> = left
@@ -218,7 +218,7 @@ async fn queues_spread_over_the_masters_of_a_cluster() {
     let mut cluster = RedisCluster::start();
     let queue = open_at(&cluster.urls()).await;
     for number in 1..=12 {
-        queue.begin(QueueKey(number), RULES).await.unwrap();
+        queue.begin(QueueKey(number), by(RULES)).await.unwrap();
         let entries = (1..=3).map(|lead| Entry { queue: QueueKey(number), ..entry(lead) });
         queue.apply(puts(entries)).await.unwrap();
     }
@@ -233,7 +233,7 @@ async fn queues_spread_over_the_masters_of_a_cluster() {
     let one = cluster.urls().split(',').next().unwrap().replace("redis://", "redis-cluster://");
     let queue = open_at(&one).await;
     for number in 1..=12 {
-        queue.begin(QueueKey(number), RULES).await.unwrap();
+        queue.begin(QueueKey(number), by(RULES)).await.unwrap();
         let put = puts([Entry { queue: QueueKey(number), ..entry(7) }]);
         queue.apply(put).await.unwrap();
         assert_eq!(drain(&queue, &Ask { queue: QueueKey(number), ..ask(0) }).await, [7]);
@@ -247,7 +247,7 @@ async fn a_master_that_hangs_or_dies_stops_its_own_queues_alone() {
     let queue = RedisQueue::open(&cluster.urls(), options).await.unwrap();
     let asked = |number| Ask { queue: QueueKey(number), ..ask(0) };
     for number in 1..=QUEUES {
-        queue.begin(QueueKey(number), RULES).await.unwrap();
+        queue.begin(QueueKey(number), by(RULES)).await.unwrap();
         let entries = [entry(1), waiting(2, 50)];
         let entries = entries.map(|entry| Entry { queue: QueueKey(number), ..entry });
         queue.apply(puts(entries)).await.unwrap();

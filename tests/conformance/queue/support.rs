@@ -6,7 +6,7 @@ use std::sync::Arc;
 use nextlead::domain::{
     FirstTouchRank, LeadId, QueueKey, RepKey, ServeOrder, Tier, Worth, WorthStep,
 };
-use nextlead::queue::{Ask, Candidate, Entry, Lane, LeadQueue, OpenHours, Update};
+use nextlead::queue::{Ask, Basis, Candidate, Entry, Lane, LeadQueue, OpenHours, Update};
 
 /// The queue of the checks.
 pub(super) const QUEUE: QueueKey = QueueKey(1);
@@ -21,13 +21,18 @@ pub(super) const OPEN: &str = "Europe/Berlin";
 /// Hours that are closed.
 pub(super) const CLOSED: &str = "Asia/Tokyo";
 
+/// A ranking by a version of the rules, and by the first lanes.
+pub(super) fn by(rule_version: i64) -> Basis {
+    Basis { rule_version, lane_version: 0 }
+}
+
 /// A touched lead that is ready since 0, worth nothing, and may be taken by anybody.
 pub(super) fn entry(lead: i64) -> Entry {
     Entry {
         lead: LeadId(lead),
         queue: QUEUE,
         version: 1,
-        rule_version: RULES,
+        basis: by(RULES),
         tier: Tier::Ordinary,
         ready_since: 0,
         due_at: None,
@@ -69,7 +74,7 @@ pub(super) fn names(names: &[&str]) -> Arc<BTreeSet<String>> {
 
 /// Gives the queue of the checks an index, as most of them need.
 pub(super) async fn begin<Q: LeadQueue>(queue: Q) -> Q {
-    queue.begin(QUEUE, RULES).await.unwrap();
+    queue.begin(QUEUE, by(RULES)).await.unwrap();
     queue
 }
 

@@ -6,18 +6,18 @@ use nextlead::domain::{ServeOrder, Worth};
 use nextlead::queue::{Ask, Entry, FLIGHT_MS_MAX, Generation, LeadQueue, QueueError, Swap};
 
 use super::support::{
-    QUEUE, REP, RESERVE_AFTER, RULES, ask, candidates, drain, entry, ids, pull, put, put_back,
+    QUEUE, REP, RESERVE_AFTER, RULES, ask, by, candidates, drain, entry, ids, pull, put, put_back,
     puts, remove, untouched, waiting,
 };
 
 async fn stage(queue: &impl LeadQueue, entries: impl IntoIterator<Item = Entry>) -> Generation {
-    let generation = queue.stage(QUEUE, RULES + 1).await.unwrap();
+    let generation = queue.stage(QUEUE, by(RULES + 1)).await.unwrap();
     queue.apply_staged(QUEUE, generation, puts(entries)).await.unwrap();
     generation
 }
 
 async fn swap(queue: &impl LeadQueue, generation: Generation) {
-    assert_eq!(queue.swap(QUEUE, generation).await.unwrap(), Swap::Done);
+    assert_eq!(queue.swap(QUEUE, generation, 0).await.unwrap(), Swap::Done);
 }
 
 fn overtaken<T: Debug>(answer: Result<T, QueueError>) {
@@ -87,17 +87,49 @@ pub(super) async fn a_lead_that_changed_beside_the_stage_holds_up_the_swap(queue
     put(&queue, [newer(4, 2), newer(4, 3), newer(5, 2)]).await;
     queue.apply(vec![remove(6, 2), remove(7, 2)]).await.unwrap();
     queue.apply_staged(QUEUE, grows, puts([newer(4, 2), newer(5, 3)])).await.unwrap();
-    let Swap::Behind(mut leads) = queue.swap(QUEUE, grows).await.unwrap() else {
+    let Swap::Behind(mut leads) = queue.swap(QUEUE, grows, 0).await.unwrap() else {
         panic!("it is behind")
     };
     leads.sort_unstable();
     assert_eq!(leads, ids(&[4, 6, 7]));
-    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(RULES), "nothing is changed yet");
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(by(RULES)), "nothing is changed yet");
     queue.apply_staged(QUEUE, grows, puts([newer(4, 3)])).await.unwrap();
     queue.apply_staged(QUEUE, grows, vec![remove(6, 2), remove(7, 2)]).await.unwrap();
     swap(&queue, grows).await;
-    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(RULES + 1));
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(by(RULES + 1)));
     assert_eq!(drain(&queue, &ask(0)).await, [1, 2, 3, 4, 5]);
+}
+
+pub(super) async fn few_leads_that_changed_beside_the_stage_are_carried_over(
+    queue: impl LeadQueue,
+) {
+    let newer = |lead| Entry { version: 2, ..worth(lead, -lead) };
+    put(&queue, (1..=6).map(entry)).await;
+    let taken = candidates(&queue, &Ask { count: 2, ..ask(0) }).await;
+    assert_eq!(taken.len(), 2, "leads 1 and 2 are in flight");
+    let grows = stage(&queue, (1..=6).map(|lead| worth(lead, lead))).await;
+    // One in flight, one in line and one that waits by now change; one leaves, and one comes.
+    put(&queue, [newer(2), newer(3), Entry { version: 2, ..waiting(4, 50) }, newer(7)]).await;
+    queue.apply(vec![remove(5, 2)]).await.unwrap();
+    assert_eq!(pull(&queue, &Ask { passed: ids(&[3, 6]), ..ask(0) }).await, Some(2));
+    let behind = queue.swap(QUEUE, grows, 4).await.unwrap();
+    assert!(matches!(&behind, Swap::Behind(leads) if leads.len() == 5), "{behind:?}");
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(by(RULES)), "nothing is changed yet");
+    let Swap::Carried(mut leads) = queue.swap(QUEUE, grows, 5).await.unwrap() else {
+        panic!("it is not too far behind")
+    };
+    leads.sort_unstable();
+    assert_eq!(leads, ids(&[2, 3, 4, 5, 7]));
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(by(RULES + 1)));
+    assert_eq!(queue.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done, "it is in use");
+    put_back(&queue, &[1, 2]).await;
+    let all = candidates(&queue, &Ask { count: 9, ..ask(50) }).await;
+    let mut seen: Vec<_> = all.iter().map(|c| (c.lead.0, c.version, c.head_start_ms)).collect();
+    seen.sort_unstable();
+    assert_eq!(seen, [(1, 1, 1), (2, 2, -2), (3, 2, -3), (4, 2, 0), (6, 1, 6), (7, 2, -7)]);
+    // Sent again, they are as the new basis ranks them.
+    let anew = Entry { basis: by(RULES + 1), version: 2, ..worth(3, 9) };
+    assert_eq!(queue.apply(puts([anew])).await.unwrap().changed_count, 1);
 }
 
 pub(super) async fn a_new_stage_drops_the_one_before(queue: impl LeadQueue) {
@@ -105,8 +137,10 @@ pub(super) async fn a_new_stage_drops_the_one_before(queue: impl LeadQueue) {
     let dropped = stage(&queue, [entry(2)]).await;
     let grows = stage(&queue, [entry(3)]).await;
     // Whoever fills the one before neither adds to another's, nor puts it in use half filled.
+    assert_eq!(queue.staged(QUEUE).await.unwrap(), Some(grows));
     overtaken(queue.apply_staged(QUEUE, dropped, puts([entry(4)])).await);
-    overtaken(queue.swap(QUEUE, dropped).await);
+    overtaken(queue.apply_staged(QUEUE, dropped, Vec::new()).await);
+    overtaken(queue.swap(QUEUE, dropped, 0).await);
     queue.unstage(QUEUE, dropped).await.unwrap();
     assert_eq!(pull(&queue, &ask(0)).await, Some(1));
     queue.served(QUEUE, REP, ids(&[1])[0], ServeOrder::Ordinary, RESERVE_AFTER).await.unwrap();
@@ -120,15 +154,16 @@ pub(super) async fn a_stage_that_ended_is_told_nothing_more(queue: impl LeadQueu
     swap(&queue, first).await;
     swap(&queue, first).await;
     overtaken(queue.apply_staged(QUEUE, first, puts([entry(4)])).await);
+    assert_eq!(queue.staged(QUEUE).await.unwrap(), None);
     let given_up = stage(&queue, [entry(5)]).await;
     queue.unstage(QUEUE, given_up).await.unwrap();
     queue.unstage(QUEUE, given_up).await.unwrap();
     overtaken(queue.apply_staged(QUEUE, given_up, puts([entry(6)])).await);
-    overtaken(queue.swap(QUEUE, given_up).await);
+    overtaken(queue.swap(QUEUE, given_up, 0).await);
     put(&queue, [entry(7)]).await;
     let second = stage(&queue, [entry(1), entry(3)]).await;
     swap(&queue, second).await;
-    overtaken(queue.swap(QUEUE, first).await);
+    overtaken(queue.swap(QUEUE, first, 0).await);
     assert_eq!(drain(&queue, &ask(0)).await, [1, 3]);
 }
 

@@ -1,10 +1,11 @@
 //! Which changes count.
 
 use nextlead::domain::{LeadId, Worth};
-use nextlead::queue::{Entry, LeadQueue, Swap};
+use nextlead::queue::{Basis, Entry, LeadQueue, Swap};
 
 use super::support::{
-    QUEUE, ask, candidates, drain, entry, pull, put, put_back, puts, remove, waiting,
+    OPEN, QUEUE, RULES, ask, by, candidates, drain, entry, lane, pull, put, put_back, puts, remove,
+    waiting,
 };
 
 fn since(lead: i64, version: i64, ready_since: i64) -> Entry {
@@ -53,7 +54,7 @@ pub(super) async fn a_change_is_counted_if_it_changed_anything(queue: impl LeadQ
 pub(super) async fn a_put_by_newer_rules_moves_and_leaves_its_flight_alone(queue: impl LeadQueue) {
     let worth = |lead, head_start_ms, rule_version| {
         let worth = Worth::steady(head_start_ms);
-        Entry { worth, rule_version, ..since(lead, 3, 100) }
+        Entry { worth, basis: by(rule_version), ..since(lead, 3, 100) }
     };
     put(&queue, [worth(1, 10, 1), worth(2, 20, 1), worth(1, 30, 2), worth(2, 90, 1)]).await;
     let first = candidates(&queue, &ask(100)).await;
@@ -68,9 +69,9 @@ pub(super) async fn a_put_by_newer_rules_moves_and_leaves_its_flight_alone(queue
 }
 
 pub(super) async fn a_put_by_older_rules_counts_and_is_told(queue: impl LeadQueue) {
-    let grows = queue.stage(QUEUE, 4).await.unwrap();
-    assert_eq!(queue.swap(QUEUE, grows).await.unwrap(), Swap::Done);
-    let ranked = |lead, rule_version| Entry { rule_version, ..since(lead, 1, lead) };
+    let grows = queue.stage(QUEUE, by(4)).await.unwrap();
+    assert_eq!(queue.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done);
+    let ranked = |lead, rule_version| Entry { basis: by(rule_version), ..since(lead, 1, lead) };
     let fresh = queue.apply(puts([ranked(1, 4), ranked(2, 5)])).await.unwrap();
     assert_eq!((fresh.changed_count, fresh.overtaken), (2, vec![]));
     let late = queue.apply(puts([ranked(3, 3), ranked(4, 3), ranked(1, 3)])).await.unwrap();
@@ -78,7 +79,32 @@ pub(super) async fn a_put_by_older_rules_counts_and_is_told(queue: impl LeadQueu
     assert_eq!(drain(&queue, &ask(100)).await, [1, 2, 3, 4]);
     let known = queue.apply(puts([ranked(3, 3)])).await.unwrap();
     assert_eq!((known.changed_count, known.overtaken), (0, vec![]));
-    assert_eq!(queue.propose(&ask(100)).await.unwrap().rule_version, 4);
+    assert_eq!(queue.propose(&ask(100)).await.unwrap().basis, by(4));
+}
+
+pub(super) async fn a_put_into_newer_lanes_moves_and_an_older_one_is_told(queue: impl LeadQueue) {
+    let in_lanes = |lane_version| Basis { lane_version, ..by(RULES) };
+    let grows = queue.stage(QUEUE, in_lanes(2)).await.unwrap();
+    queue.apply_staged(QUEUE, grows, Vec::new()).await.unwrap();
+    assert_eq!(queue.swap(QUEUE, grows, 0).await.unwrap(), Swap::Done);
+    assert_eq!(queue.is_built(QUEUE).await.unwrap(), Some(in_lanes(2)));
+    let solar = |lead, basis| Entry { basis, lane: lane(&["solar"], Some(OPEN)), ..entry(lead) };
+    let plain = |lead, basis| Entry { basis, ..entry(lead) };
+    let fresh = queue.apply(puts([solar(1, in_lanes(2)), plain(2, in_lanes(2))])).await.unwrap();
+    assert_eq!((fresh.changed_count, fresh.overtaken), (2, vec![]));
+    // Both change lanes under the same rules; the first does not go back.
+    let moved = [plain(1, in_lanes(3)), solar(2, in_lanes(3)), solar(1, in_lanes(2))];
+    assert_eq!(queue.apply(puts(moved)).await.unwrap().changed_count, 2);
+    assert_eq!(drain(&queue, &ask(0)).await, [1]);
+    // Newer rules count, whatever the lanes; older ones are told whatever the lanes.
+    let by_rules = |rule_version, lane_version| Basis { rule_version, lane_version };
+    let late = queue.apply(puts([plain(3, in_lanes(1)), plain(2, by_rules(RULES + 1, 1))])).await;
+    let late = late.unwrap();
+    assert_eq!((late.changed_count, late.overtaken), (2, vec![QUEUE]));
+    let older = queue.apply(puts([plain(4, by_rules(RULES - 1, 9))])).await.unwrap();
+    assert_eq!((older.changed_count, older.overtaken), (1, vec![QUEUE]));
+    assert_eq!(drain(&queue, &ask(0)).await, [2, 3, 4]);
+    assert_eq!(queue.propose(&ask(0)).await.unwrap().basis, in_lanes(2));
 }
 
 pub(super) async fn a_newer_put_ends_a_flight(queue: impl LeadQueue) {

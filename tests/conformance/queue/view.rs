@@ -9,7 +9,7 @@ use nextlead::queue::{
 };
 
 use super::support::{
-    CLOSED, OPEN, QUEUE, ask, callback, candidates, ending, entry, lane, names, pull, put,
+    CLOSED, OPEN, QUEUE, ask, by, callback, candidates, ending, entry, lane, names, pull, put,
     untouched, waiting,
 };
 
@@ -19,11 +19,11 @@ fn in_lane(lead: i64, skills: &[&str], hours: Option<&str>) -> Entry {
 
 pub(super) async fn an_empty_queue_answers_like_one(queue: impl LeadQueue) {
     let nowhere = QueueKey(77);
-    queue.begin(nowhere, 4).await.unwrap();
+    queue.begin(nowhere, by(4)).await.unwrap();
     let asked = Ask { queue: nowhere, ..ask(5) };
     assert_eq!(
         queue.propose(&asked).await.unwrap(),
-        Proposal { rule_version: 4, ..Proposal::default() }
+        Proposal { basis: by(4), ..Proposal::default() }
     );
     assert_eq!(queue.counts(&asked).await.unwrap(), Counts::default());
     assert_eq!(queue.census(nowhere).await.unwrap(), Census::default());

@@ -38,6 +38,28 @@ pub(super) async fn the_roster_reads_back_and_a_campaign_keeps_its_queue(desk: &
     assert_eq!(roster.reps.len(), desk.reps.len());
 }
 
+pub(super) async fn a_campaign_counts_the_changes_of_its_skills(desk: &Desk) {
+    let id = CampaignId::new("april").expect("an id");
+    let queue = desk.queue.key;
+    let mut lane_versions = Vec::new();
+    for (skills, ends_at) in [
+        (&["german"][..], None),
+        (&["german"], Some(START)),
+        (&["german", "solar"], Some(START)),
+        (&["german"], None),
+    ] {
+        let mut settings = campaign_settings(ends_at);
+        settings.skills = skills.iter().map(|skill| (*skill).to_owned()).collect();
+        let campaign = desk.store.put_campaign(&id, queue, &settings).await.expect("a campaign");
+        lane_versions.push(campaign.lane_version);
+        let moved = desk.store.put_campaign(&id, desk.elsewhere.queue, &settings).await;
+        assert!(matches!(moved, Err(StoreError::Denied(Denied::CampaignMoved))));
+        let roster = desk.store.roster().await.expect("a read");
+        assert!(roster.campaigns.contains(&campaign));
+    }
+    assert_eq!(lane_versions, [0, 0, 1, 2]);
+}
+
 pub(super) async fn rule_versions_are_numbered_and_read_back(desk: &Desk) {
     let rules = |text: &str| NewRules {
         queue: desk.queue.key,

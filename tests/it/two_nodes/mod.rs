@@ -6,6 +6,7 @@ mod clocks;
 mod duties;
 mod leads;
 mod processes;
+mod ranking;
 mod settings;
 mod without_redis;
 
@@ -75,7 +76,7 @@ async fn knows_rep(node: &mut TestNode, rep: &str) -> Duration {
 }
 
 /// Waits until something is so; panics if it takes longer. Answers how long it took.
-async fn within(limit: Duration, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+pub(crate) async fn within(limit: Duration, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
     let began: Instant = clock();
     while !is_so().await {
         assert!(began.elapsed() <= limit, "it was not so within {limit:?}");
