@@ -36,9 +36,10 @@ impl Dialer {
         Self::apart(async move {
             let now = dialer.now();
             dialer.parts.follower.passes.forget(now);
+            let mut has_missed = false;
             if !dialer.parts.duties.is_alone() {
                 dialer.read_settings().await?;
-                dialer.tend_index().await;
+                has_missed = dialer.tend_index().await;
             }
             let store = dialer.parts.store.as_ref();
             let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {
@@ -48,7 +49,7 @@ impl Dialer {
             if dialer.parts.rung.is_over(now) {
                 dialer.ring_all();
             }
-            Ok(is_unfinished)
+            Ok(is_unfinished || has_missed)
         })
         .await
     }

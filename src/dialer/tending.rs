@@ -97,24 +97,28 @@ impl Dialer {
 
     /// Looks at the index of each queue: learns the rules that it goes by, builds what was wiped, ranks by
     /// newer rules that nobody ranks by, and sends again what it missed.
-    pub(super) async fn tend_index(&self) {
+    /// Returns whether there is more to be sent at once.
+    pub(super) async fn tend_index(&self) -> bool {
         let mut state = IndexState::Up;
-        let must_build = self.parts.follower.missed.take_is_full();
         for queue in self.roster().queues() {
-            if let Err(error) = self.tend_queue(queue.key, must_build).await {
+            if let Err(error) = self.tend_queue(queue.key).await {
                 state = state.max(self.note_trouble(queue.key, &error));
             }
         }
-        if state == IndexState::Up
-            && let Err(error) = self.resend_missed().await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
-        }
+        let resent = match state {
+            IndexState::Up => self.resend_missed().await,
+            IndexState::NotBuilt | IndexState::OutOfReach => Ok(false),
+        };
         self.parts.metrics.index_state(state);
+        resent.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
+            false
+        })
     }
 
-    async fn tend_queue(&self, queue: QueueKey, must_build: bool) -> Result<(), DialerError> {
+    async fn tend_queue(&self, queue: QueueKey) -> Result<(), DialerError> {
         let follower = &self.parts.follower;
+        let must_build = follower.missed.is_full(queue);
         let in_use = self.queue_index().is_built(queue).await?;
         let accepted = follower.rulebook.accept(queue, 0);
         let learnt = match in_use {
@@ -125,11 +129,18 @@ impl Dialer {
         if is_current {
             return self.note_swapped(queue, accepted).await;
         }
+        if let Err(DialerError::Store(_)) = learnt {
+            // Nothing is known of the index but that it answers.
+            return learnt.map(drop);
+        }
         let is_under_way =
             follower.rulebook.staged(queue).is_some_and(|one| one.version >= accepted);
         if !is_under_way {
-            let newest = self.newest(queue).await?;
-            tokio::spawn(self.clone().rank_by(queue, newest));
+            match self.newest(queue).await {
+                Ok(newest) => drop(tokio::spawn(self.clone().rank_by(queue, newest))),
+                // What is wrong with the index comes first.
+                Err(error) => return learnt.and(Err(error)),
+            }
         }
         // An old version goes on to serve until the newer one is ranked by.
         learnt.map(drop)
@@ -152,7 +163,13 @@ impl Dialer {
     fn note_trouble(&self, queue: QueueKey, error: &DialerError) -> IndexState {
         let state = match error {
             DialerError::Queue(QueueError::NotBuilt(_)) => IndexState::NotBuilt,
-            _ => IndexState::OutOfReach,
+            DialerError::Queue(_) => IndexState::OutOfReach,
+            // The store's troubles are on its own line, and rules' on theirs.
+            _ => {
+                let error = error as &dyn std::error::Error;
+                tracing::debug!(error, queue.key = queue.0, "could not look after an index");
+                return IndexState::Up;
+            }
         };
         if self.parts.metrics.index_state(state) != state {
             let error = error as &dyn std::error::Error;

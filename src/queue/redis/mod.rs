@@ -24,7 +24,6 @@ use async_trait::async_trait;
 use redis::Value;
 
 use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
-use crate::failpoint;
 use crate::queue::{
     Applied, Ask, BEHIND_COUNT_MAX, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation,
     KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
@@ -40,6 +39,8 @@ pub use measures::RedisMeasures;
 
 /// How often a call that met lanes unknown to it learns them and tries again.
 const LEARN_COUNT_MAX: usize = 16;
+/// Which share of the time that an answer is waited for a commit waits at most.
+const PATIENCE_SHARE: u32 = 6;
 /// How many lanes of a dropped generation are cleared away at a time.
 const DROPPED_LANES_A_STEP: usize = 256;
 
@@ -73,10 +74,17 @@ pub struct RedisAddressProblem(#[source] Box<dyn std::error::Error + Send + Sync
 pub struct RedisQueue {
     link: Arc<Link>,
     prefix: String,
-    /// What is known of each queue that was ever asked about.
-    directories: Mutex<BTreeMap<QueueKey, Arc<Directory>>>,
+    directories: Mutex<Directories>,
     /// How often an index was looked over.
     look_count: AtomicU64,
+}
+
+/// What is known of each queue that was ever asked about, by the connection of this number: a Redis
+/// that was reached anew may have come back as it was before, and number its lanes otherwise.
+#[derive(Debug, Default)]
+struct Directories {
+    number: u64,
+    of_queues: BTreeMap<QueueKey, Arc<Directory>>,
 }
 
 impl RedisQueue {
@@ -99,13 +107,23 @@ impl RedisQueue {
         &self.link.measures
     }
 
-    fn directories(&self) -> MutexGuard<'_, BTreeMap<QueueKey, Arc<Directory>>> {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
+    fn directories(&self) -> MutexGuard<'_, Directories> {
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.link.number();
+        if known.number != number {
+            known.number = number;
+            known.of_queues.values_mut().for_each(|directory| *directory = Arc::default());
+        }
+        known
     }
 
     /// What is known of a queue's lanes.
     fn directory(&self, queue: QueueKey) -> Arc<Directory> {
-        Arc::clone(self.directories().entry(queue).or_default())
+        Arc::clone(self.directories().of_queues.entry(queue).or_default())
+    }
+
+    fn know(&self, queue: QueueKey, directory: Arc<Directory>) {
+        self.directories().of_queues.insert(queue, directory);
     }
 
     /// The key of a queue, whose hash tag all its keys share.
@@ -119,10 +137,7 @@ impl RedisQueue {
         script: &script::Script,
         arguments: &[&[u8]],
     ) -> Result<Value, RedisProblem> {
-        failpoint::reach("redis.before-script");
-        let answer = self.link.run(script, &self.key(queue), arguments).await;
-        failpoint::reach("redis.after-script");
-        answer
+        self.link.run(script, &self.key(queue), arguments).await
     }
 
     /// Counts an answer that makes no sense.
@@ -154,11 +169,11 @@ impl RedisQueue {
         let lanes = self.run(queue, &script::LANES, &[&known.generation, count.as_bytes()]).await?;
         let reply = self.sensible(Reply::new(lanes))?;
         if reply.is_empty() {
-            self.directories().insert(queue, Arc::default());
+            self.know(queue, Arc::default());
             return Err(QueueError::NotBuilt(queue));
         }
         let directory = Arc::new(self.sensible(Directory::read(&known, reply))?);
-        self.directories().insert(queue, Arc::clone(&directory));
+        self.know(queue, Arc::clone(&directory));
         Ok(directory)
     }
 
@@ -202,7 +217,7 @@ impl RedisQueue {
         let is_known = self.sensible(self.is_known(directory, &mut reply))?;
         match is_known {
             None => {
-                self.directories().insert(ask.queue, Arc::default());
+                self.know(ask.queue, Arc::default());
                 Err(QueueError::NotBuilt(ask.queue))
             }
             Some(true) => self.sensible(proposal(reply, ask.count)).map(Some),
@@ -318,6 +333,23 @@ impl LeadQueue for RedisQueue {
         self.apply_to(Line::InUse, updates).await
     }
 
+    async fn differing(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError> {
+        self.look_at(queue, updates).await
+    }
+
+    /// A commit is not held up for as long as a pull: what it tells the index late is a hint still.
+    fn patience(&self) -> Option<Duration> {
+        Some(self.link.timeout() / PATIENCE_SHARE)
+    }
+
+    fn reached_count(&self) -> u64 {
+        self.link.number()
+    }
+
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {
         let mut directory = self.directory(ask.queue);
         for _ in 0..LEARN_COUNT_MAX {
@@ -356,7 +388,7 @@ impl LeadQueue for RedisQueue {
     }
 
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
-        let queues: Vec<QueueKey> = self.directories().keys().copied().collect();
+        let queues: Vec<QueueKey> = self.directories().of_queues.keys().copied().collect();
         let (mut done, mut failed) = (0, None);
         for queue in queues {
             // One queue that is out of reach, or lost part of its index, holds up no other.

@@ -5,8 +5,10 @@
 mod clocks;
 mod duties;
 mod leads;
+mod lost;
 mod processes;
 mod settings;
+mod slow;
 mod without_redis;
 
 use std::sync::Arc;
