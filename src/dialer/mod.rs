@@ -32,6 +32,7 @@ mod settings;
 mod sweep;
 mod tending;
 mod touch;
+mod waiting;
 mod words;
 
 use std::collections::BTreeSet;
@@ -100,6 +101,8 @@ struct Parts {
     leaving: watch::Sender<bool>,
     mended: Mended,
     rung: Rung,
+    /// The turns of pulls that were woken.
+    looks: tokio::sync::Semaphore,
     /// Queues whose waiting pulls are about to be told to look again.
     ringing: Mutex<BTreeSet<QueueKey>>,
     /// The number of the settings that were read; held while they are read again.
@@ -133,6 +136,7 @@ impl Dialer {
             leaving: watch::Sender::new(false),
             mended: Mended::default(),
             rung: Rung::default(),
+            looks: tokio::sync::Semaphore::new(waiting::LOOK_COUNT_MAX),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),
             settings_number: watch::Sender::new(settings_number),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nextlead::api::front::Limits;
-use nextlead::api::proto::{self, Disposition};
+use nextlead::api::proto::{self, Disposition, next_lead_response::Answer};
 use nextlead::clock::ManualClock;
 use nextlead::node::{Options, StoreClock, Sweeping};
 use sqlx::Connection as _;
@@ -12,7 +12,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::{ground, id_of, knows_rep, node_on, story, within};
+use crate::exposition::Exposition;
 use crate::ground::Ground;
+use crate::metrics::scrape;
 use crate::process::clock;
 use crate::support::{NOON, TestNode, lead};
 use crate::toxic::{Mood, Protocol, Proxy};
@@ -126,4 +128,45 @@ async fn a_read_that_hangs_holds_up_no_commit_and_what_it_was_for_is_not_forgott
 async fn is_waited_for(locking: &mut sqlx::PgConnection) -> bool {
     let query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lease'::regclass";
     sqlx::query_scalar::<_, i64>(query).fetch_one(locking).await.unwrap() > 0
+}
+
+#[tokio::test]
+async fn what_stands_in_line_is_counted_twice_for_a_pull_that_waits_however_often_it_is_woken() {
+    let Some(ground) = ground("pulls that wait") else { return };
+    const PULL_COUNT: usize = 40;
+    let mut one = node_on(&ground, ManualClock::at(NOON), StoreClock::Node).await;
+    one.put_queue("sales", "always").await;
+    one.put_campaign("spring", "sales", None).await;
+    for nth in 0..PULL_COUNT {
+        one.put_rep(&format!("rep{nth}"), "sales", &[]).await;
+    }
+    let waits: Vec<_> = (0..PULL_COUNT)
+        .map(|nth| {
+            let (mut reps, rep_id) = (one.reps.clone(), format!("rep{nth}"));
+            let wait_duration = Some(prost_types::Duration { seconds: 4, nanos: 0 });
+            let request = proto::NextLeadRequest { rep_id, wait_duration, ..Default::default() };
+            tokio::spawn(async move { reps.next_lead(request).await.unwrap().into_inner() })
+        })
+        .collect();
+    let metrics = one.node.dialer().metrics();
+    let waiting = i64::try_from(PULL_COUNT).unwrap();
+    within(Duration::from_secs(3), async || metrics.waiting_count() == waiting).await;
+    // Each of these wakes all of them, and none of them may take it.
+    for nth in 0..10 {
+        one.hand_over(proto::Lead { skills: vec!["tax".into()], ..lead(nth) }).await;
+    }
+    for wait in waits {
+        let answer = wait.await.unwrap().answer.unwrap();
+        let Answer::Nothing(nothing) = answer else { panic!("{answer:?}") };
+        assert_eq!(nothing.unskilled_count, 10, "{nothing:?}");
+    }
+    let counts = |shown: &Exposition, script| {
+        shown.sum("nextlead_redis_script_duration_seconds_count", &[("script", script)])
+    };
+    let shown = scrape(&one).await;
+    let (sizes, proposals) = (counts(&shown, "sizes"), counts(&shown, "propose"));
+    eprintln!("{proposals} looks, {sizes} of them with counts");
+    // Before each waits, and when its wait is over; one is the scrape's own.
+    assert!(sizes <= 2.0 * PULL_COUNT as f64 + 1.0, "{sizes}");
+    assert!(proposals >= 4.0 * PULL_COUNT as f64, "{proposals}");
 }
