@@ -36,6 +36,10 @@ async fn every_statement_is_understood() {
     let (store, sessions) = opened().await;
     let mut session = sessions.open(Purpose::Write).await.unwrap();
     for (name, statement) in statements::all() {
+        // Some only SQLite needs.
+        if statement.postgres.is_empty() {
+            continue;
+        }
         prepare(session.connection(), name, statement.postgres).await;
     }
     store.close().await;
@@ -49,6 +53,9 @@ async fn no_hot_statement_reads_a_whole_table() {
     let generic = sqlx::raw_sql("SET plan_cache_mode = force_generic_plan");
     generic.execute(session.connection()).await.unwrap();
     for (name, statement) in statements::HOT {
+        if statement.postgres.is_empty() {
+            continue;
+        }
         let count = prepare(session.connection(), name, statement.postgres).await;
         let nulls = vec!["NULL"; count].join(", ");
         let values = if count == 0 { String::new() } else { format!("({nulls})") };

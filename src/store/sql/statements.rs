@@ -142,6 +142,23 @@ shared! {
     UNCONTACTED = "uncontacted";
 }
 
+/// Statements that spare SQLite work that a server does not do.
+macro_rules! of_files {
+    ($($name:ident = $file:literal;)+) => {
+        #[cfg(test)]
+        const OF_FILES: &[(&str, Statement)] = &[$(($file, $name),)+];
+        $(pub(in crate::store) const $name: Statement = Statement {
+            sqlite: include_str!(concat!("sqlite/", $file, ".sql")),
+            postgres: "",
+        };)+
+    };
+}
+
+of_files! {
+    SERVE_STANDINGS = "serve_standings";
+    TOUCH_STANDINGS = "touch_standings";
+}
+
 /// Statements that spare round trips to a server; SQLite has none to spare.
 macro_rules! of_servers {
     ($($name:ident = $file:literal;)+) => {
@@ -176,7 +193,7 @@ pub(in crate::store) const TOKEN_BY_ID: Statement =
 #[cfg(test)]
 pub(in crate::store) fn all() -> impl Iterator<Item = (&'static str, Statement)> {
     const TOKENS_OF: &[(&str, Statement)] = &[("tokens", TOKENS), ("token_by_id", TOKEN_BY_ID)];
-    [PAIRS, SHARED, OF_SERVERS, PACKED, TOKENS_OF].into_iter().flatten().copied()
+    [PAIRS, SHARED, OF_FILES, OF_SERVERS, PACKED, TOKENS_OF].into_iter().flatten().copied()
 }
 
 /// What runs all the time, for the test that no table is read whole.
@@ -196,6 +213,8 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("load_due", LOAD_DUE),
     ("change_facts", CHANGE_FACTS),
     ("change_standings", CHANGE_STANDINGS),
+    ("serve_standings", SERVE_STANDINGS),
+    ("touch_standings", TOUCH_STANDINGS),
     ("change_leases", CHANGE_LEASES),
     ("change_handovers", CHANGE_HANDOVERS),
     ("drop_leases", DROP_LEASES),

@@ -1,7 +1,7 @@
 -- $1: queue or NULL; $2: campaign or NULL; $3, $4: after this place; $5: at most so many.
 -- Open leads that nobody has touched, in the order of their promises.
 SELECT touch_by_ms, lead_id FROM standing
-WHERE first_touched_ms IS NULL AND state < 3
+WHERE first_touched_ms IS NULL AND route IS NULL AND state < 3
     AND ($1 IS NULL OR queue_key = $1) AND ($2 IS NULL OR campaign_key = $2)
     AND (touch_by_ms, lead_id) > ($3, $4)
 ORDER BY touch_by_ms, lead_id LIMIT $5

@@ -26,12 +26,14 @@ pub(in crate::store) async fn write(
 ) -> Result<(), StoreError> {
     let mut changed: Vec<&Tracked> = slate.changed().collect();
     changed.sort_unstable_by_key(|tracked| tracked.now.lead.id);
-    if connection.is_remote() && write_calls::are_enough(slate, &changed) {
+    let is_remote = connection.is_remote();
+    if is_remote && write_calls::are_enough(slate, &changed) {
         return write_calls::write(connection, slate, &changed).await;
     }
     let handovers = handover_statements(slate);
     let leads = meanwhile(run(connection, handovers), || lead_statements(&changed)).await?;
-    let standings = meanwhile(run(connection, leads), || standing_statements(&changed)).await?;
+    let standings =
+        meanwhile(run(connection, leads), || standing_statements(&changed, is_remote)).await?;
     let events = meanwhile(run(connection, standings), || event_statements(slate)).await?;
     run(connection, events).await?;
     let leases = write_leases::statements(slate, &changed);
@@ -249,9 +251,13 @@ impl<'a> NewStanding<'a> {
     }
 }
 
-pub(in crate::store) fn standing_statements(changed: &[&Tracked]) -> Statements<2> {
+/// The statements for where leads stand; of a server's, all that are there already stand in the last.
+pub(in crate::store) fn standing_statements(
+    changed: &[&Tracked],
+    is_remote: bool,
+) -> Statements<4> {
     let mut added = Vec::new();
-    let mut moved = Vec::new();
+    let [mut served, mut touched, mut moved] = [Vec::new(), Vec::new(), Vec::new()];
     for tracked in changed {
         let (row, state) = (&tracked.now, &tracked.now.state);
         let Some(before) = &tracked.before else {
@@ -259,7 +265,16 @@ pub(in crate::store) fn standing_statements(changed: &[&Tracked]) -> Statements<
             continue;
         };
         let (number, route) = state_numbers(&state.standing);
-        moved.push((
+        let rows = if is_remote || route != state_numbers(&before.state.standing).1 {
+            &mut moved
+        } else if state.first_touched_at != before.state.first_touched_at
+            || due_ms(row) != due_ms(before)
+        {
+            &mut touched
+        } else {
+            &mut served
+        };
+        rows.push((
             state.lead,
             before.state.seq,
             number,
@@ -278,6 +293,8 @@ pub(in crate::store) fn standing_statements(changed: &[&Tracked]) -> Statements<
     }
     [
         Rows::of("standing", sql::ADD_STANDINGS, &added),
+        Rows::of("standing", sql::SERVE_STANDINGS, &served),
+        Rows::of("standing", sql::TOUCH_STANDINGS, &touched),
         Rows::of("standing", sql::CHANGE_STANDINGS, &moved),
     ]
 }

@@ -32,7 +32,7 @@ pub(in crate::store) async fn write(
     slate: &Slate,
     changed: &[&Tracked],
 ) -> Result<(), StoreError> {
-    let [_, standings] = write::standing_statements(changed);
+    let [.., standings] = write::standing_statements(changed, true);
     let [events] = write::event_statements(slate);
     let leases = write_leases::statements(slate, changed);
     // `None`: some of them may not count.

@@ -24,7 +24,7 @@ use super::backup::{Backup, Restore, RestoreError, Restored};
 use super::error::StoreError;
 use super::sql::{Connection, Follower, Readers, Reading, SqlStore, Taken, failure};
 use backup::Copier;
-use checkpoint::Checkpointer;
+use checkpoint::{Checkpointer, Sizes};
 use space::Space;
 use writing::SqliteWriting;
 
@@ -76,7 +76,8 @@ impl SqliteStore {
         if !space.is_low() {
             space::lay_ballast(path);
         }
-        let checkpointer = Checkpointer::new(opened.checkpointer, opened.wal);
+        let (page_bytes, sizes) = (opened.page_bytes, Sizes::default());
+        let checkpointer = Checkpointer::new(opened.checkpointer, opened.wal, page_bytes, sizes);
         let writing = SqliteWriting::new(opened.writer, opened.seal, checkpointer, space);
         let readers = SqliteReaders {
             pool: opened.readers,

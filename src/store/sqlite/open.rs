@@ -39,6 +39,7 @@ pub(super) struct Opened {
     pub(super) lock: File,
     /// The write-ahead log beside the file.
     pub(super) wal: PathBuf,
+    pub(super) page_bytes: u32,
 }
 
 /// Opens the file, making it if it is missing, and brings it up to date.
@@ -62,6 +63,8 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
     let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
     check_version(&mut writer).await?;
     migrate(&mut writer).await?;
+    let page_bytes = sqlx::query_scalar("PRAGMA page_size");
+    let page_bytes = page_bytes.fetch_one(&mut writer).await.map_err(failure)?;
     let (writer, seal) = seal(writer).await?;
     let checkpointer = options(path, READER_CACHE).busy_timeout(Duration::from_millis(200));
     let checkpointer = checkpointer.connect().await.map_err(failure)?;
@@ -70,7 +73,7 @@ async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
         .connect_with(options(path, READER_CACHE).pragma("query_only", "ON"))
         .await
         .map_err(failure)?;
-    Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal") })
+    Ok(Opened { writer, checkpointer, seal, readers, lock, wal: beside(path, "-wal"), page_bytes })
 }
 
 async fn seal(
@@ -101,8 +104,6 @@ pub(super) fn options(path: &Path, cache: &'static str) -> SqliteConnectOptions 
         .pragma("temp_store", "MEMORY")
         // Checkpoints run on a connection of their own, away from the commits.
         .pragma("wal_autocheckpoint", "0")
-        // A log that begins anew is cut, so that its length tells how much there is to carry over.
-        .pragma("journal_size_limit", "1048576")
         .disable_statement_logging()
 }
 

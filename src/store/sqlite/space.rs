@@ -37,6 +37,11 @@ impl Space {
         Self { store: store.to_owned(), reserve_bytes, is_low: false }
     }
 
+    /// Whether less than the reserve was free at the last look.
+    pub(super) fn was_low(&self) -> bool {
+        self.is_low
+    }
+
     /// Whether less than the reserve is free now. Says so once, and once more when it is over.
     pub(super) fn is_low(&mut self) -> bool {
         // A disk that does not tell is no reason to refuse anything.

@@ -89,7 +89,7 @@ impl Writing for SqliteWriting {
     }
 
     async fn tidy_up(&mut self) {
-        self.checkpointer.committed().await;
+        self.checkpointer.committed(self.space.was_low()).await;
     }
 
     fn goes_on(&self) -> bool {

@@ -14,6 +14,6 @@ SELECT json_build_array(
     array_to_json(ARRAY(
         SELECT s.lead_id FROM campaign c
         JOIN standing s ON s.campaign_key = c.campaign_key
-        WHERE c.ends_at_ms <= $1 AND s.state < 3 AND s.state <> 2
+        WHERE c.ends_at_ms <= $1 AND s.route IS NULL AND s.state < 3 AND s.state <> 2
         LIMIT $2))
 )::text

@@ -1,4 +1,5 @@
--- Each row names the version that it expects to find.
+-- Each row names the version that it expects to find. What stays open goes by serve_standings.sql or
+-- touch_standings.sql.
 UPDATE standing SET
     state = new.value ->> 2, standing = new.value ->> 3, route = new.value ->> 4,
     tier = new.value ->> 5, seq = new.value ->> 6, changed_at_ms = new.value ->> 7,

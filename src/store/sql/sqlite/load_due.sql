@@ -13,6 +13,6 @@ SELECT json_array(
     (SELECT json_group_array(lead_id) FROM (
         SELECT s.lead_id FROM campaign c
         CROSS JOIN standing s ON s.campaign_key = c.campaign_key
-        WHERE c.ends_at_ms <= $1 AND s.state < 3 AND s.state <> 2
+        WHERE c.ends_at_ms <= $1 AND s.route IS NULL AND s.state < 3 AND s.state <> 2
         LIMIT $2))
 )

@@ -103,9 +103,10 @@ async fn a_store_that_was_dropped_without_a_word_lost_nothing() {
     let store = SqliteStore::open(&path).await.unwrap();
     let campaign = campaign(&store).await;
     hand_over(&store, &campaign, 0..3).await;
-    // What a crash would leave behind: the file and its log as they are now.
+    // What a crash would leave behind: the file and its log as they are now. The log comes first, as
+    // what is carried over meanwhile stands in both.
     let crashed = path.with_file_name("crashed.db");
-    for ending in ["", "-wal"] {
+    for ending in ["-wal", ""] {
         let name = |path: &Path| PathBuf::from(format!("{}{ending}", path.display()));
         std::fs::copy(name(&path), name(&crashed)).unwrap();
     }
