@@ -14,8 +14,10 @@ use crate::rules::Subject;
 use crate::store::{LeadRecord, Store, StoreError};
 
 use super::DialerMetrics;
+use super::late::Late;
 use super::missed::Missed;
 use super::passes::Passes;
+use super::passing::Passing;
 use super::roster::Roster;
 use super::rulebook::{Rulebook, Versioned};
 
@@ -36,6 +38,10 @@ pub(super) struct Follower {
     pub(super) reloading: tokio::sync::Mutex<()>,
     /// What the index was not told.
     pub(super) missed: Missed,
+    /// What is read for the index while commits pass by.
+    pub(super) passing: Passing,
+    /// What the index is still being told.
+    pub(super) late: Late,
     pub(super) metrics: DialerMetrics,
     zones: Mutex<HashMap<String, Arc<str>>>,
     bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
@@ -60,6 +66,8 @@ impl Follower {
             learning: tokio::sync::Mutex::default(),
             reloading: tokio::sync::Mutex::default(),
             missed: Missed::default(),
+            passing: Passing::default(),
+            late: Late::default(),
             metrics,
             zones: Mutex::default(),
             bells: Mutex::default(),
@@ -170,28 +178,32 @@ impl Follower {
     /// Takes records into the index in use, and into the one on its way.
     pub(super) async fn take_in(&self, records: &[LeadRecord]) {
         let _turn = self.turn.lock().await;
+        self.passing.note(records);
         self.take_in_turn(records).await;
     }
 
     /// Puts the index right about leads of a queue that it should not have proposed. Each comes with
-    /// the version that it was proposed by. On this node nothing may commit in between: an old place
-    /// would come back.
+    /// the version that it was proposed by. What a commit of this node told of meanwhile is left alone:
+    /// an old place would come back.
     pub(super) async fn settle(
         &self,
         queue: QueueKey,
         proposed: &[(LeadId, i64)],
     ) -> Result<(), StoreError> {
-        let _turn = self.turn.lock().await;
+        let reading = self.passing.begin();
         let leads: Vec<LeadId> = proposed.iter().map(|(lead, _)| *lead).collect();
-        let records = self.store.leads(&leads).await?;
+        let mut records = self.store.leads(&leads).await?;
+        let _turn = self.turn.lock().await;
+        records.retain(|record| reading.is_last_of(record.lead.id));
+        let proposed = proposed.iter().filter(|(lead, _)| reading.is_last_of(*lead));
         let seqs: BTreeMap<LeadId, i64> =
             records.iter().map(|record| (record.lead.id, record.state.seq)).collect();
-        let removals = proposed.iter().map(|(lead, version)| {
+        let removals = proposed.map(|(lead, version)| {
             let version = seqs.get(lead).map_or(*version, |seq| *version.max(seq));
             Update::Remove { queue, lead: *lead, version }
         });
         // An entry of the right version in the wrong place stays, unless it is taken out first.
-        let removed = self.queue.apply(removals.collect()).await;
+        let removed = self.tell(removals.collect()).await;
         if let Err(error) = removed {
             self.missed_by_index(&records, &error);
         }
@@ -201,7 +213,7 @@ impl Follower {
 
     /// The same, for whoever has the turn.
     pub(super) async fn take_in_turn(&self, records: &[LeadRecord]) {
-        if let Err(error) = self.know(records).await {
+        if let Err(error) = self.know_soon(records).await {
             // Their campaigns are another node's news, and cannot be read now.
             return self.missed_by_us(records, &error);
         }
@@ -222,7 +234,7 @@ impl Follower {
             }
         }
         failpoint::reach("index.before-apply");
-        match self.queue.apply(updates).await {
+        match self.tell(updates).await {
             Ok(applied) => self.catch_up(records, &applied.overtaken).await,
             Err(error) => self.missed_by_index(records, &error),
         }
@@ -237,7 +249,7 @@ impl Follower {
     /// leads.
     async fn take_in_staged(&self, queue: QueueKey, run: &Versioned, updates: Vec<Update>) {
         let Some(generation) = run.generation() else { return };
-        if let Err(error) = self.queue.apply_staged(queue, generation, updates).await {
+        if let Err(error) = self.tell_staged(queue, generation, updates).await {
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "could not tell the index on its way");
             self.rulebook.unstage(queue, run);
@@ -249,14 +261,14 @@ impl Follower {
         for queue in overtaken {
             let of_queue = records.iter().filter(|record| record.state.queue == *queue);
             let of_queue: Vec<LeadRecord> = of_queue.cloned().collect();
-            let rules = match self.learn_in_use(*queue).await {
+            let rules = match self.learn_soon(*queue).await {
                 Ok(rules) => rules,
                 Err(error) => {
                     self.missed_by_us(&of_queue, &error);
                     continue;
                 }
             };
-            match self.queue.apply(self.updates_for(&of_queue, &rules)).await {
+            match self.tell(self.updates_for(&of_queue, &rules)).await {
                 // Newer rules again: the sweep sends them once more.
                 Ok(applied) if !applied.overtaken.is_empty() => drop(self.missed.add(&of_queue)),
                 Ok(_) => {}

@@ -13,6 +13,7 @@ mod fit;
 mod follower;
 mod hours;
 mod intake;
+mod late;
 mod learning;
 mod measures;
 mod mend;
@@ -20,15 +21,18 @@ mod missed;
 mod news;
 mod own;
 mod passes;
+mod passing;
 mod publish;
 mod pull;
 mod ranking;
 mod roster;
 mod rulebook;
+mod second_look;
 mod settings;
 mod sweep;
 mod tending;
 mod touch;
+mod waiting;
 mod words;
 
 use std::collections::BTreeSet;
@@ -99,6 +103,8 @@ struct Parts {
     rung: Rung,
     /// When it was last looked for what nobody fills.
     looked: Rung,
+    /// The turns of pulls that were woken.
+    looks: tokio::sync::Semaphore,
     /// Queues whose waiting pulls are about to be told to look again.
     ringing: Mutex<BTreeSet<QueueKey>>,
     /// The number of the settings that were read; held while they are read again.
@@ -133,6 +139,7 @@ impl Dialer {
             mended: Mended::default(),
             rung: Rung::default(),
             looked: Rung::default(),
+            looks: tokio::sync::Semaphore::new(waiting::LOOK_COUNT_MAX),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),
             settings_number: watch::Sender::new(settings_number),

@@ -7,7 +7,6 @@ use std::time::Duration;
 use crate::clock::Stopwatch;
 use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder};
 use crate::failpoint;
-use crate::metrics::Present;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
 use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
 
@@ -16,8 +15,8 @@ use super::hours::next_opening;
 use super::roster::RosterRep;
 use super::rulebook::Versioned;
 use super::{
-    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pull, Pulled, ReleaseLease, RenewLease,
-    Renewed, STORY_LENGTH_MAX, Served, WAIT_MS_MAX, Why,
+    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, ReleaseLease, RenewLease, Renewed,
+    STORY_LENGTH_MAX, Served, Why,
 };
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
@@ -35,50 +34,11 @@ pub(super) struct Turn {
     pub(super) queue: Arc<Queue>,
     pub(super) rules: Versioned,
     pub(super) now: i64,
+    /// Who gets nothing is told what stands in line.
+    pub(super) is_counted: bool,
 }
 
 impl Dialer {
-    /// Gives a rep the next lead, or says why there is none.
-    ///
-    /// A rep who holds a lead gets it again. With `wait_ms` the call waits for a lead to appear; to
-    /// hang up meanwhile takes nothing. [`DialerError::LeaseLost`]: this request got a lease before,
-    /// and that is over.
-    pub async fn next_lead(&self, pull: Pull) -> Result<Pulled, DialerError> {
-        let queue = self.roster().rep(&pull.rep)?.rep.queue;
-        let wait_ms = u64::try_from(pull.wait_ms.min(WAIT_MS_MAX)).unwrap_or(0);
-        let wait_over = tokio::time::sleep(Duration::from_millis(wait_ms));
-        tokio::pin!(wait_over);
-        let mut bell = self.parts.follower.listen(queue);
-        let mut leaving = self.parts.leaving.subscribe();
-        loop {
-            bell.mark_unchanged();
-            let dialer = self.clone();
-            let (rep, request) = (pull.rep.clone(), pull.request.clone());
-            let answer =
-                Self::apart(async move { dialer.pull_once(&rep, request.as_ref()).await }).await?;
-            match answer {
-                Pulled::Nothing(nothing) if wait_ms > 0 && !nothing.should_retry => {
-                    let _waiting = Present::in_gauge(&self.parts.metrics.waiting);
-                    let is_over = tokio::select! {
-                        biased;
-                        () = &mut wait_over => true,
-                        _ = leaving.wait_for(|is_leaving| *is_leaving) => true,
-                        _ = bell.changed() => false,
-                    };
-                    if is_over {
-                        let answer = Pulled::Nothing(nothing);
-                        self.parts.metrics.pulled(&answer);
-                        return Ok(answer);
-                    }
-                }
-                answer => {
-                    self.parts.metrics.pulled(&answer);
-                    return Ok(answer);
-                }
-            }
-        }
-    }
-
     /// Carries a lease on, from now, as far as renewals go.
     pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
         let rep = self.roster().rep(&renew.rep)?;
@@ -154,16 +114,17 @@ impl Dialer {
         Self::check_active(&entry)?;
         let queue = self.queue_of(&entry);
         let rules = self.parts.follower.rulebook.in_force(queue.key);
-        Ok(Turn { rep: entry, queue, rules, now: self.now() })
+        Ok(Turn { rep: entry, queue, rules, now: self.now(), is_counted: true })
     }
 
-    async fn pull_once(
+    pub(super) async fn pull_once(
         &self,
         rep: &RepId,
         request: Option<&RequestKey>,
+        is_counted: bool,
     ) -> Result<Pulled, DialerError> {
         let watch = Stopwatch::start();
-        let pulled = self.pull_untimed(rep, request).await;
+        let pulled = self.pull_untimed(rep, request, is_counted).await;
         let took = watch.elapsed();
         self.parts.metrics.pull.observe(took);
         if took >= PULL_SLOW {
@@ -177,8 +138,9 @@ impl Dialer {
         &self,
         rep: &RepId,
         request: Option<&RequestKey>,
+        is_counted: bool,
     ) -> Result<Pulled, DialerError> {
-        let turn = self.turn_of(rep)?;
+        let turn = Turn { is_counted, ..self.turn_of(rep)? };
         let before = match request {
             Some(request) => self.parts.store.pulled_before(request).await?,
             None => None,
@@ -262,7 +224,8 @@ impl Dialer {
             }
             self.put_back(ask.queue, &proposal.leads()).await;
             let rules = self.parts.follower.learn(ask.queue, proposal.basis).await?;
-            turn = Turn { rules, ..self.turn_of(&turn.rep.rep.id)? };
+            let is_counted = turn.is_counted;
+            turn = Turn { rules, is_counted, ..self.turn_of(&turn.rep.rep.id)? };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())
     }
@@ -480,6 +443,9 @@ impl Dialer {
         should_retry: bool,
         turned_count: usize,
     ) -> Result<Pulled, DialerError> {
+        if !turn.is_counted && !should_retry {
+            return Ok(Pulled::Nothing(Nothing { turned_count, ..Nothing::default() }));
+        }
         let counts = self.queue_index().counts(ask).await?;
         let next_opening_at = match counts.closed {
             0 => None,

@@ -218,6 +218,7 @@ impl Dialer {
         by: Option<Versioned>,
         hold: &Hold,
     ) -> Result<(), DialerError> {
+        let missed_number = self.parts.follower.missed.number();
         let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
         let ranked = tokio::select! {
             ranked = self.rank_staged(queue, &coming) => ranked,
@@ -225,6 +226,7 @@ impl Dialer {
         };
         let Err(error) = ranked else {
             self.parts.metrics.ranked(queue, true);
+            self.parts.follower.missed.built(queue, missed_number);
             return Ok(());
         };
         self.unstage(queue, &coming).await;

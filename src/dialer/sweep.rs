@@ -36,14 +36,15 @@ impl Dialer {
         Self::apart(async move {
             let now = dialer.now();
             dialer.parts.follower.passes.forget(now);
+            let mut has_missed = false;
             if dialer.parts.duties.is_alone() {
-                if dialer.parts.follower.missed.take_is_full() {
-                    dialer.build_again().await?;
+                if dialer.parts.follower.missed.take_is_lost() {
+                    dialer.read_all_again().await?;
                 }
                 dialer.tend_lanes().await;
             } else {
                 dialer.read_settings().await?;
-                dialer.tend_index().await;
+                has_missed = dialer.tend_index().await;
             }
             let store = dialer.parts.store.as_ref();
             let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {
@@ -53,7 +54,7 @@ impl Dialer {
             if dialer.parts.rung.is_over(now) {
                 dialer.ring_all();
             }
-            Ok(is_unfinished)
+            Ok(is_unfinished || has_missed)
         })
         .await
     }

@@ -100,25 +100,29 @@ impl Dialer {
     }
 
     /// Looks at the index of each queue: learns the rules that it goes by, builds what was wiped, ranks by
-    /// newer rules and lanes that nobody ranks by, and sends again what it missed.
-    pub(super) async fn tend_index(&self) {
+    /// newer rules and lanes that nobody ranks by, and sends again what it missed. Returns whether there
+    /// is more to be sent at once.
+    pub(super) async fn tend_index(&self) -> bool {
         let mut state = IndexState::Up;
-        let must_build = self.parts.follower.missed.take_is_full();
         for queue in self.roster().queues() {
-            if let Err(error) = self.tend_queue(queue.key, must_build).await {
+            if let Err(error) = self.tend_queue(queue.key).await {
                 state = state.max(self.note_trouble(queue.key, &error));
             }
         }
-        if state == IndexState::Up
-            && let Err(error) = self.resend_missed().await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
-        }
+        let resent = match state {
+            IndexState::Up => self.resend_missed().await,
+            IndexState::NotBuilt | IndexState::OutOfReach => Ok(false),
+        };
         self.parts.metrics.index_state(state);
+        resent.unwrap_or_else(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
+            false
+        })
     }
 
-    async fn tend_queue(&self, queue: QueueKey, must_build: bool) -> Result<(), DialerError> {
+    async fn tend_queue(&self, queue: QueueKey) -> Result<(), DialerError> {
         let follower = &self.parts.follower;
+        let must_build = follower.missed.is_full(queue);
         let in_use = self.queue_index().is_built(queue).await?;
         self.note_lanes(queue, in_use);
         let accepted = follower.rulebook.accept(queue, 0);
@@ -132,40 +136,41 @@ impl Dialer {
             self.parts.metrics.ranked(queue, true);
             return self.note_swapped(queue, accepted).await;
         }
+        if let Err(DialerError::Store(_)) = learnt {
+            // Nothing is known of the index but that it answers.
+            return learnt.map(drop);
+        }
         if !self.is_under_way(queue, wanted) {
-            let newest = self.newest(queue).await?;
-            tokio::spawn(self.clone().rank_by(queue, newest, must_build));
+            match self.newest(queue).await {
+                Ok(newest) => drop(tokio::spawn(self.clone().rank_by(queue, newest, must_build))),
+                // What is wrong with the index comes first.
+                Err(error) => return learnt.and(Err(error)),
+            }
         }
         // An old version goes on to serve until the newer one is ranked by.
         learnt.map(drop)
     }
 
-    /// A node alone reads everything again, and builds its index anew beside the one in use: another node
-    /// wrote meanwhile, or the store has lost what it said it had.
-    pub(super) async fn build_again(&self) -> Result<(), DialerError> {
-        let read = self.read_all_again().await;
-        if read.is_err() {
-            self.parts.follower.missed.lose_track();
+    /// A node alone reads everything again, and has its index built anew beside the one in use: another
+    /// node wrote meanwhile, or the store has lost what it said it had.
+    pub(super) async fn read_all_again(&self) -> Result<(), DialerError> {
+        let read = self.read_passes_and_settings().await;
+        match &read {
+            Ok(()) => {
+                let queues = self.roster().queues();
+                queues.iter().for_each(|queue| self.parts.follower.missed.lose(queue.key));
+            }
+            Err(_) => self.parts.follower.missed.lose_track(),
         }
         read
     }
 
-    async fn read_all_again(&self) -> Result<(), DialerError> {
+    async fn read_passes_and_settings(&self) -> Result<(), DialerError> {
         let passes = self.parts.store.passes(self.now()).await?;
         self.parts.follower.passes.note(&passes);
         // No number is this one, so they are read whatever theirs is.
         *self.parts.settings_read.lock().await = -1;
-        self.read_settings().await?;
-        for queue in self.roster().queues() {
-            let (dialer, newest) = (self.clone(), self.newest(queue.key).await?);
-            tokio::spawn(async move {
-                // It has said why it could not.
-                if dialer.clone().rank_by(queue.key, newest, true).await.is_err() {
-                    dialer.parts.follower.missed.lose_track();
-                }
-            });
-        }
-        Ok(())
+        self.read_settings().await.map(drop)
     }
 
     /// Whether this node ranks a queue by these rules and lanes, or newer ones, or is about to say by
@@ -177,16 +182,23 @@ impl Dialer {
         }
     }
 
-    /// Ranks again what a ranking left in the old lanes: one that failed, on a node alone. Among several
-    /// nodes that is looked after with all else.
+    /// Ranks again what a ranking left in the old lanes, as it failed, and what was missed: on a node
+    /// alone. Among several nodes that is looked after with all else.
     pub(super) async fn tend_lanes(&self) {
         for queue in self.roster().queues() {
             let version = self.parts.follower.rulebook.in_force(queue.key).version;
             let wanted = self.wanted(queue.key, version);
             let in_use = self.queue_index().is_built(queue.key).await.unwrap_or(None);
             self.note_lanes(queue.key, in_use);
+            let must_build = self.parts.follower.missed.is_full(queue.key);
             let is_behind = in_use.is_some_and(|in_use| !in_use.covers(wanted));
-            if is_behind && !self.is_under_way(queue.key, wanted) {
+            if self.is_under_way(queue.key, wanted) {
+                continue;
+            }
+            if must_build {
+                let Ok(newest) = self.newest(queue.key).await else { continue };
+                tokio::spawn(self.clone().rank_by(queue.key, newest, true));
+            } else if is_behind {
                 self.rank_again(queue.key);
             }
         }
@@ -248,7 +260,13 @@ impl Dialer {
     fn note_trouble(&self, queue: QueueKey, error: &DialerError) -> IndexState {
         let state = match error {
             DialerError::Queue(QueueError::NotBuilt(_)) => IndexState::NotBuilt,
-            _ => IndexState::OutOfReach,
+            DialerError::Queue(_) => IndexState::OutOfReach,
+            // The store's troubles are on its own line, and rules' on theirs.
+            _ => {
+                let error = error as &dyn std::error::Error;
+                tracing::debug!(error, queue.key = queue.0, "could not look after an index");
+                return IndexState::Up;
+            }
         };
         if self.parts.metrics.index_state(state) != state {
             let error = error as &dyn std::error::Error;

@@ -119,7 +119,7 @@ impl Dialer {
         turn: Turn,
     ) -> Result<Recorded, DialerError> {
         let follow_up = follow_up(&change);
-        let (turn, proposal) = match self.propose(turn.clone()).await {
+        let (turn, proposal) = match self.propose_soon(turn.clone()).await {
             Ok((turn, ask, proposal)) => {
                 if !proposal.candidates.is_empty() {
                     change.then = Some(self.grant(&turn, &ask, &proposal.candidates, None));

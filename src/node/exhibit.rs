@@ -226,8 +226,12 @@ no_rep (no active rep of the queue has the skills)",
     /// Reads books and index. `None`: they could not be read.
     async fn read(&self, parts: &Parts) -> Option<()> {
         let now = parts.clock.now();
-        // Without an index the books are shown all the same.
-        let censuses = parts.dialer.census().await.unwrap_or_default();
+        // Without an index the books are shown all the same, and nothing old of the index is.
+        let censuses = parts.dialer.census().await.unwrap_or_else(|_| {
+            self.index.clear();
+            self.unroutable.clear();
+            Vec::new()
+        });
         let books = parts.store.books(&BookFilter::default(), now).await.ok()?;
         let page = UncontactedPage { limit: 1, ..UncontactedPage::default() };
         let untouched = parts.store.uncontacted(&page).await.ok()?;

@@ -15,6 +15,7 @@ mod redis;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -299,6 +300,26 @@ pub trait LeadQueue: Send + Sync {
     ///
     /// [`QueueError::NotBuilt`]: the changes of other queues were taken in.
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError>;
+
+    /// Those leads of a queue that [`LeadQueue::apply`] would change by these updates of it, each of
+    /// another lead. Changes nothing.
+    async fn differing(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError>;
+
+    /// How long a commit waits for its changes to be taken in before it is answered without; `None`: as
+    /// long as it takes, which is no time.
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Grows whenever the engine was reached anew, after it was out of reach: some of what it was told
+    /// before may be gone, as when it is another one now, or one that was started again.
+    fn reached_count(&self) -> u64 {
+        0
+    }
 
     /// Chooses what to serve, and takes it in flight.
     ///

@@ -17,6 +17,7 @@ mod sql;
 mod sqlite;
 mod tokens;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -38,8 +39,8 @@ pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionKind,
-    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression,
+    SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -136,11 +137,21 @@ pub trait Store: Send + Sync {
         after: LeadId,
         limit: usize,
     ) -> Result<Vec<LeadRecord>, StoreError>;
+    /// Leads that were handed over, touched or given back after a mark, at most `limit` of each kind,
+    /// and the mark to go on from: what an index was told last. Each lead comes once.
+    async fn recent_leads(
+        &self,
+        after: &RecentMark,
+        limit: usize,
+    ) -> Result<(Vec<LeadId>, RecentMark), StoreError>;
     /// What reps are not to be offered: passes that last beyond `now`.
     async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError>;
 
     /// Grows with every change of a queue, campaign, rep, rule version (accepted or in force) or token.
     async fn settings_number(&self) -> Result<i64, StoreError>;
+    /// The nodes that use the store now, by what tells each from every other; one that comes back is
+    /// another. Empty where there is never more than one.
+    async fn nodes(&self) -> Result<BTreeSet<i64>, StoreError>;
     /// The tokens that were ever made, newest first.
     async fn tokens(&self, page: TokenPage) -> Result<Vec<AccessToken>, StoreError>;
 

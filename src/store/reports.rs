@@ -194,3 +194,14 @@ pub struct AuditReport {
     /// The first of what does not add up; at most 100.
     pub faults: Vec<AuditFault>,
 }
+
+/// How far somebody came who reads what changed of late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RecentMark {
+    /// The last lead that was handed over.
+    pub lead: LeadId,
+    /// The number of the last touch.
+    pub touch: i64,
+    /// The end of the last pass.
+    pub pass_until: i64,
+}

@@ -79,6 +79,7 @@ macro_rules! check_engine {
                 time::many_worths_that_end_together_are_ranked_in_slices,
                 time::promote_makes_due_leads_ready_in_slices,
                 versions::a_change_is_counted_if_it_changed_anything,
+                versions::a_look_names_what_would_change_and_changes_nothing,
                 versions::a_newer_put_moves_and_does_not_copy,
                 versions::a_newer_put_ends_a_flight,
                 versions::a_put_by_newer_rules_moves_and_leaves_its_flight_alone,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use nextlead::domain::{LeadId, QueueKey, RepKey, ServeOrder};
@@ -50,6 +51,22 @@ impl LeadQueue for Gate {
 
     async fn apply(&self, updates: Vec<Update>) -> Result<Applied, QueueError> {
         self.behind.apply(updates).await
+    }
+
+    async fn differing(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError> {
+        self.behind.differing(queue, updates).await
+    }
+
+    fn patience(&self) -> Option<Duration> {
+        self.behind.patience()
+    }
+
+    fn reached_count(&self) -> u64 {
+        self.behind.reached_count()
     }
 
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {

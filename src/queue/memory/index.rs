@@ -97,14 +97,24 @@ impl QueueIndex {
         }
     }
 
+    /// Whether a change would change anything of the line in use.
+    pub(super) fn would_change(&self, update: &Update) -> bool {
+        let (lead, version) = subject(update);
+        let in_flight = self.flights.get(&lead).map(Saved::age);
+        let known = in_flight.or_else(|| self.line.age_of(lead));
+        match update {
+            Update::Put(entry) => known.is_none_or(|known| known < (version, entry.basis)),
+            Update::Remove { .. } => known.is_some_and(|(known, _)| known <= version),
+        }
+    }
+
     /// Takes a change into the line in use. Answers whether it changed anything.
     pub(super) fn apply(&mut self, update: Update) -> bool {
         let (lead, version) = subject(&update);
-        let in_flight = self.flights.get(&lead).map(Saved::age);
-        let known = in_flight.or_else(|| self.line.age_of(lead));
         let is_removal = matches!(update, Update::Remove { .. });
-        let is_change = match update {
-            Update::Put(entry) if known.is_none_or(|known| known < (version, entry.basis)) => {
+        let is_change = self.would_change(&update);
+        match update {
+            Update::Put(entry) if is_change => {
                 let saved = Saved::new(*entry);
                 match self.flights.get_mut(&lead).filter(|flight| flight.version == version) {
                     // The same lead by newer rules: whoever pulled it may still get it.
@@ -114,15 +124,13 @@ impl QueueIndex {
                         self.line.put(lead, saved);
                     }
                 }
-                true
             }
-            Update::Remove { .. } if known.is_some_and(|(known, _)| known <= version) => {
+            Update::Remove { .. } if is_change => {
                 self.land(lead);
                 self.line.take(lead);
-                true
             }
-            Update::Put(_) | Update::Remove { .. } => false,
-        };
+            Update::Put(_) | Update::Remove { .. } => {}
+        }
         // What left may be unknown here and known to the other line.
         if let Some(staged) = self.staged.as_mut().filter(|_| is_change || is_removal) {
             staged.miss(lead, version);
@@ -381,7 +389,7 @@ impl Selection {
     }
 }
 
-fn subject(update: &Update) -> (LeadId, i64) {
+pub(super) fn subject(update: &Update) -> (LeadId, i64) {
     match update {
         Update::Put(entry) => (entry.lead, entry.version),
         Update::Remove { lead, version, .. } => (*lead, *version),

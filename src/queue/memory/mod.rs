@@ -19,7 +19,7 @@ use crate::queue::{
     Snapshot, Swap, Update,
 };
 
-use index::{QueueIndex, queue_of};
+use index::{QueueIndex, queue_of, subject};
 
 /// The index of each queue, in this process alone.
 #[derive(Debug, Default)]
@@ -116,6 +116,17 @@ impl LeadQueue for MemoryQueue {
             }
         }
         not_built.map_or(Ok(applied), |queue| Err(QueueError::NotBuilt(queue)))
+    }
+
+    async fn differing(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError> {
+        self.with(queue, |index| {
+            let differing = updates.iter().filter(|update| index.would_change(update));
+            differing.map(|update| subject(update).0).collect()
+        })
     }
 
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {

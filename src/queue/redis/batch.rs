@@ -140,6 +140,33 @@ impl RedisQueue {
         outcome.map(drop).ok_or(QueueError::Overtaken(queue))
     }
 
+    /// Which leads a line in use would change; a look at many is several scripts.
+    pub(super) async fn look_at(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError> {
+        let mut leads = Vec::new();
+        for some in updates.chunks(CHANGES_A_SCRIPT_MAX) {
+            let changes = some.iter().cloned().map(Change::new).map(|change| {
+                let is_put: &[u8] = if change.lane.is_some() { b"1" } else { b"0" };
+                [lead_bytes(change.lead).to_vec(), is_put.to_vec(), change.body]
+            });
+            let changes: Vec<[Vec<u8>; 3]> = changes.collect();
+            let arguments: Vec<&[u8]> = changes.iter().flatten().map(Vec::as_slice).collect();
+            let answer = self.run(queue, &script::LOOK, &arguments).await?;
+            let mut reply = self.sensible(Reply::new(answer))?;
+            if self.sensible(reply.number())? == 0 {
+                return Err(QueueError::NotBuilt(queue));
+            }
+            let before = leads.len();
+            while !reply.is_empty() && leads.len() < before + some.len() {
+                leads.push(self.sensible(reply.lead())?);
+            }
+        }
+        Ok(leads)
+    }
+
     async fn send(&self, queue: QueueKey, line: Line, batch: Batch) -> Result<Outcome, QueueError> {
         let name = match line {
             Line::InUse => "use".to_owned(),

@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::link::RedisProblem;
 use super::record::lane_of;
 use super::reply::Reply;
-use crate::domain::Tier;
-use crate::queue::{Lane, OpenHours};
+use super::{RedisQueue, script};
+use crate::domain::{QueueKey, Tier};
+use crate::queue::{Lane, OpenHours, QueueError};
 
 /// The most lanes that an answer is believed to have: the bounded number, and coarse ones by zone.
 const LANE_COUNT_MAX: usize = 16_384;
@@ -144,6 +145,70 @@ impl Directory {
         }
         kept.open.insert(hours.number, Arc::clone(&bits));
         bits
+    }
+}
+
+/// What is known of each queue that was ever asked about, by the connection of this number: a Redis
+/// that was reached anew may have come back as it was before, and number its lanes otherwise.
+#[derive(Debug, Default)]
+pub(super) struct Directories {
+    number: u64,
+    of_queues: BTreeMap<QueueKey, Arc<Directory>>,
+}
+
+impl RedisQueue {
+    fn directories(&self) -> MutexGuard<'_, Directories> {
+        let mut known = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.link.number();
+        if known.number != number {
+            known.number = number;
+            known.of_queues.values_mut().for_each(|directory| *directory = Arc::default());
+        }
+        known
+    }
+
+    /// The queues that were ever asked about.
+    pub(super) fn queues_asked_about(&self) -> Vec<QueueKey> {
+        self.directories().of_queues.keys().copied().collect()
+    }
+
+    /// What is known of a queue's lanes.
+    pub(super) fn directory(&self, queue: QueueKey) -> Arc<Directory> {
+        Arc::clone(self.directories().of_queues.entry(queue).or_default())
+    }
+
+    pub(super) fn know(&self, queue: QueueKey, directory: Arc<Directory>) {
+        self.directories().of_queues.insert(queue, directory);
+    }
+
+    /// Learns the lanes of a queue that are not known yet.
+    pub(super) async fn learn(&self, queue: QueueKey) -> Result<Arc<Directory>, QueueError> {
+        let known = self.directory(queue);
+        let count = known.lanes.len().to_string();
+        let lanes = self.run(queue, &script::LANES, &[&known.generation, count.as_bytes()]).await?;
+        let reply = self.sensible(Reply::new(lanes))?;
+        if reply.is_empty() {
+            self.know(queue, Arc::default());
+            return Err(QueueError::NotBuilt(queue));
+        }
+        let directory = Arc::new(self.sensible(Directory::read(&known, reply))?);
+        self.know(queue, Arc::clone(&directory));
+        Ok(directory)
+    }
+
+    /// Reads the generation and the number of lanes that an answer begins with, and whether this node
+    /// knows all of them; `None`: there is no index.
+    pub(super) fn is_known(
+        &self,
+        directory: &Directory,
+        reply: &mut Reply,
+    ) -> Result<Option<bool>, RedisProblem> {
+        if reply.is_empty() {
+            return Ok(None);
+        }
+        let generation = reply.bytes()?;
+        let lane_count = reply.count()?;
+        Ok(Some(generation == directory.generation && lane_count == directory.lanes.len()))
     }
 }
 

@@ -3,9 +3,12 @@
 
 local line = open_lines()
 if not line then return {} end
-local from = line.generation == ARGV[1] and tonumber(ARGV[2]) or 0
+local from, lane_count = tonumber(ARGV[2]), call('HLEN', line.lanes)
+-- Who knows more than there is, of a line that is whole, knows lanes of before it went back.
+local has_gone_back = from > lane_count and call('HLEN', line.names) == lane_count
+if line.generation ~= ARGV[1] or has_gone_back then from = 0 end
 local answer = { line.generation, from }
-for number = from, call('HLEN', line.lanes) - 1 do
+for number = from, lane_count - 1 do
   answer[#answer + 1] = call('HGET', line.lanes, number)
 end
 return answer

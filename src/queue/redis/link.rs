@@ -148,6 +148,16 @@ impl Link {
         Ok(link)
     }
 
+    /// How long an answer is waited for.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The number of the connection: grows with each that is found again.
+    pub(super) fn number(&self) -> u64 {
+        self.state().number
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

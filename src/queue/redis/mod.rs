@@ -15,23 +15,21 @@ mod reply;
 mod script;
 mod views;
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use redis::Value;
 
 use crate::domain::{LeadId, QueueKey, Rank, RepKey, ServeOrder};
-use crate::failpoint;
 use crate::queue::{
     Applied, Ask, BEHIND_COUNT_MAX, Basis, Candidate, Census, Counts, FLIGHT_MS_MAX, Generation,
     KnownSlice, LeadQueue, Proposal, QueueError, Snapshot, Swap, Update,
 };
 
 use batch::Line;
-use directory::Directory;
+use directory::{Directories, Directory};
 use link::{Link, RedisProblem};
 use record::{basis_numbers, generation_name, generation_of, lead_bytes, skills_text, tier_of};
 use reply::Reply;
@@ -40,6 +38,8 @@ pub use measures::RedisMeasures;
 
 /// How often a call that met lanes unknown to it learns them and tries again.
 const LEARN_COUNT_MAX: usize = 16;
+/// Which share of the time that an answer is waited for a commit waits at most.
+const PATIENCE_SHARE: u32 = 6;
 /// How many lanes of a dropped generation are cleared away at a time.
 const DROPPED_LANES_A_STEP: usize = 256;
 
@@ -73,8 +73,7 @@ pub struct RedisAddressProblem(#[source] Box<dyn std::error::Error + Send + Sync
 pub struct RedisQueue {
     link: Arc<Link>,
     prefix: String,
-    /// What is known of each queue that was ever asked about.
-    directories: Mutex<BTreeMap<QueueKey, Arc<Directory>>>,
+    directories: Mutex<Directories>,
     /// How often an index was looked over.
     look_count: AtomicU64,
 }
@@ -99,15 +98,6 @@ impl RedisQueue {
         &self.link.measures
     }
 
-    fn directories(&self) -> MutexGuard<'_, BTreeMap<QueueKey, Arc<Directory>>> {
-        self.directories.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of a queue's lanes.
-    fn directory(&self, queue: QueueKey) -> Arc<Directory> {
-        Arc::clone(self.directories().entry(queue).or_default())
-    }
-
     /// The key of a queue, whose hash tag all its keys share.
     fn key(&self, queue: QueueKey) -> String {
         format!("{{{}:{}}}", self.prefix, queue.0)
@@ -119,10 +109,7 @@ impl RedisQueue {
         script: &script::Script,
         arguments: &[&[u8]],
     ) -> Result<Value, RedisProblem> {
-        failpoint::reach("redis.before-script");
-        let answer = self.link.run(script, &self.key(queue), arguments).await;
-        failpoint::reach("redis.after-script");
-        answer
+        self.link.run(script, &self.key(queue), arguments).await
     }
 
     /// Counts an answer that makes no sense.
@@ -145,36 +132,6 @@ impl RedisQueue {
             Value::Int(1) => Ok(()),
             _ => self.sensible(Err(RedisProblem::Nonsense("0 or 1"))),
         }
-    }
-
-    /// Learns the lanes of a queue that are not known yet.
-    async fn learn(&self, queue: QueueKey) -> Result<Arc<Directory>, QueueError> {
-        let known = self.directory(queue);
-        let count = known.lanes.len().to_string();
-        let lanes = self.run(queue, &script::LANES, &[&known.generation, count.as_bytes()]).await?;
-        let reply = self.sensible(Reply::new(lanes))?;
-        if reply.is_empty() {
-            self.directories().insert(queue, Arc::default());
-            return Err(QueueError::NotBuilt(queue));
-        }
-        let directory = Arc::new(self.sensible(Directory::read(&known, reply))?);
-        self.directories().insert(queue, Arc::clone(&directory));
-        Ok(directory)
-    }
-
-    /// Reads the generation and the number of lanes that an answer begins with, and whether this node
-    /// knows all of them; `None`: there is no index.
-    fn is_known(
-        &self,
-        directory: &Directory,
-        reply: &mut Reply,
-    ) -> Result<Option<bool>, RedisProblem> {
-        if reply.is_empty() {
-            return Ok(None);
-        }
-        let generation = reply.bytes()?;
-        let lane_count = reply.count()?;
-        Ok(Some(generation == directory.generation && lane_count == directory.lanes.len()))
     }
 
     async fn propose_once(
@@ -202,7 +159,7 @@ impl RedisQueue {
         let is_known = self.sensible(self.is_known(directory, &mut reply))?;
         match is_known {
             None => {
-                self.directories().insert(ask.queue, Arc::default());
+                self.know(ask.queue, Arc::default());
                 Err(QueueError::NotBuilt(ask.queue))
             }
             Some(true) => self.sensible(proposal(reply, ask.count)).map(Some),
@@ -325,6 +282,23 @@ impl LeadQueue for RedisQueue {
         self.apply_to(Line::InUse, updates).await
     }
 
+    async fn differing(
+        &self,
+        queue: QueueKey,
+        updates: &[Update],
+    ) -> Result<Vec<LeadId>, QueueError> {
+        self.look_at(queue, updates).await
+    }
+
+    /// A commit is not held up for as long as a pull: what it tells the index late is a hint still.
+    fn patience(&self) -> Option<Duration> {
+        Some(self.link.timeout() / PATIENCE_SHARE)
+    }
+
+    fn reached_count(&self) -> u64 {
+        self.link.number()
+    }
+
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError> {
         let mut directory = self.directory(ask.queue);
         for _ in 0..LEARN_COUNT_MAX {
@@ -363,7 +337,7 @@ impl LeadQueue for RedisQueue {
     }
 
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError> {
-        let queues: Vec<QueueKey> = self.directories().keys().copied().collect();
+        let queues = self.queues_asked_about();
         let (mut done, mut failed) = (0, None);
         for queue in queues {
             // One queue that is out of reach, or lost part of its index, holds up no other.

@@ -30,6 +30,7 @@ scripts! {
     DUE = "due.lua";
     KNOWN = "known.lua";
     LANES = "lanes.lua";
+    LOOK = "look.lua";
     PROMOTE = "promote.lua";
     PROPOSE = "propose.lua";
     PUT_BACK = "put_back.lua";

@@ -48,6 +48,23 @@ for number = 0, lane_count - 1 do
   ready_count = ready_count + call('ZCARD', line.base .. 'r' .. number)
 end
 
+-- How many of a lane go before a lead that would stand there since an instant. Those of one instant
+-- stand in the order of their bytes.
+local function count_before(key, since, lead)
+  local from = call('ZCOUNT', key, '-inf', string.format('(%.17g', since))
+  local low, high = from, from + call('ZCOUNT', key, since, since)
+  while low < high do
+    local middle = math.floor((low + high) / 2)
+    local other = { tier = 0, since = 0, lead = call('ZRANGE', key, middle, middle)[1] }
+    if goes_before(other, { tier = 0, since = 0, lead = lead }) then
+      low = middle + 1
+    else
+      high = middle
+    end
+  end
+  return low
+end
+
 local function place_of(lead)
   local record, number = find(line, lead)
   if not record or (record.due_at and record.due_at > now) then return { 1 } end
@@ -59,11 +76,10 @@ local function place_of(lead)
     if tier < own.tier then
       before_count = before_count + call('ZCARD', key)
     elseif tier == own.tier then
-      -- Where it would stand in that lane: it is put there for a moment, which nobody sees.
-      local before = call('ZSCORE', key, lead)
-      call('ZADD', key, own.since, lead)
-      before_count = before_count + call('ZRANK', key, lead)
-      if before then call('ZADD', key, before, lead) else call('ZREM', key, lead) end
+      -- Where it would stand in that lane, unless it stands there too early.
+      local stands_at = call('ZSCORE', key, lead)
+      before_count = before_count + count_before(key, own.since, lead)
+      if stands_at and tonumber(stands_at) < own.since then before_count = before_count - 1 end
     end
   end
   for _, one in pairs(ended) do

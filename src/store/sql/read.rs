@@ -1,10 +1,11 @@
 //! Reads, on connections of their own. Each sees every commit that was answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::books::{LeadRow, StoredAnswer, hex, standing_from_text};
 use super::super::changes::{LeadRecord, Pass, RequestKey};
 use super::super::error::{Denied, StoreError};
+use super::super::reports::RecentMark;
 use super::connection::{Connection, Row};
 use super::load::{json, limit_of};
 use super::rows::{LeaseColumns, corrupt, disposition, packed_leads, token};
@@ -190,6 +191,37 @@ pub(in crate::store) async fn passes(
         Ok(Pass { rep, lead, until: row.integer(2)? })
     };
     query.all(connection).await?.iter().map(pass).collect()
+}
+
+/// The leads that changed of late, each once, and how far they go.
+pub(in crate::store) async fn recent_leads(
+    connection: &mut Connection,
+    after: &RecentMark,
+    limit: usize,
+) -> Result<(Vec<LeadId>, RecentMark), StoreError> {
+    let query = sql::RECENT_LEADS.bind(after.lead.0).bind(after.touch).bind(after.pass_until);
+    let (mut leads, mut mark) = (BTreeSet::new(), after.clone());
+    for row in query.bind(limit_of(limit)).all(connection).await? {
+        let (kind, place) = (row.integer(0)?, row.integer(1)?);
+        match kind {
+            0 => mark.lead = mark.lead.max(LeadId(place)),
+            1 => mark.touch = mark.touch.max(place),
+            _ => mark.pass_until = mark.pass_until.max(place),
+        }
+        leads.insert(LeadId(row.integer(2)?));
+    }
+    Ok((leads.into_iter().collect(), mark))
+}
+
+/// The nodes that use the database now.
+pub(in crate::store) async fn nodes(
+    connection: &mut Connection,
+) -> Result<BTreeSet<i64>, StoreError> {
+    if !connection.is_remote() {
+        return Ok(BTreeSet::new());
+    }
+    let rows = sql::NODES.query().all(connection).await?;
+    rows.iter().map(|row| row.integer(0)).collect()
 }
 
 /// The last version that was accepted: the one that decides, or will as soon as it is ranked.

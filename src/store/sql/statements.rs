@@ -128,6 +128,7 @@ shared! {
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
     QUEUES = "queues";
+    RECENT_LEADS = "recent_leads";
     REP_KEY = "rep_key";
     REPS = "reps";
     REQUEST = "request";
@@ -174,6 +175,7 @@ macro_rules! of_servers {
 of_servers! {
     DATABASE_NOW = "database_now";
     LOAD_CALLS = "load_calls";
+    NODES = "nodes";
     WRITE_CALLS = "write_calls";
 }
 
@@ -222,6 +224,7 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("forget_requests", FORGET_REQUESTS),
     ("forget_passes", FORGET_PASSES),
     ("move_books", MOVE_BOOKS),
+    ("recent_leads", RECENT_LEADS),
     ("uncontacted", UNCONTACTED),
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),

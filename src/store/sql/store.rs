@@ -1,5 +1,6 @@
 //! The store over whichever database: changes go to the writer, reads to the readers.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,8 +18,8 @@ use super::super::duty::{Duty, TakeDuty};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::reports::{
-    AuditReport, Book, BookFilter, ExportFilter, Suppression, SuppressionPage, TouchOfLead,
-    Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression, SuppressionPage,
+    TouchOfLead, Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -271,6 +272,18 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError> {
         read!(self, Call, by => read::passes(by, now))
+    }
+
+    async fn recent_leads(
+        &self,
+        after: &RecentMark,
+        limit: usize,
+    ) -> Result<(Vec<LeadId>, RecentMark), StoreError> {
+        read!(self, Call, by => read::recent_leads(by, after, limit))
+    }
+
+    async fn nodes(&self) -> Result<BTreeSet<i64>, StoreError> {
+        read!(self, Call, by => read::nodes(by))
     }
 
     async fn settings_number(&self) -> Result<i64, StoreError> {

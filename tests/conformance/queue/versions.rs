@@ -1,7 +1,7 @@
 //! Which changes count.
 
-use nextlead::domain::{LeadId, Worth};
-use nextlead::queue::{Basis, Entry, LeadQueue, Swap};
+use nextlead::domain::{LeadId, QueueKey, Worth};
+use nextlead::queue::{Basis, Entry, LeadQueue, QueueError, Swap};
 
 use super::support::{
     OPEN, QUEUE, RULES, ask, by, candidates, drain, entry, lane, pull, put, put_back, puts, remove,
@@ -140,4 +140,22 @@ pub(super) async fn a_remove_of_an_older_version_is_ignored(queue: impl LeadQueu
     queue.apply(vec![remove(1, 1)]).await.unwrap();
     put_back(&queue, &[1]).await;
     assert_eq!(pull(&queue, &ask(0)).await, Some(1));
+}
+
+pub(super) async fn a_look_names_what_would_change_and_changes_nothing(queue: impl LeadQueue) {
+    put(&queue, [since(1, 2, 1), since(2, 2, 2), since(3, 2, 3), waiting(4, 900)]).await;
+    assert_eq!(pull(&queue, &ask(100)).await, Some(1), "one is in flight");
+    let newer_rules = Entry { basis: by(9), ..since(2, 2, 2) };
+    let mut updates = puts([since(1, 2, 1), newer_rules, since(3, 1, 3), since(5, 1, 5)]);
+    updates.push(remove(4, 0));
+    assert_eq!(queue.differing(QUEUE, &updates).await.unwrap(), [LeadId(2), LeadId(5)]);
+    let updates = [remove(1, 2), remove(2, 3), remove(3, 1), remove(6, 1)];
+    assert_eq!(queue.differing(QUEUE, &updates).await.unwrap(), [LeadId(1), LeadId(2)]);
+    assert_eq!(queue.differing(QUEUE, &[]).await.unwrap(), []);
+    assert!(matches!(
+        queue.differing(QueueKey(77), &updates).await,
+        Err(QueueError::NotBuilt(QueueKey(77)))
+    ));
+    assert_eq!(drain(&queue, &ask(100)).await, [2, 3]);
+    assert_eq!(queue.counts(&ask(100)).await.unwrap().waiting, 1);
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use nextlead::domain::{CampaignId, CampaignKey, Disposition, LeadId, QueueKey, RepId, Route};
 use nextlead::store::{
-    BookFilter, CommitSink, Denied, ExportFilter, LeadRecord, NewRep, NewRules, StoreError,
-    UncontactedPage,
+    BookFilter, CommitSink, Denied, ExportFilter, LeadRecord, NewRep, NewRules, RecentMark,
+    StoreError, UncontactedPage,
 };
 
 use super::desk::{Desk, PROMISE_MS, START, campaign_settings};
@@ -273,4 +273,28 @@ pub(super) async fn a_copy_is_whole_alone_and_goes_with_its_handle(desk: &Desk) 
     desk.lead().await;
     drop(backup);
     desk.store.back_up().await.expect("the next one");
+}
+
+pub(super) async fn what_changed_of_late_is_told_once(desk: &Desk) {
+    let first = desk.leads(3).await;
+    let (found, mark) = desk.store.recent_leads(&RecentMark::default(), 10).await.expect("a read");
+    assert_eq!(found, first);
+    let (found, same) = desk.store.recent_leads(&mark, 10).await.expect("a read");
+    assert_eq!((found, &same), (vec![], &mark));
+
+    let fresh = desk.lead().await;
+    let call = desk.call(first[0], Disposition::NoAnswer, START).await;
+    desk.record_touch(call).await;
+    let lease = desk.lease(0, first[1], START).await;
+    desk.store.release(desk.release(&lease, START + 1)).await.expect("a release");
+    let (found, next) = desk.store.recent_leads(&mark, 10).await.expect("a read");
+    assert_eq!(found, [first[0], first[1], fresh]);
+    let (found, _) = desk.store.recent_leads(&next, 10).await.expect("a read");
+    assert_eq!(found, []);
+
+    // In pages, oldest first.
+    let (found, mark) = desk.store.recent_leads(&mark, 1).await.expect("a read");
+    assert_eq!((found.len(), mark), (3, next));
+    let (found, mark) = desk.store.recent_leads(&RecentMark::default(), 1).await.expect("a read");
+    assert_eq!((found, mark.lead), (vec![first[0], first[1]], first[0]));
 }

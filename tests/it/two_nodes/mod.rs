@@ -5,9 +5,11 @@
 mod clocks;
 mod duties;
 mod leads;
+mod lost;
 mod processes;
 mod ranking;
 mod settings;
+mod slow;
 mod without_redis;
 
 use std::sync::Arc;

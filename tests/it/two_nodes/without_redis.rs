@@ -9,6 +9,7 @@ use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use super::{ground, id_of, pair, within};
+use crate::metrics::scrape;
 use crate::servers::Redis;
 use crate::support::{TestNode, by_id, lead, reason};
 
@@ -57,6 +58,9 @@ async fn without_redis_pulls_are_told_to_come_again_and_all_else_goes_on() {
     let bob = other.pull_lead("bob").await;
     let cid = one.pull_lead("cid").await;
 
+    let index = [("queue", "sales")];
+    assert!(scrape(&one).await.sum("nextlead_index_leads", &index) >= 0.0);
+
     redis.kill();
 
     for node in [&one, &other] {
@@ -94,6 +98,8 @@ async fn without_redis_pulls_are_told_to_come_again_and_all_else_goes_on() {
     assert_eq!(one.explain(&fresh).await.place, None);
     one.node.dialer().sweep(10).await.unwrap();
     one.node.look().await;
+    // What nobody knows is not shown as if it were still so.
+    assert!(!scrape(&one).await.has("nextlead_index_leads"));
     other.audit().await;
 
     redis.start_again();

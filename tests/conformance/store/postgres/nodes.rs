@@ -186,3 +186,22 @@ async fn others_get_in_between_the_parts_of_an_import() {
     }
     desk.audit().await;
 }
+
+#[tokio::test]
+async fn a_node_that_leaves_is_no_longer_named() {
+    let options = together();
+    let one = PostgresStore::open(&options).await.unwrap();
+    let alone = one.nodes().await.unwrap();
+    let other = PostgresStore::open(&options).await.unwrap();
+    let both = one.nodes().await.unwrap();
+    assert_eq!((alone.len(), both.len()), (1, 2));
+    assert!(alone.is_subset(&both));
+    assert_eq!(other.nodes().await.unwrap(), both);
+    // Nodes of other databases are none of theirs.
+    let elsewhere = PostgresStore::open(&together()).await.unwrap();
+    assert_eq!(elsewhere.nodes().await.unwrap().len(), 1);
+    other.close().await;
+    while one.nodes().await.unwrap() != alone {
+        tokio::task::yield_now().await;
+    }
+}
