@@ -103,6 +103,8 @@ struct Parts {
     rung: Rung,
     /// When it was last looked for what nobody fills.
     looked: Rung,
+    /// Held while a ranking begins.
+    beginning: tokio::sync::Mutex<()>,
     /// The turns of pulls that were woken.
     looks: tokio::sync::Semaphore,
     /// Queues whose waiting pulls are about to be told to look again.
@@ -139,6 +141,7 @@ impl Dialer {
             mended: Mended::default(),
             rung: Rung::default(),
             looked: Rung::default(),
+            beginning: tokio::sync::Mutex::default(),
             looks: tokio::sync::Semaphore::new(waiting::LOOK_COUNT_MAX),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),

@@ -164,15 +164,31 @@ impl Dialer {
             let (duty, store) = (duties::ranking(queue), self.parts.store.clone());
             let hold = self.parts.duties.begin_run(store.as_ref(), &duty, self.now()).await?;
             let Some(hold) = hold else { return Ok(()) };
-            // Whoever had the duty a moment ago may have done it.
-            let ranked = match !must_build && self.is_ranked(queue, by.as_ref()).await {
-                true => Ok(()),
-                false => self.rank_held(queue, by, &hold).await,
+            let missed_number = self.parts.follower.missed.number();
+            let ranked = match self.begin_ranking(queue, by, must_build).await {
+                Ok(Some(coming)) => self.rank_held(queue, &coming, &hold, missed_number).await,
+                Ok(None) => Ok(()),
+                Err(error) => Err(error),
             };
             self.parts.duties.end_run(store.as_ref(), &duty).await;
             ranked
         })
         .await
+    }
+
+    /// Begins a run if one is needed: whoever had the duty a moment ago may have done it.
+    async fn begin_ranking(
+        &self,
+        queue: QueueKey,
+        by: Option<Versioned>,
+        must_build: bool,
+    ) -> Result<Option<Versioned>, DialerError> {
+        // Of two runs that begin at once the second sees what the first fills.
+        let _beginning = self.parts.beginning.lock().await;
+        if !must_build && self.is_ranked(queue, by.as_ref()).await {
+            return Ok(None);
+        }
+        self.stage(queue, by).await
     }
 
     /// Whether the index in use, or the one that this node fills, is of a version, or of the one that the
@@ -215,13 +231,12 @@ impl Dialer {
     async fn rank_held(
         &self,
         queue: QueueKey,
-        by: Option<Versioned>,
+        coming: &Versioned,
         hold: &Hold,
+        missed_number: u64,
     ) -> Result<(), DialerError> {
-        let missed_number = self.parts.follower.missed.number();
-        let Some(coming) = self.stage(queue, by).await? else { return Ok(()) };
         let ranked = tokio::select! {
-            ranked = self.rank_staged(queue, &coming) => ranked,
+            ranked = self.rank_staged(queue, coming) => ranked,
             () = self.until_lost(queue, hold) => Err(QueueError::Overtaken(queue).into()),
         };
         let Err(error) = ranked else {
@@ -229,7 +244,7 @@ impl Dialer {
             self.parts.follower.missed.built(queue, missed_number);
             return Ok(());
         };
-        self.unstage(queue, &coming).await;
+        self.unstage(queue, coming).await;
         let told = &error as &dyn std::error::Error;
         if matches!(error, DialerError::Queue(QueueError::Overtaken(_))) {
             // Whoever has the duty by now ranks; if nobody does, whoever sweeps next.
