@@ -16,8 +16,17 @@ enum Way {
     Prepared,
 }
 
+/// How long a step takes at most: whatever waits longer waits for ever.
+const STEP_WITHIN: Duration = Duration::from_secs(20);
+
+/// Takes a step, or says which one hangs.
+async fn step<T>(what: impl std::fmt::Debug, step: impl Future<Output = T>) -> T {
+    let done = tokio::time::timeout(STEP_WITHIN, step).await;
+    done.unwrap_or_else(|_| panic!("{what:?} hangs"))
+}
+
 async fn connect(url: &str) -> PgConnection {
-    PgConnection::connect(url).await.unwrap()
+    step("connecting", PgConnection::connect(url)).await.unwrap()
 }
 
 async fn insert_and_commit(connection: &mut PgConnection, way: Way) -> Result<(), sqlx::Error> {
@@ -56,20 +65,21 @@ async fn a_cut_falls_where_it_is_told_to_and_a_lie_is_one() {
         {
             let mut connection = connect(&through).await;
             // So that the statement is prepared.
-            insert_and_commit(&mut connection, way).await.unwrap();
-            let cutting = proxy.cut(cut);
-            let (done, ()) = tokio::join!(insert_and_commit(&mut connection, way), cutting);
+            step((way, cut, "before"), insert_and_commit(&mut connection, way)).await.unwrap();
+            let (done, ()) = tokio::join!(
+                step((way, cut, "the commit"), insert_and_commit(&mut connection, way)),
+                step((way, cut, "the cut"), proxy.cut(cut)),
+            );
             done.unwrap_err();
             stored += 1 + is_stored;
-            tokio::time::timeout(Duration::from_secs(10), await_count(&mut direct, stored))
-                .await
-                .unwrap_or_else(|_| panic!("{way:?}, {cut:?}"));
+            step((way, cut, "the count"), await_count(&mut direct, stored)).await;
         }
         proxy.set(Mood::Lying);
-        insert_and_commit(&mut connect(&through).await, way).await.unwrap();
+        let mut connection = connect(&through).await;
+        step((way, "the lie"), insert_and_commit(&mut connection, way)).await.unwrap();
         proxy.set(Mood::Fair);
         assert_eq!(count(&mut direct).await, stored, "{way:?}");
     }
     proxy.set(Mood::Refusing);
-    assert!(PgConnection::connect(&through).await.is_err());
+    assert!(step("the refusal", PgConnection::connect(&through)).await.is_err());
 }
