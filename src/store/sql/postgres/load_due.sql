@@ -11,9 +11,13 @@ SELECT json_build_array(
     array_to_json(ARRAY(
         SELECT lead_id FROM standing WHERE due_ms IS NOT NULL AND due_ms <= $1
         ORDER BY due_ms, lead_id LIMIT $2)),
+    -- By campaign, and never from the standings: each of them would be looked at, every time.
     array_to_json(ARRAY(
         SELECT s.lead_id FROM campaign c
-        JOIN standing s ON s.campaign_key = c.campaign_key
-        WHERE c.ends_at_ms <= $1 AND s.route IS NULL AND s.state < 3 AND s.state <> 2
+        CROSS JOIN LATERAL (
+            SELECT lead_id FROM standing
+            WHERE campaign_key = c.campaign_key AND route IS NULL AND state < 3 AND state <> 2
+            LIMIT $2) s
+        WHERE c.ends_at_ms <= $1
         LIMIT $2))
 )::text
