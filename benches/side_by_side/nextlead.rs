@@ -66,6 +66,7 @@ pub(crate) fn line_up(kinds: &[Kind], settings: &Settings, postgres: &Postgres) 
                 let mut filler = Contestant::start(Kind::Postgres, url.clone(), 0);
                 filler.fill(settings);
                 filled = Some((url.clone(), filler.stop()));
+                super::peer_postgres::settle(&url);
                 filled.clone().expect("it was just put there")
             }
         });

@@ -53,6 +53,25 @@ const FINISH: &str = "
 UPDATE item SET state = 2, outcome = $3, done_at = now()
 WHERE id = $1 AND state = 1 AND worker = $2";
 
+fn runtime() -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime")
+}
+
+async fn run_all(url: &str, statements: &str) {
+    let mut connection = PgConnection::connect(url).await.expect("a connection");
+    // One at a time: some of them may not stand in a transaction.
+    for statement in statements.split(';') {
+        let statement = sqlx::AssertSqlSafe(statement.to_owned());
+        connection.execute(statement).await.expect("it is done");
+    }
+}
+
+/// What a database does within minutes after it was filled, so that it is not in the way of anybody.
+pub(crate) fn settle(url: &str) {
+    runtime().block_on(run_all(url, "VACUUM ANALYZE; CHECKPOINT"));
+}
+
 pub(crate) struct Contestant {
     url: String,
     runtime: tokio::runtime::Runtime,
@@ -60,18 +79,10 @@ pub(crate) struct Contestant {
 
 impl Contestant {
     pub(crate) fn start(settings: &Settings, url: String) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.expect("a runtime");
         let begun = clock();
-        runtime.block_on(async {
-            let mut connection = PgConnection::connect(&url).await.expect("a connection");
-            let set_up = SET_UP.replace("{count}", &settings.lead_count.to_string());
-            // One at a time: some of them may not stand in a transaction.
-            for statement in set_up.split(';') {
-                let statement = sqlx::AssertSqlSafe(statement.to_owned());
-                connection.execute(statement).await.expect("a table with its items");
-            }
-        });
+        let set_up = SET_UP.replace("{count}", &settings.lead_count.to_string());
+        let runtime = runtime();
+        runtime.block_on(run_all(&url, &set_up));
         eprintln!("SKIP LOCKED is filled after {:.1} s", begun.elapsed().as_secs_f64());
         Self { url, runtime }
     }
