@@ -48,6 +48,8 @@ const INTAKE_COUNT: u64 = 3;
 /// Families that are there at the beginning, and more of them for each kill.
 const FAMILY_COUNT_MIN: u64 = 500;
 const FAMILY_COUNT_EACH: u64 = 50;
+/// Fewer serves are no load.
+const SERVE_COUNT_MIN: u64 = 50;
 /// How long a node lives, in milliseconds from when it is ready.
 const LIFE_MS: std::ops::Range<u64> = 50..400;
 /// No run takes longer for each kill, unless something hangs.
@@ -134,6 +136,8 @@ impl Rig {
         let line = Line::new(shared.clone(), seed);
         let history = clients::stock(INTAKE_COUNT, family_count, line).await;
         let crew = set_to_work(&shared, seed);
+        // However slow the machine is, what follows happens under load.
+        shared.await_serves(SERVE_COUNT_MIN).await;
         let recoveries = Vec::new();
         Self { nodes, shared, crew, history, random: Random(seed), seed, recoveries }
     }
@@ -168,7 +172,7 @@ impl Rig {
         });
         assert_eq!(found, Vec::<String>::new());
         let served = self.history.holds.len();
-        let is_load = served > 50 && !self.history.suppressions.is_empty();
+        let is_load = served as u64 >= SERVE_COUNT_MIN && !self.history.suppressions.is_empty();
         assert!(is_load, "{served} serves are no load");
         self.history
     }

@@ -51,9 +51,14 @@ pub(super) struct Shared {
 impl Shared {
     /// Waits until two more leads have been served: the first may have been on its way.
     pub(super) async fn await_serve(&self) {
+        self.await_serves(2).await;
+    }
+
+    /// Waits until so many more leads have been served.
+    pub(super) async fn await_serves(&self, more: u64) {
         let mut served = self.served_count.subscribe();
         let before = *served.borrow_and_update();
-        let served = served.wait_for(|count| *count >= before + 2).await;
+        let served = served.wait_for(|count| *count >= before + more).await;
         served.expect("the clients are there");
     }
 
