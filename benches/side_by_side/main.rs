@@ -69,7 +69,8 @@ impl Settings {
                 reps: vec![1, 8],
                 round_count: 1,
                 seconds: 1,
-                lead_count: 20_000,
+                // A fifth of them is all that the first rep can be served, in every round.
+                lead_count: 100_000,
                 only: Vec::new(),
             },
             false => Self {
