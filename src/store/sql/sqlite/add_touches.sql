@@ -1,4 +1,4 @@
-INSERT INTO touch (caller, touch_id, body_hash, lead_id, rep_key, token, channel, direction, number,
+INSERT OR FAIL INTO touch (caller, touch_id, body_hash, lead_id, rep_key, token, channel, direction, number,
     started_at_ms, ended_at_ms, disposition, callback_at_ms, notes, late, recorded_at_ms,
     suppressed_count, next_lead_id, next_token)
 SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6,

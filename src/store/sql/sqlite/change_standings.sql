@@ -1,6 +1,6 @@
 -- Each row names the version that it expects to find. What stays open goes by serve_standings.sql or
 -- touch_standings.sql.
-UPDATE standing SET
+UPDATE OR FAIL standing SET
     state = new.value ->> 2, standing = new.value ->> 3, route = new.value ->> 4,
     tier = new.value ->> 5, seq = new.value ->> 6, changed_at_ms = new.value ->> 7,
     ready_since_ms = new.value ->> 8, attempts = new.value ->> 9,

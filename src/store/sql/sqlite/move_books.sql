@@ -1,5 +1,5 @@
 -- Adds to each counter; the last ledger instant only grows.
-UPDATE book SET
+UPDATE OR FAIL book SET
     handed_over = handed_over + (new.value ->> 3), ready = ready + (new.value ->> 4),
     waiting = waiting + (new.value ->> 5), leased = leased + (new.value ->> 6),
     won = won + (new.value ->> 7), lost = lost + (new.value ->> 8),

@@ -1,7 +1,7 @@
 -- Each row names the version that it expects to find. As change_standings.sql without what an index
 -- asks for: SQLite writes each index anew whose columns or condition a statement names, whether they
 -- change or not.
-UPDATE standing SET
+UPDATE OR FAIL standing SET
     state = new.value ->> 2, standing = new.value ->> 3, tier = new.value ->> 5,
     seq = new.value ->> 6, changed_at_ms = new.value ->> 7, ready_since_ms = new.value ->> 8,
     attempts = new.value ->> 9, last_disposition = new.value ->> 10,
