@@ -36,6 +36,7 @@ const TOP_LEVEL: &[&str] = &[
     "README.md",
     "benches",
     "build.rs",
+    "data",
     "migrations",
     "proto",
     "src",

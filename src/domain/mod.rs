@@ -6,15 +6,20 @@
 //! stands in its queue is its [`Rank`].
 
 mod access;
+mod atlas;
+mod calling;
 mod codes;
 mod deadline;
 mod disposition;
+mod holiday;
 mod id;
+mod law;
 mod lead;
 mod lease;
 mod ledger;
 pub mod moves;
 mod number;
+mod place;
 mod policy;
 mod queue;
 mod rank;
@@ -23,12 +28,17 @@ mod touch;
 mod window;
 
 pub use access::{AccessToken, REP_ID_RESERVED, Role};
+pub use calling::{
+    Bar, BarredBy, CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingHours, CallingLaw,
+    Verdict, instant_text,
+};
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
 pub use id::{
     CampaignId, CampaignKey, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId, QueueKey,
     RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
+pub use law::{Law, Rule};
 pub use lead::{
     ATTRIBUTE_COUNT_MAX, Facts, HandoverKey, Lead, LeadNumber, NUMBER_COUNT_MAX, TEXT_LENGTH_MAX,
     Value, fold_email, names_agree,
@@ -37,6 +47,7 @@ pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
+pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,

@@ -119,6 +119,20 @@ pub fn is_number_country(code: &str) -> bool {
     region(code).is_some()
 }
 
+/// The calling code of a number that says nothing about a place within its country: a mobile one, say.
+/// `None`: its prefix does.
+pub(super) fn code_of_anywhere(number: &Number) -> Option<u32> {
+    let parsed = PHONE_NUMBER_UTIL.parse(number.as_str(), None).ok()?;
+    let is_anywhere = !PHONE_NUMBER_UTIL.is_number_geographical(&parsed);
+    is_anywhere.then(|| u32::try_from(parsed.country_code).ok()).flatten()
+}
+
+/// The digits behind the `+` of a country's numbers; `None`: it has no numbering plan.
+pub(super) fn calling_code(country: &str) -> Option<u32> {
+    let code = PHONE_NUMBER_UTIL.get_country_code_for_region(Region::try_from(country).ok()?)?;
+    u32::try_from(code).ok()
+}
+
 /// The country of an ISO 3166 code, if it has a numbering plan.
 fn region(code: &str) -> Option<Region> {
     let region = Region::try_from(code).ok()?;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, DateTime, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,24 @@ pub fn is_zone(name: &str) -> bool {
 }
 
 /// The zone behind an IANA name. `"Local"`-like names that depend on a machine are none.
-fn zone(name: &str) -> Option<TimeZone> {
+pub(super) fn zone(name: &str) -> Option<TimeZone> {
     TimeZone::get(name).ok()
+}
+
+/// The minute of the day that a clock shows.
+pub(super) fn minute_of(local: DateTime) -> u16 {
+    u16::from(local.hour().unsigned_abs()) * 60 + u16::from(local.minute().unsigned_abs())
+}
+
+/// The instants at which a clock shows a minute of a date: two when it is put back, and in the hour that
+/// it skips the two at which it would have shown it.
+pub(super) fn edges_at(zone: &TimeZone, date: Date, minute: u16) -> impl Iterator<Item = i64> {
+    let local = date.at(0, 0, 0, 0).checked_add(i64::from(minute).minutes());
+    let both = local.ok().map(|local| {
+        let either = zone.to_ambiguous_timestamp(local);
+        [either.earlier(), either.later()]
+    });
+    both.into_iter().flatten().flatten().map(Timestamp::as_millisecond)
 }
 
 impl WeeklyHours {
@@ -72,9 +88,18 @@ impl WeeklyHours {
 
     fn is_open_in(&self, zone: &TimeZone, now: i64) -> bool {
         let Ok(now) = Timestamp::from_millisecond(now) else { return false };
-        let local = zone.to_datetime(now);
-        let minute = local.hour() as u16 * 60 + local.minute() as u16;
+        self.contains(zone.to_datetime(now))
+    }
+
+    /// Whether it is open while a clock shows this.
+    pub(super) fn contains(&self, local: DateTime) -> bool {
+        let minute = minute_of(local);
         self.on(local.date()).iter().any(|one| (one.opens..one.closes).contains(&minute))
+    }
+
+    /// The minutes of a date at which it opens or closes.
+    pub(super) fn edges_on(&self, date: Date) -> impl Iterator<Item = u16> {
+        self.on(date).iter().flat_map(|one| [one.opens, one.closes])
     }
 
     /// The next instant after `now` at which the answer of [`WeeklyHours::is_open`] may change, or
@@ -127,10 +152,8 @@ impl WeeklyHours {
         let mut edges = Vec::new();
         for day in -1..days_ahead {
             let date = today.checked_add(day.days()).ok()?;
-            for minute in self.on(date).iter().flat_map(|one| [one.opens, one.closes]) {
-                let midnight = date.at(0, 0, 0, 0);
-                let local = midnight.checked_add(i64::from(minute).minutes()).ok()?;
-                edges.push(zone.to_timestamp(local).ok()?.as_millisecond());
+            for minute in self.edges_on(date) {
+                edges.extend(edges_at(zone, date, minute));
             }
         }
         let horizon = now.checked_add((i64::from(days_ahead) * 24).hours()).ok()?;
@@ -167,7 +190,7 @@ impl FromStr for WeeklyHours {
     }
 }
 
-fn minute(text: &str) -> Option<u16> {
+pub(super) fn minute(text: &str) -> Option<u16> {
     let (hour, minute) = text.trim().split_once(':')?;
     let is_short = hour.len() <= 2 && minute.len() == 2;
     let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
@@ -281,6 +304,15 @@ mod tests {
         let hours = hours("mon-sun 02:10-02:50");
         let opening = hours.next_opening("America/New_York", at("2026-03-08T05:00:00Z"));
         assert_eq!(opening, Some(at("2026-03-09T06:10:00Z")));
+    }
+
+    #[test]
+    fn an_hour_that_comes_twice_closes_twice() {
+        let hours = hours("sun 00:00-01:30");
+        let second_time = at("2026-11-01T06:10:00Z");
+        assert!(hours.is_open("America/New_York", second_time));
+        let closes = hours.next_change("America/New_York", second_time);
+        assert_eq!(closes, Some(at("2026-11-01T06:30:00Z")));
     }
 
     #[test]
