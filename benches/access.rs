@@ -255,6 +255,7 @@ async fn set_up(node: &Node, channel: &Channel) -> String {
             queue_id: id.into(),
             time_zone: "UTC".into(),
             hours: "always".into(),
+            calling_law: proto::CallingLaw::Exempt.into(),
             ..Default::default()
         };
         let request = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

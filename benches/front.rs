@@ -18,11 +18,11 @@ use hdrhistogram::Histogram;
 use nextlead::api::client::{Client, ClientTls, connect_with};
 use nextlead::api::front::{Deadlines, FrameLimits, Limits, TlsFiles, Transport};
 use nextlead::api::proto::{
-    Campaign, Channel, CreateTokenRequest, Direction, Disposition, HandoverKey, ImportLeadsRequest,
-    ImportRow, Lead, LeadNumber, LeadRef, NextLeadRequest, Queue, RecordTouchRequest,
-    ReleaseLeaseRequest, ReleaseReason, Rep, Role, ServedLead, UpsertCampaignRequest,
-    UpsertQueueRequest, UpsertRepRequest, create_token_request, lead_ref, next_lead_response,
-    record_touch_response,
+    CallingLaw, Campaign, Channel, CreateTokenRequest, Direction, Disposition, HandoverKey,
+    ImportLeadsRequest, ImportRow, Lead, LeadNumber, LeadRef, NextLeadRequest, Queue,
+    RecordTouchRequest, ReleaseLeaseRequest, ReleaseReason, Rep, Role, ServedLead,
+    UpsertCampaignRequest, UpsertQueueRequest, UpsertRepRequest, create_token_request, lead_ref,
+    next_lead_response, record_touch_response,
 };
 use nextlead::node::{Node, Options};
 use tokio::net::TcpListener;
@@ -298,6 +298,7 @@ async fn set_up(admin: &Client, lead_count: usize) {
         queue_id: "sales".to_owned(),
         time_zone: "UTC".to_owned(),
         hours: "always".to_owned(),
+        calling_law: CallingLaw::Exempt.into(),
         ..Default::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..Default::default() };

@@ -94,6 +94,7 @@ async fn roster(store: &dyn Store) -> Campaign {
     let settings = QueueSettings {
         zone: "Europe/Berlin".into(),
         hours: WeeklyHours::always(),
+        law: Default::default(),
         lease_ms: 600_000,
         lease_total_ms: 600_000,
         grace_ms: 30_000,

@@ -4,11 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::lead::{LeadArgs, lead_text, points_text, state_text};
+use super::lead::{LeadArgs, bar_text, lead_text, points_text, state_text};
 use super::output::{Output, count, facts, table};
 use super::words::{instant_text, word};
 use crate::api::client::Client;
-use crate::api::proto::{ExplainLeadRequest, ExplainLeadResponse, Obstacle, ObstacleKind, Route};
+use crate::api::proto::{
+    ExplainLeadRequest, ExplainLeadResponse, Obstacle, ObstacleKind, Route, Whereabouts,
+    ZoneEvidence,
+};
 
 /// Say why a lead is where it is, what keeps it from being served, and when it next can be
 #[derive(Debug, Args)]
@@ -39,6 +42,8 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
     text.push_str(&facts([
         ("queue", answer.queue_id.clone()),
         ("held by", answer.held_by_rep_id.clone()),
+        ("may be in", answer.whereabouts.as_ref().map_or(String::new(), place_of)),
+        ("law of", answer.whereabouts.as_ref().map_or(String::new(), law_of)),
     ]));
     text.push_str(&answer.state.as_ref().map_or(String::new(), state_text));
     text.push_str("\nWorth\n");
@@ -57,6 +62,17 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
         ("read at", instant_text(answer.read_time.as_ref())),
     ]));
     text
+}
+
+fn place_of(found: &Whereabouts) -> String {
+    format!("{} ({})", found.time_zones.join(", "), word::<ZoneEvidence>(found.evidence))
+}
+
+fn law_of(found: &Whereabouts) -> String {
+    match found.jurisdictions.as_slice() {
+        [] => "none known: the queue's hours alone".to_owned(),
+        known => known.join(", "),
+    }
 }
 
 fn next_text(answer: &ExplainLeadResponse) -> String {
@@ -85,8 +101,11 @@ fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
         Ok(ObstacleKind::Closed) => format!("it is closed: {}", word::<Route>(obstacle.route)),
         Ok(ObstacleKind::Leased) => "a rep holds it".to_owned(),
         Ok(ObstacleKind::Waiting) => "it waits".to_owned(),
-        Ok(ObstacleKind::UnknownZone) => "nobody stated its time zone".to_owned(),
-        Ok(ObstacleKind::OutsideHours) => "it is outside calling hours where it lives".to_owned(),
+        Ok(ObstacleKind::UnknownZone) => "nothing tells its time zone".to_owned(),
+        Ok(ObstacleKind::OutsideHours) => {
+            let bar = obstacle.bar.as_ref().map_or(String::new(), bar_text);
+            format!("it is outside calling hours ({bar})")
+        }
         Ok(ObstacleKind::NoRepWithSkills) => {
             format!("no active rep has its skills: {}", obstacle.skills.join(", "))
         }
@@ -100,6 +119,36 @@ fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::proto::CallingBar;
+
+    #[test]
+    fn what_closes_the_hours_is_named_with_its_law() {
+        let bar = |jurisdiction: &str, citation: &str| CallingBar {
+            time_zone: "America/New_York".into(),
+            jurisdiction: jurisdiction.into(),
+            citation: citation.into(),
+        };
+        let row = |bar| {
+            let kind = ObstacleKind::OutsideHours as i32;
+            obstacle_row(&Obstacle { kind, bar: Some(bar), ..Default::default() })[0].clone()
+        };
+        assert_eq!(
+            row(bar("US-FL", "Fla. Stat. 501.616(6)")),
+            "it is outside calling hours (America/New_York: US-FL, Fla. Stat. 501.616(6))"
+        );
+        assert_eq!(
+            row(bar("", "")),
+            "it is outside calling hours (America/New_York: the queue's hours)"
+        );
+        let whereabouts = Some(Whereabouts {
+            time_zones: vec!["Asia/Tokyo".into()],
+            evidence: ZoneEvidence::Number as i32,
+            jurisdictions: Vec::new(),
+        });
+        let text = explain_text(&ExplainLeadResponse { whereabouts, ..Default::default() });
+        assert!(text.contains("Asia/Tokyo (number)"), "{text}");
+        assert!(text.contains("none known: the queue's hours alone"), "{text}");
+    }
 
     #[test]
     fn a_lead_that_time_alone_does_not_free_says_so() {

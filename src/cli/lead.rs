@@ -8,8 +8,8 @@ use super::words::{instant_text, word};
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::standing::Standing as Stands;
 use crate::api::proto::{
-    CloseReason, Disposition, HandoverKey, Lead, LeadRef, LeadState, PointExplanation, Route,
-    Standing, Tier, WaitReason,
+    CallingBar, CloseReason, Disposition, HandoverKey, Lead, LeadRef, LeadState, PointExplanation,
+    Route, Standing, Tier, WaitReason,
 };
 
 /// Names a lead: by its id, or by the three parts of a handover's key.
@@ -71,6 +71,14 @@ pub(super) fn standing_text(standing: Option<&Standing>) -> String {
                 None => format!("closed ({why}): {route}"),
             }
         }
+    }
+}
+
+/// What keeps a lead from being called: `America/New_York: US-FL, Fla. Stat. 501.616(6)`.
+pub(super) fn bar_text(bar: &CallingBar) -> String {
+    match bar.jurisdiction.as_str() {
+        "" => format!("{}: the queue's hours", bar.time_zone),
+        whose => format!("{}: {whose}, {}", bar.time_zone, bar.citation),
     }
 }
 

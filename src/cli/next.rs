@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::lead::{lead_text, points_text, state_text};
+use super::lead::{bar_text, lead_text, points_text, state_text};
 use super::output::{Output, count, facts, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
 use crate::api::client::Client;
@@ -137,7 +137,13 @@ pub(super) fn story_text(story: &[Touch]) -> String {
 /// Why nothing was served, in numbers.
 pub(super) fn nothing_text(nothing: &NothingToServe) -> String {
     let due = instant_text(nothing.next_due_time.as_ref());
-    let opening = instant_text(nothing.next_opening_time.as_ref());
+    let opening = match nothing.next_opening_bar.as_ref() {
+        Some(bar) => {
+            let at = instant_text(nothing.next_opening_time.as_ref());
+            format!("{at} ({})", bar_text(bar))
+        }
+        None => instant_text(nothing.next_opening_time.as_ref()),
+    };
     let rows = [
         ("turned down or passed on just now", nothing.open_count, ""),
         ("outside calling hours", nothing.closed_count, opening.as_str()),

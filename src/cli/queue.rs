@@ -2,14 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, count, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
 use crate::api::client::Client;
 use crate::api::proto::{
-    ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue, QueuePlace,
-    Tier, UpsertQueueRequest,
+    CallingLaw, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue,
+    QueuePlace, Tier, UpsertQueueRequest,
 };
 
 const PAGE_SIZE: i32 = 1_000;
@@ -33,8 +33,8 @@ pub(super) struct SetArgs {
     /// Time zone in which the queue's hours count for the first-touch promise: an IANA name
     #[arg(long, value_name = "ZONE")]
     zone: String,
-    /// When leads may be called, by the clock on their own wall: "mon-fri 09:00-18:00, sat
-    /// 10:00-14:00", or "always"
+    /// When leads may be called, by the clock on their own wall and on top of the law: "mon-fri
+    /// 09:00-18:00, sat 10:00-14:00", or "always"
     #[arg(long, value_name = "HOURS")]
     hours: String,
     /// How long a lease lasts [default: 10m]
@@ -46,6 +46,19 @@ pub(super) struct SetArgs {
     /// How long after the end of its lease a touch is still in time [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
     grace: Option<i64>,
+    /// Whether the law of calling hours covers the queue's calls; "exempt" only if the company has
+    /// established that it does not
+    #[arg(long, value_name = "LAW", value_enum, default_value_t = LawArg::Applies)]
+    law: LawArg,
+    /// How long before the law's closing a lead is no longer offered [default: 5m]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    closing_margin: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LawArg {
+    Applies,
+    Exempt,
 }
 
 /// Show the first ready leads of a queue, best first
@@ -79,6 +92,11 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         lease_duration: args.lease.map(duration_of),
         lease_total_duration: args.lease_total.map(duration_of),
         grace_duration: args.grace.map(duration_of),
+        calling_law: match args.law {
+            LawArg::Applies => CallingLaw::Applies.into(),
+            LawArg::Exempt => CallingLaw::Exempt.into(),
+        },
+        closing_margin_duration: args.closing_margin.map(duration_of),
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };
@@ -116,10 +134,21 @@ fn queues_text(queues: &[Queue]) -> String {
             proto_duration_text(queue.lease_duration.as_ref()),
             proto_duration_text(queue.lease_total_duration.as_ref()),
             proto_duration_text(queue.grace_duration.as_ref()),
+            law_text(queue),
             rules,
         ]
     });
-    table(["queue", "zone", "hours", "lease", "in all", "grace", "rules"], &[], rows)
+    table(["queue", "zone", "hours", "lease", "in all", "grace", "law", "rules"], &[], rows)
+}
+
+/// Whether the law covers its calls, and how long before the law's closing it stops.
+fn law_text(queue: &Queue) -> String {
+    match queue.closing_margin_duration.as_ref() {
+        Some(margin) if queue.calling_law() == CallingLaw::Applies => {
+            format!("applies, -{}", proto_duration_text(Some(margin)))
+        }
+        _ => word::<CallingLaw>(queue.calling_law),
+    }
 }
 
 pub(super) async fn peek(args: PeekArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {

@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{Event, HandoverKey, LeadId, Queue, QueueId, Standing};
+use crate::domain::{
+    Event, HandoverKey, LeadId, Place, Queue, QueueId, Standing, Verdict, Whereabouts,
+};
 use crate::store::LeadRecord;
 
 use super::follower::Follower;
+use super::hours::offering;
 use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek};
 
 impl Dialer {
@@ -58,7 +61,10 @@ impl Dialer {
             rules.rules.explain(&Follower::subject(&record, campaign_id.as_str()), now);
         let needed: BTreeSet<String> =
             campaign.skills.iter().chain(&record.lead.facts.skills).cloned().collect();
-        let obstacles = self.obstacles(&record, &queue, Arc::new(needed), now);
+        let whereabouts = Whereabouts::of(&record.lead.facts);
+        let place = whereabouts.as_ref().map(|found| &found.place);
+        let obstacles = self.obstacles(&record, &queue, place, Arc::new(needed), now);
+        let next_servable_at = next_servable_at(&record, &queue, place, &obstacles, now);
         // All else is said without an index.
         let place = self.queue_index().place_of(queue.key, lead, now).await.unwrap_or(None);
         let holder = record.lease.as_ref().filter(|lease| lease.stands_at(now));
@@ -69,7 +75,8 @@ impl Dialer {
             held_by: held_by.map(|entry| entry.rep.id.clone()),
             explanation,
             rule_version: rules.version,
-            next_servable_at: next_servable_at(&record, &queue, &obstacles, now),
+            next_servable_at,
+            whereabouts,
             obstacles,
             place,
             read_at: now,
@@ -81,6 +88,7 @@ impl Dialer {
         &self,
         record: &LeadRecord,
         queue: &Queue,
+        place: Option<&Place>,
         needed: Arc<BTreeSet<String>>,
         now: i64,
     ) -> Vec<Obstacle> {
@@ -107,14 +115,14 @@ impl Dialer {
         if !self.roster().reps().iter().any(has_skills) {
             obstacles.push(Obstacle::NoRepWithSkills { skills: needed });
         }
-        match facts.zone.as_deref() {
-            None => obstacles.push(Obstacle::UnknownZone),
-            Some(zone) if !queue.settings.hours.is_open(zone, now) => {
-                let until = queue.settings.hours.next_opening(zone, now);
-                obstacles.push(Obstacle::OutsideHours { until });
+        obstacles.extend(match place.map(|place| offering(queue).verdict(place, now)) {
+            None => Some(Obstacle::UnknownZone),
+            Some(Verdict::Allowed { .. }) => None,
+            Some(Verdict::NotUntil { at, bar }) => {
+                Some(Obstacle::OutsideHours { until: Some(at), bar })
             }
-            Some(_) => {}
-        }
+            Some(Verdict::Never { bar }) => Some(Obstacle::OutsideHours { until: None, bar }),
+        });
         obstacles
     }
 
@@ -146,6 +154,7 @@ impl Dialer {
 fn next_servable_at(
     record: &LeadRecord,
     queue: &Queue,
+    place: Option<&Place>,
     obstacles: &[Obstacle],
     now: i64,
 ) -> Option<i64> {
@@ -163,5 +172,5 @@ fn next_servable_at(
             }
         }
     }
-    queue.settings.hours.next_opening(record.lead.facts.zone.as_deref()?, at)
+    offering(queue).next_open(place?, at)
 }

@@ -1,5 +1,6 @@
-//! What a candidate of a shared index must be. Other processes write to it, so it may name any lead, by
-//! any order; the store looks in the transaction that leases.
+//! What a candidate must be, looked at in the transaction that leases it. An index of this process alone
+//! may be behind by a commit, so where the lead may be is looked at again; to a shared one other
+//! processes write, so it may name any lead, by any order.
 
 use std::sync::Arc;
 
@@ -10,12 +11,18 @@ use crate::store::Fit;
 use super::Dialer;
 
 impl Dialer {
-    /// What a candidate must be to go to the rep who asks: the index is shared, and may name anything.
+    /// What a candidate must be to go to the rep who asks.
     pub(super) fn fit(&self, ask: &Ask) -> Fit {
         let (queue, skills, hours) = (ask.queue, ask.skills.clone(), ask.hours.clone());
         let follower = self.parts.follower.clone();
+        let is_alone = self.parts.duties.is_alone();
         Fit(Arc::new(move |lead, state, order| {
             let facts = &lead.facts;
+            let name = follower.places.hours_of(facts);
+            let is_legal = name.is_some_and(|name| hours.open.contains(&name));
+            if is_alone || !is_legal {
+                return is_legal;
+            }
             let campaign = follower.roster.campaign_by_key(state.campaign);
             let is_of_order = match order {
                 ServeOrder::Callback => state.tier == Tier::Callback,
@@ -24,7 +31,6 @@ impl Dialer {
             };
             is_of_order
                 && state.queue == queue
-                && facts.zone.as_deref().is_some_and(|zone| hours.open.contains(zone))
                 && facts.skills.iter().all(|skill| skills.contains(skill))
                 && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills))
         }))

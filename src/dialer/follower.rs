@@ -18,6 +18,7 @@ use super::late::Late;
 use super::missed::Missed;
 use super::passes::Passes;
 use super::passing::Passing;
+use super::places::Places;
 use super::roster::Roster;
 use super::rulebook::{Rulebook, Versioned};
 
@@ -43,7 +44,8 @@ pub(super) struct Follower {
     /// What the index is still being told.
     pub(super) late: Late,
     pub(super) metrics: DialerMetrics,
-    zones: Mutex<HashMap<String, Arc<str>>>,
+    /// The hours at which leads may be called.
+    pub(super) places: Places,
     bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
 }
 
@@ -69,7 +71,7 @@ impl Follower {
             passing: Passing::default(),
             late: Late::default(),
             metrics,
-            zones: Mutex::default(),
+            places: Places::default(),
             bells: Mutex::default(),
         }
     }
@@ -158,21 +160,7 @@ impl Follower {
             let all = campaign_skills.iter().chain(&facts.skills).cloned();
             Arc::new(all.collect::<BTreeSet<_>>())
         };
-        // Without a number to dial nobody may take it, whatever the hour.
-        let zone = facts.zone.as_deref().filter(|_| facts.callable_numbers().next().is_some());
-        let hours = zone.map(|zone| self.shared_name(zone));
-        Lane { skills, hours }
-    }
-
-    /// One shared text a zone: a million leads name a few hundred of them.
-    fn shared_name(&self, zone: &str) -> Arc<str> {
-        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = zones.get(zone) {
-            return known.clone();
-        }
-        let name: Arc<str> = zone.into();
-        zones.insert(zone.to_owned(), name.clone());
-        name
+        Lane { skills, hours: self.places.hours_of(facts) }
     }
 
     /// Takes records into the index in use, and into the one on its way.

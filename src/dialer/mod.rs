@@ -22,6 +22,7 @@ mod news;
 mod own;
 mod passes;
 mod passing;
+mod places;
 mod publish;
 mod pull;
 mod ranking;
@@ -59,8 +60,8 @@ pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use words::{
-    CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Peek,
-    PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
+    CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,
+    Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
     RepSettings, RepView, RuleVersionView, Served, Why,
 };
 

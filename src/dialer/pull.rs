@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
-use crate::domain::{LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder};
+use crate::domain::{
+    LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Whereabouts,
+};
 use crate::failpoint;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
 use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
 
 use super::follower::Follower;
-use super::hours::next_opening;
+use super::hours::dialling;
 use super::roster::RosterRep;
 use super::rulebook::Versioned;
 use super::{
@@ -169,8 +171,9 @@ impl Dialer {
         let record = self.parts.store.lead(lease.lead).await?;
         let record = record.ok_or(DialerError::not_found("lead", lease.lead))?;
         let facts = &record.lead.facts;
-        let hours = &turn.queue.settings.hours;
-        let is_open = facts.zone.as_deref().is_some_and(|zone| hours.is_open(zone, turn.now));
+        // It was offered in time, so it may be dialled up to the law's own end.
+        let is_open = Whereabouts::of(facts)
+            .is_some_and(|found| dialling(&turn.queue).is_open(&found.place, turn.now));
         let has_number = facts.callable_numbers().next().is_some();
         if lease.queue == turn.queue.key && is_open && has_number {
             return self.served(turn, Granted { lease, record }, true).await.map(Some);
@@ -292,7 +295,7 @@ impl Dialer {
             rep: turn.rep.rep.key,
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
-            fit: (!self.parts.duties.is_alone()).then(|| self.fit(ask)),
+            fit: Some(self.fit(ask)),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -447,13 +450,13 @@ impl Dialer {
             return Ok(Pulled::Nothing(Nothing { turned_count, ..Nothing::default() }));
         }
         let counts = self.queue_index().counts(ask).await?;
-        let next_opening_at = match counts.closed {
+        let next_opening = match counts.closed {
             0 => None,
             _ => {
                 let names = self.queue_index().hours(turn.queue.key).await?;
-                next_opening(&turn.queue.settings.hours, &names, turn.now)
+                self.parts.hours.next_opening(&turn.queue, &names, turn.now)
             }
         };
-        Ok(Pulled::Nothing(Nothing { counts, next_opening_at, should_retry, turned_count }))
+        Ok(Pulled::Nothing(Nothing { counts, next_opening, should_retry, turned_count }))
     }
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{
-    CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
+    Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
     LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, ReleaseReason,
-    RepId, Route, RuleVersion, ServeOrder, TouchId,
+    RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::Explanation;
@@ -70,11 +70,20 @@ pub struct Nothing {
     /// What stands in the queue.
     pub counts: Counts,
     /// When the next closed hours open, if some lead waits for that.
-    pub next_opening_at: Option<i64>,
+    pub next_opening: Option<Opening>,
     /// Candidates were looked at and turned down until the limit: pull again.
     pub should_retry: bool,
     /// How many candidates were turned down.
     pub turned_count: usize,
+}
+
+/// When closed hours open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The instant.
+    pub at: i64,
+    /// What keeps them closed until then.
+    pub bar: Bar,
 }
 
 /// Carries a lease on.
@@ -300,12 +309,14 @@ pub enum Obstacle {
         /// That instant.
         until: i64,
     },
-    /// Nobody stated the time zone it lives in: it may never be called.
+    /// Nothing tells the time zone it lives in: it may never be called.
     UnknownZone,
-    /// It is outside calling hours where it lives.
+    /// It is outside calling hours in a place where it may be.
     OutsideHours {
-        /// When they open; `None`: never.
+        /// When they open everywhere; `None`: not within 40 days.
         until: Option<i64>,
+        /// What closes them.
+        bar: Bar,
     },
     /// No active rep of the queue has the skills that it needs.
     NoRepWithSkills {
@@ -333,6 +344,8 @@ pub struct LeadExplanation {
     pub explanation: Explanation,
     /// The rule version that gave them.
     pub rule_version: i64,
+    /// Where it may be, and how that is known; `None`: nobody can say.
+    pub whereabouts: Option<Whereabouts>,
     /// What keeps it from being served now, in order; empty: nothing.
     pub obstacles: Vec<Obstacle>,
     /// When it can next be served, as far as time alone decides; `None`: time alone does not.

@@ -182,7 +182,8 @@ impl<'a> CallingHours<'a> {
                 law.forbids(rule, local) || after.is_some_and(|after| law.forbids(rule, after))
             };
             let rules = jurisdictions.iter().flat_map(|one| law.rules_of(one));
-            if let Some(rule) = rules.into_iter().find(forbids) {
+            // A state's rule says more than its country's.
+            if let Some(rule) = rules.filter(forbids).max_by_key(|rule| rule.jurisdiction.len()) {
                 return bar(BarredBy::Law {
                     jurisdiction: rule.jurisdiction.clone(),
                     citation: rule.citation.clone(),

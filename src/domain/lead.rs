@@ -60,7 +60,8 @@ pub struct Facts {
     /// Phone numbers in the order in which they are tried.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub numbers: Vec<LeadNumber>,
-    /// IANA name of the time zone that the lead lives in, as stated by marketing. `None`: not callable.
+    /// IANA name of the time zone that the lead lives in, as stated by marketing. `None`: what else is
+    /// known decides, see [`super::Whereabouts`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub zone: Option<String>,
     /// Where marketing got the lead: `"demo-request"`, `"webinar"`. The books are kept by it.

@@ -83,12 +83,15 @@ impl Whereabouts {
     /// personal data.
     pub fn key(facts: &Facts) -> String {
         let atlas = Atlas::shipped();
-        let country = facts.country.as_deref().unwrap_or("");
-        let mut key = format!("{}|{country}|", facts.zone.as_deref().unwrap_or(""));
+        // Made for every lead that is ranked.
+        let mut key = String::with_capacity(64);
+        key.push_str(facts.zone.as_deref().unwrap_or(""));
+        key.push('|');
+        key.push_str(facts.country.as_deref().unwrap_or(""));
+        key.push('|');
         if let Some(name) = facts.region.as_deref() {
             // Text of the client's own would make a key for each of its spellings.
-            let codes = ["US", "CA"].map(|country| atlas.region_of(country, name).unwrap_or(""));
-            key.push_str(&codes.concat());
+            key.extend(["US", "CA"].map(|country| atlas.region_of(country, name).unwrap_or("")));
         }
         for number in facts.callable_numbers() {
             // Beside a stated zone only area codes of the North American plan add anything: a state.

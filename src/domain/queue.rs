@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::calling::CallingLaw;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
 use super::standing::Route;
 use super::window::WeeklyHours;
@@ -33,8 +34,12 @@ pub struct Queue {
 pub struct QueueSettings {
     /// IANA name of the zone in which the queue's own hours are read for the first-touch promise.
     pub zone: String,
-    /// When leads may be called: read in each lead's zone for a call.
+    /// When leads are offered, as the company wants it: read in every zone that a lead may be in, on top
+    /// of the law.
     pub hours: WeeklyHours,
+    /// Whether the law of calling hours covers its calls.
+    #[serde(default)]
+    pub law: CallingLaw,
     /// How long a lease lasts.
     pub lease_ms: i64,
     /// How far renewals carry a lease, from its beginning.

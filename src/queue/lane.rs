@@ -10,8 +10,9 @@ use super::OpenHours;
 pub struct Lane {
     /// The skills that a rep needs.
     pub skills: Arc<BTreeSet<String>>,
-    /// The hours that must be open: the name of the lead's time zone. `None`: nobody can say when it
-    /// may be called, or no number is left to dial, so never; such a lead is *unroutable*.
+    /// The hours that must be open: the name of the place that the lead may be in, with its zones and
+    /// its law. `None`: nobody can say when it may be called, or no number is left to dial, so never;
+    /// such a lead is *unroutable*.
     pub hours: Option<Arc<str>>,
 }
 

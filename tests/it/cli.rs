@@ -124,7 +124,12 @@ fn what_is_set_up_is_shown_and_what_makes_no_sense_is_named() {
     let (_folder, node) = start();
     let hours = "mon-fri 09:00-18:00";
     let args = ["queue", "set", "berlin", "--zone", "Europe/Berlin", "--hours", hours];
-    assert_says(&node.ok(&args), &["QUEUE", "berlin", "Europe/Berlin", hours, "10m", "2h", "none"]);
+    let shown = ["QUEUE", "berlin", "Europe/Berlin", hours, "10m", "2h", "applies, -5m", "none"];
+    assert_says(&node.ok(&args), &shown);
+    let exempt = node.ok(&[&args[..], &["--law", "exempt"]].concat());
+    assert_says(&exempt, &["LAW", "exempt"]);
+    let hasty = [&args[..], &["--closing-margin", "2h"]].concat();
+    assert_fails(&node.run(&hasty), 4, &["queue.closing_margin_duration: "]);
     let ends = ["campaign", "set", "fair", "--queue", "berlin", "--ends-at", "+30d"];
     assert_says(&node.ok(&ends), &["CAMPAIGN", "fair", "berlin", "nurture"]);
     let rep = ["rep", "set", "bob", "--queue", "berlin", "--skills", "de,en"];

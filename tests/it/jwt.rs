@@ -86,6 +86,7 @@ impl Door {
             queue_id: "sales".into(),
             time_zone: "UTC".into(),
             hours: "always".into(),
+            calling_law: proto::CallingLaw::Exempt.into(),
             ..Default::default()
         };
         let request = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

@@ -15,6 +15,7 @@ mod exposition;
 mod gate;
 mod ground;
 mod hostile;
+mod hours;
 mod import;
 mod intake;
 mod jwt;

@@ -2,11 +2,14 @@
 //! says who must be served, and by which order. It is written from the rules of the house, in plain
 //! code, and shares nothing with the server but the clock.
 
+mod rules;
+
 use std::collections::HashMap;
 
 use nextlead::api::proto;
 use nextlead::clock::ManualClock;
 use proto::{Disposition, ServeOrder};
+use rules::Rules;
 use tempfile::TempDir;
 
 use crate::ground::is_index_shared;
@@ -30,30 +33,6 @@ const CAMPAIGNS: [&str; 2] = ["spring", "autumn"];
 /// Each with whether they speak Dutch.
 const REPS: [(&str, bool); 5] =
     [("ann", false), ("bob", true), ("cid", true), ("dan", false), ("eve", false)];
-
-/// What a version of the rules gives.
-#[derive(Clone, Copy)]
-struct Rules {
-    demo: i64,
-    per_score: i64,
-    fresh: i64,
-}
-
-impl Rules {
-    fn text(self) -> String {
-        let Self { demo, per_score, fresh } = self;
-        format!(
-            "point_is = \"1m\"\n\
-             [first_touch]\nwithin = \"4h\"\nreserve_after = {RESERVE_AFTER}\nclock = \"wall\"\n\
-             [[value]]\nname = \"demo\"\nwhen = 'lead.source == \"demo\"'\npoints = {demo}\n\
-             [[value]]\nname = \"score\"\npoints = 'lead.score * {per_score}.0'\n\
-             [[value]]\nname = \"fresh\"\nwhen = 'lead.channel == \"web\"'\npoints = {fresh}\n\
-             for_the_first = \"10m\"\n\
-             [[after]]\ndispositions = [\"no_answer\", \"busy\"]\nretry_in = [\"5m\", \"20m\"]\n\
-             attempts_max = 3\nthen = {{ nurture = \"40m\" }}\n"
-        )
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Stands {
@@ -86,6 +65,15 @@ struct Lead {
 
 impl Lead {
     fn message(&self) -> proto::Lead {
+        // Where a number was issued would tell its zone; a toll-free one tells nothing.
+        let lead = lead_of(CAMPAIGNS[self.campaign], self.nth);
+        let numbers = match ZONES[self.zone].1 {
+            Some(_) => lead.numbers.clone(),
+            None => {
+                let number = format!("+1800{:07}", 5_550_000 + self.nth);
+                vec![proto::LeadNumber { number, ..Default::default() }]
+            }
+        };
         let text = |is_so: bool, word: &str| if is_so { word.to_owned() } else { String::new() };
         proto::Lead {
             time_zone: ZONES[self.zone].0.into(),
@@ -94,7 +82,8 @@ impl Lead {
             score: self.score.map(|score| score as f64),
             skills: if self.is_dutch { vec!["dutch".into()] } else { Vec::new() },
             handed_over_time: Some(time(self.handed_over_at)),
-            ..lead_of(CAMPAIGNS[self.campaign], self.nth)
+            numbers,
+            ..lead
         }
     }
 

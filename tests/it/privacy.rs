@@ -62,6 +62,7 @@ async fn work(client: &Client) -> Vec<String> {
         queue_id: CONTROL.into(),
         time_zone: "UTC".into(),
         hours: "always".into(),
+        calling_law: proto::CallingLaw::Exempt.into(),
         ..Default::default()
     };
     let queue = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

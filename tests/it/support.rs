@@ -137,6 +137,8 @@ impl TestNode {
             queue_id: id.into(),
             time_zone: "UTC".into(),
             hours: hours.into(),
+            // A test's own clock is at any hour, and its leads are made up.
+            calling_law: proto::CallingLaw::Exempt.into(),
             ..Default::default()
         };
         let request = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

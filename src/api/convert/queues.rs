@@ -4,8 +4,9 @@ use crate::dialer::{
     CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
 };
 use crate::domain::{
-    CampaignId, CampaignSettings, Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT,
-    LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings, RepId, Route, WeeklyHours, is_zone,
+    CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
+    Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
+    RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
 use super::super::proto;
@@ -51,13 +52,36 @@ pub(in crate::api) fn queue_settings(
     let grace_ms =
         fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
     let zone = queue.time_zone.clone();
-    let hours = hours?;
-    Some((id?, QueueSettings { zone, hours, lease_ms, lease_total_ms, grace_ms }))
+    let law = calling_law(fields, queue);
+    let (hours, law) = (hours?, law?);
+    Some((id?, QueueSettings { zone, hours, law, lease_ms, lease_total_ms, grace_ms }))
+}
+
+fn calling_law(fields: &mut Fields, queue: &proto::Queue) -> Option<CallingLaw> {
+    let margin = queue.closing_margin_duration.as_ref();
+    let margin_ms = fields
+        .duration("queue.closing_margin_duration", margin, CLOSING_MARGIN_MS_MAX)
+        .unwrap_or(CLOSING_MARGIN_MS_DEFAULT);
+    match proto::CallingLaw::try_from(queue.calling_law) {
+        Ok(proto::CallingLaw::Unspecified | proto::CallingLaw::Applies) => {
+            Some(CallingLaw::Applies { margin_ms })
+        }
+        Ok(proto::CallingLaw::Exempt) => Some(CallingLaw::Exempt),
+        Err(_) => {
+            let laws = "CALLING_LAW_APPLIES or CALLING_LAW_EXEMPT";
+            fields.problem("queue.calling_law", format!("must be {laws}"));
+            None
+        }
+    }
 }
 
 /// A queue.
 pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
     let settings = view.settings;
+    let (calling_law, margin_ms) = match settings.law {
+        CallingLaw::Applies { margin_ms } => (proto::CallingLaw::Applies, Some(margin_ms)),
+        CallingLaw::Exempt => (proto::CallingLaw::Exempt, None),
+    };
     proto::Queue {
         queue_id: view.id.to_string(),
         time_zone: settings.zone,
@@ -67,6 +91,8 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         grace_duration: Some(duration(settings.grace_ms)),
         rule_version: view.rule_version,
         ranking_version: view.ranking_version.unwrap_or(0),
+        calling_law: calling_law.into(),
+        closing_margin_duration: margin_ms.map(duration),
     }
 }
 
@@ -188,6 +214,21 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         next_servable_time: one.next_servable_at.map(time),
         place,
         read_time: Some(time(one.read_at)),
+        whereabouts: one.whereabouts.as_ref().map(whereabouts),
+    }
+}
+
+fn whereabouts(found: &Whereabouts) -> proto::Whereabouts {
+    let evidence = match found.evidence {
+        ZoneEvidence::Stated => proto::ZoneEvidence::Stated,
+        ZoneEvidence::Region => proto::ZoneEvidence::Region,
+        ZoneEvidence::Number => proto::ZoneEvidence::Number,
+        ZoneEvidence::Country => proto::ZoneEvidence::Country,
+    };
+    proto::Whereabouts {
+        time_zones: found.place.zones().to_vec(),
+        evidence: evidence.into(),
+        jurisdictions: found.place.jurisdictions().to_vec(),
     }
 }
 
@@ -209,7 +250,9 @@ fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
         Obstacle::Leased { until } => of(Kind::Leased, Some(*until)),
         Obstacle::Waiting { until } => of(Kind::Waiting, Some(*until)),
         Obstacle::UnknownZone => of(Kind::UnknownZone, None),
-        Obstacle::OutsideHours { until } => of(Kind::OutsideHours, *until),
+        Obstacle::OutsideHours { until, bar } => {
+            proto::Obstacle { bar: Some(states::bar(bar)), ..of(Kind::OutsideHours, *until) }
+        }
         Obstacle::NoRepWithSkills { skills } => proto::Obstacle {
             skills: skills.iter().cloned().collect(),
             ..of(Kind::NoRepWithSkills, None)

@@ -232,9 +232,10 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         waiting_count: count(counts.waiting),
         in_flight_count: count(counts.in_flight),
         next_due_time: counts.next_due_at.map(time),
-        next_opening_time: nothing.next_opening_at.map(time),
+        next_opening_time: nothing.next_opening.as_ref().map(|opening| time(opening.at)),
         turned_count: count(nothing.turned_count),
         should_retry: nothing.should_retry,
+        next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }
 

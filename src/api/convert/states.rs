@@ -1,6 +1,8 @@
 //! Leads, where they stand and what happened to them, as messages.
 
-use crate::domain::{CampaignId, Lead, LeadState, RecordedTouch, RepId, Route, Standing, Value};
+use crate::domain::{
+    Bar, BarredBy, CampaignId, Lead, LeadState, RecordedTouch, RepId, Route, Standing, Value,
+};
 use crate::rules::Explanation;
 
 use super::super::proto;
@@ -44,6 +46,14 @@ pub(super) fn lead(lead: &Lead, campaign: &CampaignId) -> proto::Lead {
         engagements: facts.engagements,
         attributes: attributes.collect(),
     }
+}
+
+pub(super) fn bar(bar: &Bar) -> proto::CallingBar {
+    let (jurisdiction, citation) = match &bar.by {
+        BarredBy::Law { jurisdiction, citation } => (jurisdiction.clone(), citation.clone()),
+        BarredBy::QueueHours | BarredBy::UnknownZone => Default::default(),
+    };
+    proto::CallingBar { time_zone: bar.zone.clone(), jurisdiction, citation }
 }
 
 fn attribute(value: &Value) -> proto::AttributeValue {

@@ -9,9 +9,9 @@ use futures_util::future::try_join_all;
 use crate::api::client::{Client, connect};
 use crate::api::proto::attribute_value::Value as AttributeKind;
 use crate::api::proto::{
-    AttributeValue, AuditLedgerRequest, AuditLedgerResponse, Book, Campaign, GetCoverageRequest,
-    HandoverKey, ImportLeadsRequest, ImportLeadsResponse, ImportRow, Lead, LeadNumber,
-    PublishRulesRequest, Queue, Rep, Route, UpsertCampaignRequest, UpsertQueueRequest,
+    AttributeValue, AuditLedgerRequest, AuditLedgerResponse, Book, CallingLaw, Campaign,
+    GetCoverageRequest, HandoverKey, ImportLeadsRequest, ImportLeadsResponse, ImportRow, Lead,
+    LeadNumber, PublishRulesRequest, Queue, Rep, Route, UpsertCampaignRequest, UpsertQueueRequest,
     UpsertRepRequest,
 };
 use crate::domain::Value;
@@ -70,6 +70,7 @@ impl Server {
             time_zone: "UTC".to_owned(),
             // The file has days and no hours, so the demo's calls are made around the clock.
             hours: "always".to_owned(),
+            calling_law: CallingLaw::Exempt.into(),
             ..Queue::default()
         };
         let request = UpsertQueueRequest { queue: Some(queue), ..Default::default() };

@@ -7,8 +7,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::api::client::Client;
 use crate::api::proto::{
-    Campaign, PublishRulesRequest, Queue, Rep, UpsertCampaignRequest, UpsertQueueRequest,
-    UpsertRepRequest,
+    CallingLaw, Campaign, PublishRulesRequest, Queue, Rep, UpsertCampaignRequest,
+    UpsertQueueRequest, UpsertRepRequest,
 };
 use crate::cli::words::duration_of;
 
@@ -49,6 +49,7 @@ pub(super) async fn set_up(client: &Client) -> anyhow::Result<()> {
         time_zone: "UTC".to_owned(),
         // A run may take place at any time of the day.
         hours: "always".to_owned(),
+        calling_law: CallingLaw::Exempt.into(),
         lease_duration: Some(lease),
         lease_total_duration: Some(lease),
         ..Queue::default()

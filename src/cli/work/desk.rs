@@ -376,7 +376,7 @@ impl Desk {
         }
         let mut effects = Vec::new();
         if self.nothing.as_ref() != Some(&nothing) {
-            effects.push(Effect::Tell(Told::Nothing(nothing)));
+            effects.push(Effect::Tell(Told::Nothing(nothing.clone())));
         }
         self.nothing = Some(nothing);
         effects.extend(self.pull(true));

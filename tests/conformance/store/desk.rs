@@ -52,6 +52,7 @@ impl Desk {
         let settings = QueueSettings {
             zone: "Europe/Berlin".into(),
             hours: WeeklyHours::always(),
+            law: Default::default(),
             lease_ms: LEASE_MS,
             lease_total_ms: LEASE_TOTAL_MS,
             grace_ms: GRACE_MS,

@@ -102,6 +102,7 @@ pub(super) async fn set_up(client: &Client) {
         queue_id: "sales".into(),
         time_zone: "UTC".into(),
         hours: "always".into(),
+        calling_law: proto::CallingLaw::Exempt.into(),
         ..Default::default()
     };
     let request = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

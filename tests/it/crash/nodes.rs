@@ -109,7 +109,8 @@ impl Nodes {
         let node = launcher.launch(&address);
         node.set_up();
         let long = ["--lease", "1h", "--lease-total", "4h"];
-        let queue = ["queue", "set", "sales", "--zone", "UTC", "--hours", "always"];
+        let queue =
+            ["queue", "set", "sales", "--zone", "UTC", "--hours", "always", "--law", "exempt"];
         node.ok(&[&queue[..], &long[..]].concat());
         for nth in 0..REP_COUNT {
             node.ok(&["rep", "set", &format!("rep{nth}"), "--queue", "sales"]);

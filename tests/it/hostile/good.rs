@@ -132,6 +132,7 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
         queue_id: "service".into(),
         time_zone: "UTC".into(),
         hours: "always".into(),
+        calling_law: proto::CallingLaw::Exempt.into(),
         ..Default::default()
     };
     let queue = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };

@@ -95,6 +95,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
     let settings = QueueSettings {
         zone: "UTC".into(),
         hours: "always".parse().unwrap(),
+        law: Default::default(),
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,

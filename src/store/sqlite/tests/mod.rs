@@ -32,6 +32,7 @@ pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
     let settings = QueueSettings {
         zone: "UTC".into(),
         hours: WeeklyHours::always(),
+        law: Default::default(),
         lease_ms: 1,
         lease_total_ms: 1,
         grace_ms: 1,
