@@ -13,6 +13,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 use crate::auth::{AccessError, AuthError};
 use crate::coverage::CoverageError;
 use crate::dialer::{DialerError, FieldProblem};
+use crate::domain::{Bar, BarredBy, instant_text};
 use crate::queue::QueueError;
 use crate::rules::Mistakes;
 use crate::store::{Denied, StoreError};
@@ -101,6 +102,12 @@ impl From<DialerError> for Status {
             DialerError::RulesInvalid(mistakes) => {
                 add_violations(&mut details, violations_of(mistakes));
             }
+            DialerError::CallbackIllegal { next_at, bar } => {
+                let facts = callback_facts(*next_at, bar.as_ref());
+                details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
+                let problem = FieldProblem::new("callback_time", error.to_string());
+                add_violations(&mut details, [problem].into_iter());
+            }
             _ => {}
         }
         match code {
@@ -131,6 +138,23 @@ fn chain(error: &DialerError) -> String {
     text
 }
 
+/// What a softphone needs to offer the next time in place of the one that was refused.
+fn callback_facts(next_at: Option<i64>, bar: Option<&Bar>) -> HashMap<String, String> {
+    let mut facts = HashMap::new();
+    let mut add = |name: &str, text: String| drop(facts.insert(name.to_owned(), text));
+    if let Some(at) = next_at {
+        add("next_legal_time", instant_text(at));
+    }
+    if let Some(bar) = bar {
+        add("time_zone", bar.zone.clone());
+        if let BarredBy::Law { jurisdiction, citation } = &bar.by {
+            add("jurisdiction", jurisdiction.clone());
+            add("citation", citation.clone());
+        }
+    }
+    facts
+}
+
 fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
     match error {
         DialerError::NotFound { what, .. } => (Code::NotFound, not_found(what)),
@@ -139,6 +163,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::RepInactive(_) => (Code::FailedPrecondition, "REP_INACTIVE"),
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
         DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
+        DialerError::CallbackIllegal { .. } => (Code::InvalidArgument, "CALLBACK_ILLEGAL"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
@@ -257,6 +282,11 @@ mod tests {
             (DialerError::not_found("queue", "x"), Code::NotFound, "QUEUE_NOT_FOUND"),
             (DialerError::not_found("lead", 1), Code::NotFound, "LEAD_NOT_FOUND"),
             (DialerError::RepInactive("ann".into()), Code::FailedPrecondition, "REP_INACTIVE"),
+            (
+                DialerError::CallbackIllegal { next_at: None, bar: None },
+                Code::InvalidArgument,
+                "CALLBACK_ILLEGAL",
+            ),
             (DialerError::RequestReused, Code::InvalidArgument, "REQUEST_REUSED"),
             (DialerError::LeaseLost, Code::FailedPrecondition, "LEASE_LOST"),
             (

@@ -1,6 +1,6 @@
 //! Why a use case did not go through.
 
-use crate::domain::LeadId;
+use crate::domain::{Bar, LeadId, instant_text};
 use crate::queue::QueueError;
 use crate::rules::Mistakes;
 use crate::store::{Denied, StoreError};
@@ -58,6 +58,14 @@ pub enum DialerError {
     /// The lead of this handover was erased: it is not to come back.
     #[error("the lead of this handover was erased")]
     Erased,
+    /// A callback was promised for an instant at which the lead may not be called.
+    #[error("{}", of_callback(*.next_at, .bar.as_ref()))]
+    CallbackIllegal {
+        /// The next instant at which it may be; `None`: there is none in 40 days.
+        next_at: Option<i64>,
+        /// What forbids the one that was named; `None`: nobody can say where the lead lives.
+        bar: Option<Bar>,
+    },
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),
@@ -72,6 +80,15 @@ pub enum DialerError {
 fn describe(problems: &[FieldProblem]) -> String {
     let parts = problems.iter().map(|one| format!("{}: {}", one.field, one.problem));
     parts.collect::<Vec<_>>().join("; ")
+}
+
+fn of_callback(next_at: Option<i64>, bar: Option<&Bar>) -> String {
+    let why = bar.map_or("nobody can say where the lead lives".to_owned(), ToString::to_string);
+    let next = match next_at {
+        Some(at) => format!("the next legal time is {}", instant_text(at)),
+        None => "no time of the next 40 days is legal".to_owned(),
+    };
+    format!("a callback would be outside of calling hours ({why}); {next}")
 }
 
 impl DialerError {

@@ -6,6 +6,7 @@
 //! nothing half done.
 
 mod backup;
+mod callback;
 mod duties;
 mod error;
 mod explain;

@@ -13,7 +13,7 @@ use rules::Rules;
 use tempfile::TempDir;
 
 use crate::ground::is_index_shared;
-use crate::support::{DAY_MS, HOUR_MS, MINUTE_MS, NOON, TestNode, by_id, lead_of, time};
+use crate::support::{DAY_MS, HOUR_MS, MINUTE_MS, NOON, TestNode, by_id, lead_of, reason, time};
 
 const WITHIN_MS: i64 = 4 * HOUR_MS;
 const RESERVE_AFTER: u32 = 3;
@@ -388,7 +388,7 @@ impl Day {
     }
 
     async fn touch(&mut self, rep: usize) {
-        let disposition = match self.dice.below(10) {
+        let mut disposition = match self.dice.below(10) {
             0..4 => Disposition::NoAnswer,
             4..6 => Disposition::Busy,
             6 => Disposition::CallbackAny,
@@ -401,6 +401,12 @@ impl Day {
         let mut touch = self.node.touch_of(REPS[rep].0, &hold.served, disposition);
         if disposition == Disposition::CallbackAny {
             touch.callback_time = Some(time(callback_at));
+            if !is_open(self.model.leads[hold.lead].zone, callback_at) {
+                let refused = self.node.reps.record_touch(touch.clone()).await.unwrap_err();
+                assert_eq!(reason(&refused), "CALLBACK_ILLEGAL");
+                disposition = Disposition::NoAnswer;
+                touch = self.node.touch_of(REPS[rep].0, &hold.served, disposition);
+            }
         }
         touch.then_next = !self.dice.one_in(3);
         let then_next = touch.then_next;
