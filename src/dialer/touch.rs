@@ -56,9 +56,6 @@ impl Dialer {
     ) -> Result<Recorded, DialerError> {
         let rep = new.rep.as_ref().map(|rep| self.roster().rep(rep)).transpose()?;
         let queue = self.queue_of_touch(&new, rep.as_ref()).await?;
-        if let Some(token) = new.token {
-            self.check_callback(&new, token, self.now()).await?;
-        }
         let policy = self.parts.follower.rulebook.in_force(queue).rules.policy().clone();
         let turn = match (&new.rep, new.then_next) {
             // Who may not pull gets nothing, but what they did is recorded all the same.
@@ -76,6 +73,9 @@ impl Dialer {
         };
         let nothing = new.then_next.then(|| Pulled::Nothing(Nothing::default()));
         let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
+        if let Some(token) = new.token {
+            self.check_callback(&new, token, now).await?;
+        }
         let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
         let change = store::RecordTouch {
             caller: new.caller.clone(),
