@@ -21,10 +21,10 @@ use tokio::task::JoinHandle;
 use crate::api::front::{FrontOptions, Limits, Tally, Transport};
 use crate::api::{self, Services};
 use crate::auth::{Access, JwtSettings, JwtVerifier};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::{QueuePlace, StorePlace};
 use crate::coverage::Coverage;
-use crate::dialer::{Dialer, DialerError, random_tokens};
+use crate::dialer::{Dialer, DialerError, Rest, random_tokens};
 use crate::queue::RedisOptions;
 use crate::store::{DISK_RESERVE_BYTES, Store, StoreError};
 use crate::telemetry::TraceMetrics;
@@ -370,13 +370,17 @@ async fn sweep(
         if let Err(error) = access.sweep(dialer.now()).await {
             tracing::warn!(error = &error as &dyn std::error::Error, "a sweep of tokens failed");
         }
+        let watch = Stopwatch::start();
         let pass = dialer.sweep(SWEEP_LIMIT).await;
         beat.send_modify(|count| *count += 1);
         match pass {
-            Ok(is_unfinished) => {
+            Ok(rest) => {
                 swept.note();
-                if is_unfinished {
-                    timer.reset_immediately();
+                match rest {
+                    Rest::Nothing => {}
+                    // Half of the time is for calls: a million leads are compared for minutes.
+                    Rest::Comparing => timer.reset_after(watch.elapsed().min(SWEEP_EVERY)),
+                    Rest::Due => timer.reset_immediately(),
                 }
             }
             Err(error @ DialerError::Store(StoreError::Stopped)) => return Err(error),

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use tonic::Status;
 
 use super::output::{Output, printable, table};
 use super::words::{instant_text, proto_duration_text, word};
@@ -193,7 +194,9 @@ async fn versions(args: VersionsArgs, node: Client, output: Output) -> anyhow::R
         Some(version) => {
             all.rule_versions.retain(|one| one.version == version);
             let one = all.rule_versions.first();
-            let one = one.with_context(|| format!("there is no version {version}"))?;
+            // As the node would say it, had it been asked for this one alone.
+            let missing = || Status::not_found(format!("there is no version {version}"));
+            let one = one.ok_or_else(missing)?;
             output.answer(one, |one| one.text.clone())?;
         }
         None => {

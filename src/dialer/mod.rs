@@ -58,6 +58,7 @@ use sweep::Rung;
 pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
+pub use sweep::Rest;
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Peek,
     PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,

@@ -28,10 +28,28 @@ impl Rung {
     }
 }
 
+/// What a pass leaves for the next one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing, until time changes something.
+    Nothing,
+    /// Leads that the index may have lost are still looked for: calls come first.
+    Comparing,
+    /// More is due already.
+    Due,
+}
+
+impl Rest {
+    /// Whether another pass would find work at once.
+    pub fn is_unfinished(self) -> bool {
+        self != Self::Nothing
+    }
+}
+
 impl Dialer {
-    /// One bounded pass over what time changes: at most `limit` leads of each kind. Returns whether
-    /// another pass would find work at once. An index that is out of reach fails no pass.
-    pub async fn sweep(&self, limit: usize) -> Result<bool, DialerError> {
+    /// One bounded pass over what time changes: at most `limit` leads of each kind. Returns what is
+    /// left. An index that is out of reach fails no pass.
+    pub async fn sweep(&self, limit: usize) -> Result<Rest, DialerError> {
         let dialer = self.clone();
         Self::apart(async move {
             let now = dialer.now();
@@ -47,24 +65,24 @@ impl Dialer {
                 has_missed = dialer.tend_index().await;
             }
             let store = dialer.parts.store.as_ref();
-            let is_unfinished = match dialer.parts.duties.take(store, SWEEP, now).await? {
+            let rest = match dialer.parts.duties.take(store, SWEEP, now).await? {
                 Some(hold) => dialer.sweep_by(&hold, now, limit).await?,
-                None => false,
+                None => Rest::Nothing,
             };
             if dialer.parts.rung.is_over(now) {
                 dialer.ring_all();
             }
-            Ok(is_unfinished || has_missed)
+            Ok(if has_missed { Rest::Due } else { rest })
         })
         .await
     }
 
-    async fn sweep_by(&self, hold: &Hold, now: i64, limit: usize) -> Result<bool, DialerError> {
+    async fn sweep_by(&self, hold: &Hold, now: i64, limit: usize) -> Result<Rest, DialerError> {
         failpoint::reach("duty.after-take");
         let swept = match self.parts.store.sweep(now, limit, hold.duty()).await {
             Err(StoreError::Denied(Denied::DutyLost)) => {
                 self.parts.duties.lose(SWEEP);
-                return Ok(false);
+                return Ok(Rest::Nothing);
             }
             swept => swept?,
         };
@@ -85,7 +103,11 @@ impl Dialer {
         if !self.parts.duties.is_alone() && self.parts.looked.is_over(now) {
             self.drop_orphans().await?;
         }
-        Ok(swept.is_unfinished || promoted_count >= limit || is_unmended)
+        Ok(match swept.is_unfinished || promoted_count >= limit {
+            true => Rest::Due,
+            false if is_unmended => Rest::Comparing,
+            false => Rest::Nothing,
+        })
     }
 
     /// Tells everybody who waits to look again.

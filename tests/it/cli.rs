@@ -179,6 +179,8 @@ fn rules_are_checked_in_place_and_published_until_they_decide() {
     let versions = node.ok(&["rules", "versions", "sales"]);
     assert_says(&versions, &["2  in_force", "1  replaced"]);
     assert_eq!(node.ok(&["rules", "versions", "sales", "--text", "1"]), RULES);
+    let missing = node.run(&["rules", "versions", "sales", "--text", "9"]);
+    assert_fails(&missing, 3, &["there is no version 9"]);
 }
 
 #[test]

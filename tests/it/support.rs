@@ -129,7 +129,7 @@ impl TestNode {
     /// Moves the clock, and sweeps until nothing is left to do.
     pub(crate) async fn pass_time(&self, ms: i64) {
         self.clock.advance(ms);
-        while self.node.dialer().sweep(1_000).await.unwrap() {}
+        while self.node.dialer().sweep(1_000).await.unwrap().is_unfinished() {}
     }
 
     pub(crate) async fn put_queue(&mut self, id: &str, hours: &str) {

@@ -95,7 +95,7 @@ async fn run(
 }
 
 async fn sweep_all(node: &Node) -> anyhow::Result<()> {
-    while node.dialer().sweep(SWEEP_LIMIT).await? {}
+    while node.dialer().sweep(SWEEP_LIMIT).await?.is_unfinished() {}
     Ok(())
 }
 

@@ -254,9 +254,11 @@ impl Import {
     }
 
     fn ended_early(&self, file: &Path) -> String {
-        let how = match self.is_noted {
-            true => "go on with --resume, or import it again",
-            false => "import it again",
+        // Whoever was refused at the door has nothing to go on with.
+        let how = if self.is_noted && self.tally.total() > 0 {
+            "go on with --resume, or import it again"
+        } else {
+            "import it again"
         };
         format!(
             "{} ended early: {} rows are durable, {} were rejected; {how}: rows that had arrived \

@@ -272,6 +272,18 @@ async fn an_import_that_was_given_up_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn an_import_of_which_nothing_came_through_has_nothing_to_go_on_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("leads.csv");
+    std::fs::write(&path, file_of(10)).unwrap();
+    let intake =
+        Intake { batch_count_max: Some(0), stream_count_max: Some(1), ..Intake::default() };
+    let problem = import(&intake, &path).await.unwrap_err().to_string();
+    assert!(problem.contains("0 rows are durable"), "{problem}");
+    assert!(!problem.contains("--resume"), "{problem}");
+}
+
+#[tokio::test]
 async fn a_file_that_changed_is_not_gone_on_with() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("leads.csv");

@@ -62,7 +62,7 @@ async fn node_with_many(ground: &Ground) -> TestNode {
 }
 
 async fn settle(node: &TestNode) {
-    while node.node.dialer().sweep(1_000).await.unwrap() {}
+    while node.node.dialer().sweep(1_000).await.unwrap().is_unfinished() {}
     assert!(node.node.dialer().is_sweeping());
 }
 

@@ -115,7 +115,7 @@ async fn a_read_that_hangs_holds_up_no_commit_and_what_it_was_for_is_not_forgott
     drop(sweeping.await.unwrap());
     sqlx::raw_sql("ROLLBACK").execute(&mut locking).await.unwrap();
 
-    while one.node.dialer().sweep(100).await.unwrap() {}
+    while one.node.dialer().sweep(100).await.unwrap().is_unfinished() {}
     let mut got = vec![id_of(&one.pull_lead("bob").await)];
     one.put_rep("cid", "sales", &[]).await;
     got.push(id_of(&one.pull_lead("cid").await));
