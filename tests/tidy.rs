@@ -64,6 +64,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0007_standing_indexes.sql",
         "b7db5973c16dff1879a15f305896363a7d431e3580944a1524562ca0b75e6f91",
     ),
+    (
+        "postgres/0008_ledger_in_order.sql",
+        "61efa76257f36d628b450c70264d435f0dd97122ecb6e59beae62dbf1865d04e",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -73,6 +77,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     (
         "sqlite/0007_standing_indexes.sql",
         "b7db5973c16dff1879a15f305896363a7d431e3580944a1524562ca0b75e6f91",
+    ),
+    (
+        "sqlite/0008_ledger_in_order.sql",
+        "26a3e02f84ddd4d2fe5c544cf5ff49200a077204c489bc37f43e94c1a41e9107",
     ),
 ];
 

@@ -149,8 +149,8 @@ pub(super) struct Moved {
 impl Moved {
     pub(super) fn of(slate: &Slate) -> Self {
         let mut moved = Self { lead_count: slate.changed().count(), ..Self::default() };
-        for event in &slate.events {
-            moved.events[event.kind as usize] += 1;
+        for new in &slate.events {
+            moved.events[new.event.kind as usize] += 1;
         }
         for new in &slate.new_touches {
             moved.touches[new.touch.disposition as usize] += 1;

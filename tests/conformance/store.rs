@@ -95,6 +95,7 @@ macro_rules! check_store {
                     books_count_every_handover_once,
                     the_uncontacted_come_in_the_order_of_their_promises,
                     open_leads_come_in_pages,
+                    a_history_comes_in_pages_whatever_was_written_between,
                     what_changed_of_late_is_told_once,
                     leads_are_exported_between_two_ids_whatever_the_filter,
                     touches_are_exported_as_they_were_recorded,

@@ -228,6 +228,7 @@ fn open_lead(
         source: row.facts.source.as_str().into(),
         campaign_end: None,
         is_parked: false,
+        last_event: 0,
     };
     slate.open(opened, event);
     enlist(slate, row.queue, id, &row.facts);

@@ -33,7 +33,7 @@ pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use seal::Seal;
 pub(super) use slate::{
-    HandoverOnce, HandoverRow, LeadRow, NewTouch, RequestRow, SealedSuppression, Slate,
+    HandoverOnce, HandoverRow, LeadRow, NewEvent, NewTouch, RequestRow, SealedSuppression, Slate,
     SuppressionRow, TouchRow, Tracked,
 };
 pub(super) use sweep::Found;

@@ -29,6 +29,8 @@ pub(crate) struct LeadRow {
     pub(crate) campaign_end: Option<(i64, Route)>,
     /// In a nurture that nothing wakes, as its campaign ended.
     pub(crate) is_parked: bool,
+    /// The key of its last event; 0 before it has one.
+    pub(crate) last_event: i64,
 }
 
 impl LeadRow {
@@ -54,6 +56,16 @@ pub(crate) struct Tracked {
     pub(crate) before: Option<LeadRow>,
     pub(crate) now: LeadRow,
     pub(crate) is_changed: bool,
+}
+
+/// An event to store.
+#[derive(Clone, Debug)]
+pub(crate) struct NewEvent {
+    /// Its number in the ledger, in the order of writing.
+    pub(crate) key: i64,
+    /// The key of the lead's event before it; `None` for the first.
+    pub(crate) previous: Option<i64>,
+    pub(crate) event: Event,
 }
 
 /// A request that was answered.
@@ -158,9 +170,11 @@ pub(crate) struct Slate {
     pub(crate) found: Found,
     /// The last lead id that was given out.
     pub(crate) last_lead: i64,
+    /// The key of the last event in the ledger, those to be written included.
+    pub(crate) last_event: i64,
 
     // What is to be written, beside the leads that changed.
-    pub(crate) events: Vec<Event>,
+    pub(crate) events: Vec<NewEvent>,
     pub(crate) new_touches: Vec<NewTouch>,
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
@@ -202,9 +216,19 @@ impl Slate {
 
     /// Puts a lead on the slate that this batch opens.
     pub(crate) fn open(&mut self, row: LeadRow, event: Event) {
+        let lead = event.lead;
         let tracked = Tracked { before: None, now: row, is_changed: true };
-        self.leads.insert(event.lead, tracked);
-        self.events.push(event);
+        self.leads.insert(lead, tracked);
+        self.note(lead, event);
+    }
+
+    /// Puts an event at the end of the ledger, behind the last one of its lead.
+    fn note(&mut self, lead: LeadId, event: Event) {
+        self.last_event += 1;
+        let key = self.last_event;
+        let before = std::mem::replace(&mut self.change(lead).last_event, key);
+        let previous = (event.seq > 1).then_some(before);
+        self.events.push(NewEvent { key, previous, event });
     }
 
     /// Moves a lead: the only way that its standing changes here.
@@ -219,7 +243,7 @@ impl Slate {
         let row = self.change(lead);
         row.state = state;
         row.is_parked = false;
-        self.events.push(tell(event));
+        self.note(lead, tell(event));
         Ok(())
     }
 

@@ -90,8 +90,8 @@ async fn no_hot_statement_reads_all_standings_of_a_full_store() {
         INSERT INTO campaign (campaign_key, campaign_id, queue_key, settings, route_at_end)
             SELECT n, n::text, 1, '{}', 'lost' FROM generate_series(1, 5) n;
         INSERT INTO standing (lead_id, queue_key, campaign_key, source, state, standing, tier, seq,
-            changed_at_ms, ready_since_ms, attempts, times_released, touch_by_ms, has_promise)
-            SELECT n, 1, 1 + n % 5, 'web', 0, 'ready', 0, 1, 0, 0, 0, 0, n, 0
+            changed_at_ms, ready_since_ms, attempts, times_released, touch_by_ms, has_promise, last_event)
+            SELECT n, 1, 1 + n % 5, 'web', 0, 'ready', 0, 1, 0, 0, 0, 0, n, 0, n
             FROM generate_series(1, 50000) n;
         ANALYZE standing";
     sqlx::raw_sql(fill).execute(session.connection()).await.unwrap();

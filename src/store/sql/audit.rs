@@ -95,9 +95,6 @@ async fn fold_page(
             blame(audit, 1, format_args!("lead {lead}"), problem);
         }
     }
-    for lead in links.into_keys() {
-        blame(audit, 1, format_args!("lead {lead}"), "has events and stands nowhere");
-    }
     Ok(())
 }
 
@@ -196,6 +193,31 @@ async fn count_strays(
     }
     if touches > 0 {
         blame(audit, touches, "touches", format_args!("{touches} have no lead"));
+    }
+    find_homeless(connection, audit, count(3)?, count(4)?).await
+}
+
+/// Compares how many events were written with how many the standings count. Each lead's own were read
+/// from its standing backwards, and no two leads have the same, so those are all that there are if the
+/// numbers agree.
+async fn find_homeless(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+    written: i64,
+    counted: i64,
+) -> Result<(), StoreError> {
+    if written != counted {
+        let problem = format!("{written} events were written, the standings count {counted}");
+        blame(audit, (written - counted).abs(), "ledger", problem);
+    }
+    // One that is lost may hide one that is not there.
+    if audit.imbalance == 0 {
+        return Ok(());
+    }
+    let query = sql::AUDIT_HOMELESS.bind(FAULT_COUNT_MAX as i64);
+    for row in query.all(connection).await? {
+        let lead = LeadId(row.integer(0)?);
+        blame(audit, 1, format_args!("lead {lead}"), "has events and stands nowhere");
     }
     Ok(())
 }

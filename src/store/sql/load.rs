@@ -13,7 +13,7 @@ use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf}
 use super::super::duty::Duty;
 use super::super::error::{Denied, StoreError};
 use super::connection::Connection;
-use super::rows::{corrupt, packed, packed_leads, read, read_leads, token};
+use super::rows::{corrupt, packed, read, read_leads, token};
 use super::statements as sql;
 use super::{duty, erasure};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
@@ -175,6 +175,7 @@ async fn load_calls(
     for lead in read_leads(row.text(2)?, row.text(3)?)? {
         slate.load(lead);
     }
+    slate.last_event = row.integer(5)?;
     type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>);
     let (held, numbers, emails): Rows = read("held_number", row.text(4)?)?;
     let missing = needs.leads.iter().filter(|lead| slate.row(**lead).is_none());
@@ -326,15 +327,15 @@ async fn load_handovers(
         slate.handovers.insert(HandoverOnce { source_system, external_id, campaign }, handover);
     }
     type Matches =
-        (Vec<(QueueKey, Number, Vec<LeadId>)>, Vec<(QueueKey, String, Vec<LeadId>)>, i64);
+        (Vec<(QueueKey, Number, Vec<LeadId>)>, Vec<(QueueKey, String, Vec<LeadId>)>, i64, i64);
     let query = sql::LOAD_MATCHES
         .bind(json(&numbers))
         .bind(json(&emails))
         .bind(limit_of(SHARED_COUNT_MAX + 1))
         .bind(limit_of(EMAIL_MATCH_COUNT_MAX));
     let matches: Matches = packed(connection, "lead_number", query).await?;
-    let (by_number, by_email, last_lead) = matches;
-    slate.last_lead = last_lead;
+    let (by_number, by_email, last_lead, last_event) = matches;
+    (slate.last_lead, slate.last_event) = (last_lead, last_event);
     for (queue, number, leads) in by_number {
         needs.leads.extend(&leads);
         slate.by_number.insert((queue, number), leads);
@@ -358,9 +359,11 @@ async fn load_leads(
         return Ok(());
     }
     let query = sql::LEADS_BY_ID.bind(json(leads)).bind(json(reps));
-    for row in packed_leads(connection, query).await? {
-        slate.load(row);
+    let row = query.one(connection).await?;
+    for lead in read_leads(row.text(0)?, row.text(1)?)? {
+        slate.load(lead);
     }
+    slate.last_event = row.integer(2)?;
     Ok(())
 }
 

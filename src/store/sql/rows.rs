@@ -35,6 +35,7 @@ struct PackedLead {
     first_touched_ms: Option<i64>,
     times_released: i32,
     due_ms: Option<i64>,
+    last_event: i64,
     ends_at_ms: Option<i64>,
     route_at_end: String,
     rep_key: Option<RepKey>,
@@ -223,6 +224,7 @@ impl PackedLead {
             is_parked: standing.due_at().is_some() && self.due_ms.is_none(),
             state,
             lease,
+            last_event: self.last_event,
             source: self.source.into(),
             campaign_end: self.ends_at_ms.map(|ends_at| (ends_at, route_at_end)),
         })

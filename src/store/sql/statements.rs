@@ -61,7 +61,6 @@ pairs! {
     ADD_TOUCHES = "add_touches";
     AUDIT_BOOKS = "audit_books";
     AUDIT_EVENTS = "audit_events";
-    AUDIT_NEXT_LEAD = "audit_next_lead";
     AUDIT_STANDINGS = "audit_standings";
     AUDIT_STRAYS = "audit_strays";
     CHANGE_FACTS = "change_facts";
@@ -107,6 +106,8 @@ shared! {
     ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
+    AUDIT_HOMELESS = "audit_homeless";
+    AUDIT_NEXT_LEAD = "audit_next_lead";
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
@@ -224,6 +225,7 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("forget_requests", FORGET_REQUESTS),
     ("forget_passes", FORGET_PASSES),
     ("move_books", MOVE_BOOKS),
+    ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
     ("uncontacted", UNCONTACTED),
     ("never_contacted", NEVER_CONTACTED),

@@ -9,7 +9,8 @@ use futures_util::future::join;
 use serde::Serialize;
 
 use super::super::books::{
-    LeadRow, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index, standing_to_text,
+    LeadRow, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index,
+    standing_to_text,
 };
 use super::super::error::StoreError;
 use super::connection::{Connection, Statement};
@@ -222,6 +223,7 @@ struct NewStanding<'a>(
     i64,
     i64,
     Option<i64>,
+    i64,
 );
 
 impl<'a> NewStanding<'a> {
@@ -247,6 +249,7 @@ impl<'a> NewStanding<'a> {
             state.first_touch_due_at.unwrap_or(state.handed_over_at),
             i64::from(state.first_touch_due_at.is_some()),
             due_ms(row),
+            row.last_event,
         )
     }
 }
@@ -289,6 +292,7 @@ pub(in crate::store) fn standing_statements(
             state.first_touched_at,
             state.times_released,
             due_ms(row),
+            row.last_event,
         ));
     }
     [
@@ -300,13 +304,15 @@ pub(in crate::store) fn standing_statements(
 }
 
 pub(in crate::store) fn event_statements(slate: &Slate) -> Statements<1> {
-    let mut rows: Vec<_> = slate
+    let rows: Vec<_> = slate
         .events
         .iter()
-        .map(|event| {
+        .map(|NewEvent { key, previous, event }| {
             (
+                key,
                 event.lead,
                 event.seq,
+                previous,
                 event.at,
                 event.kind.code(),
                 &event.actor,
@@ -317,7 +323,6 @@ pub(in crate::store) fn event_statements(slate: &Slate) -> Statements<1> {
             )
         })
         .collect();
-    rows.sort_unstable_by_key(|row| (row.0, row.1));
     [Rows::of("ledger", sql::ADD_EVENTS, &rows)]
 }
 

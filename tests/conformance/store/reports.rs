@@ -275,6 +275,38 @@ pub(super) async fn a_copy_is_whole_alone_and_goes_with_its_handle(desk: &Desk) 
     desk.store.back_up().await.expect("the next one");
 }
 
+pub(super) async fn a_history_comes_in_pages_whatever_was_written_between(desk: &Desk) {
+    let leads = desk.leads(3).await;
+    for round in 0..4 {
+        // Of one lead more happens than of the others.
+        for (rep, lead) in leads.iter().enumerate().skip(if round % 2 == 0 { 0 } else { 2 }) {
+            let lease = desk.lease(rep, *lead, START + round).await;
+            let release = desk.release(&lease, START + round);
+            desk.store.release(release).await.expect("a release");
+        }
+        desk.lead().await;
+    }
+    for (lead, count) in leads.iter().zip([5, 5, 9]) {
+        let whole = desk.store.ledger(*lead, 0, 1_000).await.expect("a read");
+        let seqs: Vec<i64> = whole.iter().map(|event| event.seq).collect();
+        assert_eq!(seqs, (1..=count).collect::<Vec<_>>());
+        for limit in 1..=4 {
+            let mut told = Vec::new();
+            loop {
+                let after = told.len() as i64;
+                let page = desk.store.ledger(*lead, after, limit).await.expect("a read");
+                assert!(page.len() <= limit);
+                if page.is_empty() {
+                    break;
+                }
+                told.extend(page);
+            }
+            assert_eq!(told, whole);
+        }
+    }
+    assert!(desk.store.ledger(LeadId(999), 0, 10).await.expect("a read").is_empty());
+}
+
 pub(super) async fn what_changed_of_late_is_told_once(desk: &Desk) {
     let first = desk.leads(3).await;
     let (found, mark) = desk.store.recent_leads(&RecentMark::default(), 10).await.expect("a read");

@@ -1,7 +1,7 @@
 -- $1: pairs of caller and request id; $2: pairs of caller and touch id; $3: lead ids; $4: reps, for the
 -- leads that they have. All that calls need to know as a rule, in one round trip: what was answered
 -- before; the leads, as in leads_packed.sql; who holds their numbers, and what of them is suppressed in
--- clear, as in load_numbers.sql.
+-- clear, as in load_numbers.sql; the key of the last event of all.
 WITH
 wanted AS MATERIALIZED (
     SELECT value::bigint AS lead_id FROM jsonb_array_elements_text($3::jsonb)
@@ -22,7 +22,7 @@ leads AS (
         s.lead_id, s.queue_key, s.campaign_key, l.source_system, l.external_id,
         l.handed_over_at_ms, l.first_touch_due_ms, l.predecessor,
         s.source, s.standing, s.tier, s.seq, s.changed_at_ms, s.ready_since_ms, s.attempts,
-        s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms,
+        s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms, s.last_event,
         c.ends_at_ms, c.route_at_end,
         e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
         e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms
@@ -55,5 +55,6 @@ SELECT
         array_to_json(ARRAY(
             SELECT value FROM suppression WHERE kind = 'email'
                 AND value = ANY (ARRAY(SELECT email_folded FROM facts))))
-    )::text
+    )::text,
+    (SELECT coalesce(max(event_key), 0) FROM ledger)
 FROM leads

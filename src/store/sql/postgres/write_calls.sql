@@ -10,17 +10,19 @@ standings AS (
         seq = (new.value ->> 6)::bigint, changed_at_ms = (new.value ->> 7)::bigint,
         ready_since_ms = (new.value ->> 8)::bigint, attempts = (new.value ->> 9)::bigint,
         last_disposition = new.value ->> 10, first_touched_ms = (new.value ->> 11)::bigint,
-        times_released = (new.value ->> 12)::bigint, due_ms = (new.value ->> 13)::bigint
+        times_released = (new.value ->> 12)::bigint, due_ms = (new.value ->> 13)::bigint,
+        last_event = (new.value ->> 14)::bigint
     FROM jsonb_array_elements($1::jsonb) AS new(value)
     WHERE standing.lead_id = (new.value ->> 0)::bigint
         AND standing.seq = (new.value ->> 1)::bigint
     RETURNING 1
 ),
 events AS (
-    INSERT INTO ledger (lead_id, seq, at_ms, kind, actor, from_standing, to_standing, rule_version,
-        detail)
-    SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, (value ->> 2)::bigint, value ->> 3,
-        value ->> 4, value ->> 5, value ->> 6, (value ->> 7)::bigint, value ->> 8
+    INSERT INTO ledger (event_key, lead_id, seq, previous, at_ms, kind, actor, from_standing,
+        to_standing, rule_version, detail)
+    SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, (value ->> 2)::bigint,
+        (value ->> 3)::bigint, (value ->> 4)::bigint, value ->> 5, value ->> 6, value ->> 7,
+        value ->> 8, (value ->> 9)::bigint, value ->> 10
     FROM jsonb_array_elements($2::jsonb) AS new(value)
     RETURNING 1
 ),

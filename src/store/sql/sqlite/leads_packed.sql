@@ -1,16 +1,17 @@
 -- Leads with their standings and leases, packed into one JSON text: a row that crosses to another
 -- thread costs more than one in here. Their facts are a second text, in the same order: they are
--- JSON already, so they are strung together and not read and written once more. The lead ids come as
--- the list that closes the statement.
+-- JSON already, so they are strung together and not read and written once more. The third is the key of
+-- the last event of all. The lead ids come as the list that closes the statement.
 SELECT json_group_array(json_array(
     s.lead_id, s.queue_key, s.campaign_key, l.source_system, l.external_id,
     l.handed_over_at_ms, l.first_touch_due_ms, l.predecessor,
     s.source, s.standing, s.tier, s.seq, s.changed_at_ms, s.ready_since_ms, s.attempts,
-    s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms,
+    s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms, s.last_event,
     c.ends_at_ms, c.route_at_end,
     e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
     e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms
-)), '[' || coalesce(group_concat(l.facts, ','), '') || ']'
+)), '[' || coalesce(group_concat(l.facts, ','), '') || ']',
+    (SELECT coalesce(max(event_key), 0) FROM ledger)
 FROM standing s
 CROSS JOIN lead l ON l.lead_id = s.lead_id
 CROSS JOIN campaign c ON c.campaign_key = s.campaign_key

@@ -1,5 +1,6 @@
 -- $1: pairs of queue and number, $2: pairs of queue and folded e-mail address; $3 and $4: at most so
--- many leads for one of them. Who carries them in that queue, the newest first.
+-- many leads for one of them. Who carries them in that queue, the newest first; the last lead's id, and
+-- the key of the last event of all.
 WITH
 numbers AS MATERIALIZED (
     SELECT asked.value ->> 0 AS queue_key, asked.value ->> 1 AS number, (
@@ -29,5 +30,6 @@ SELECT json_array(
     max(
         (SELECT coalesce(max(lead_id), 0) FROM lead),
         (SELECT coalesce(max(lead_floor), 0) FROM restore)
-    )
+    ),
+    (SELECT coalesce(max(event_key), 0) FROM ledger)
 )

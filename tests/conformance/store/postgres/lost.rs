@@ -208,8 +208,8 @@ async fn a_session_that_the_server_ends_is_replaced_under_way_too() {
     assert_eq!(desk.record(lead).await.lead.id, lead);
     let second = desk.lead().await;
 
-    // In the middle of a transaction that waits for a table.
-    sqlx::raw_sql("BEGIN; LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+    // In the middle of a transaction that has read and waits for a table to write to.
+    sqlx::raw_sql("BEGIN; LOCK TABLE ledger IN EXCLUSIVE MODE")
         .execute(&mut stranger)
         .await
         .unwrap();

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use nextlead::domain::Disposition;
 use nextlead::store::{PostgresStore, SqliteStore, Store};
 use sqlx::{Connection as _, PgConnection, Row as _, SqliteConnection};
 
+use super::super::desk::{Desk, START};
 use super::super::postgres_options;
 use crate::servers::Postgres;
 
@@ -87,6 +89,76 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
     let ours: i64 = sqlx::query_scalar(count).fetch_one(&mut sqlite).await.unwrap();
     let theirs: i64 = sqlx::query_scalar(count).fetch_one(&mut postgres).await.unwrap();
     assert_eq!(ours, theirs);
+}
+
+/// Puts the ledger and the standings back to how they were before the events were kept in order.
+const BEFORE_THE_ORDER: &str = r#"
+    DELETE FROM _sqlx_migrations WHERE version >= 8;
+    ALTER TABLE ledger RENAME TO ledger_in_order;
+    CREATE TABLE ledger (
+        lead_id BIGINT NOT NULL, seq BIGINT NOT NULL CHECK (seq > 0), at_ms BIGINT NOT NULL,
+        kind TEXT NOT NULL COLLATE "C", actor TEXT NOT NULL, from_standing TEXT,
+        to_standing TEXT NOT NULL, rule_version BIGINT, detail TEXT
+    );
+    INSERT INTO ledger SELECT lead_id, seq, at_ms, kind, actor, from_standing, to_standing,
+        rule_version, detail FROM ledger_in_order;
+    DROP TABLE ledger_in_order;
+    ALTER TABLE ledger ADD PRIMARY KEY (lead_id, seq);
+    ALTER TABLE standing DROP COLUMN last_event;"#;
+
+#[tokio::test]
+async fn a_database_that_kept_the_ledger_by_lead_is_brought_up_to_date_with_all_that_is_in_it() {
+    let url = Postgres::shared().database();
+    let desk = Desk::over(PostgresStore::open(&postgres_options(url.clone())).await.unwrap()).await;
+    let leads = desk.leads(3).await;
+    for (rep, lead) in leads.iter().enumerate().rev().skip(1) {
+        desk.work(rep, *lead, Disposition::NoAnswer, START).await;
+    }
+    let mut told = Vec::new();
+    for lead in &leads {
+        told.push(desk.store.ledger(*lead, 0, 10).await.unwrap());
+    }
+    desk.store.close().await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(BEFORE_THE_ORDER).execute(&mut stranger).await.unwrap();
+
+    let store = PostgresStore::open(&postgres_options(url)).await.unwrap();
+
+    let audit = store.audit().await.unwrap();
+    assert_eq!((audit.imbalance, audit.leads, audit.events), (0, 3, 7), "{:?}", audit.faults);
+    for (lead, told) in leads.iter().zip(told) {
+        assert_eq!(store.ledger(*lead, 0, 10).await.unwrap(), told);
+    }
+    store.lease(desk.grant(5, &leads[2..], START)).await.unwrap();
+    let told = store.ledger(leads[2], 0, 10).await.unwrap();
+    assert_eq!(told.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(store.audit().await.unwrap().imbalance, 0);
+}
+
+#[tokio::test]
+async fn the_audit_finds_events_that_no_lead_leads_to() {
+    let url = Postgres::shared().database();
+    let desk = Desk::over(PostgresStore::open(&postgres_options(url.clone())).await.unwrap()).await;
+    let leads = desk.leads(3).await;
+    let mut stranger = PgConnection::connect(&url).await.unwrap();
+    let plant = "INSERT INTO ledger VALUES (4, 2, 2, 2, 0, 'noted', '', 'ready', 'ready')";
+    sqlx::query(plant).execute(&mut stranger).await.unwrap();
+    let faults = async || {
+        let audit = desk.store.audit().await.unwrap();
+        (audit.imbalance, audit.faults.into_iter().map(|fault| fault.what).collect::<Vec<_>>())
+    };
+    assert_eq!(faults().await, (1, vec!["ledger".to_owned()]));
+    sqlx::query("DELETE FROM ledger WHERE event_key = 4").execute(&mut stranger).await.unwrap();
+    assert_eq!(faults().await, (0, vec![]));
+
+    sqlx::query("DELETE FROM standing WHERE lead_id = $1")
+        .bind(leads[1].0)
+        .execute(&mut stranger)
+        .await
+        .unwrap();
+
+    let (_, faults) = faults().await;
+    assert_eq!(faults, ["book web/sales-march", "ledger", "lead 2"]);
 }
 
 #[tokio::test]
