@@ -138,6 +138,13 @@ async fn panic_in_handlers() {
     let (trap, node, client) = start(&folder, Sweeping::ByHand).await;
     let mut reps = client.reps();
     let waiting = tokio::spawn(async move { reps.next_lead(pull_of("bob", 30)).await });
+    // Bob looks at the clock, too, until he waits.
+    let waits = async {
+        while node.dialer().metrics().waiting_count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waits).await.expect("bob waits");
 
     // At the gate, in the handler, and deeper: wherever it happens, the call is answered.
     let mut failed_count = 0;

@@ -10,7 +10,7 @@ use super::{Figures, Settings};
 
 const PROJECT: &str = env!("CARGO_MANIFEST_DIR");
 /// It adds some ten thousand jobs a second, and how many there are matters little to it.
-const ITEM_COUNT_MAX: u64 = 300_000;
+const ITEM_COUNT_MAX: u64 = 600_000;
 
 /// How many jobs it gets.
 pub(crate) fn item_count(settings: &Settings) -> u64 {

@@ -2,6 +2,9 @@
 //! stand twice: SQLite and PostgreSQL have other words for taking it apart. Where the parameter is
 //! rows of columns it is parsed once (`jsonb_each`, `jsonb_array_elements`), or each column would
 //! parse its row again.
+//!
+//! SQLite's hot ones say `OR FAIL`: one that fails ends its transaction, so it need not be able to take
+//! back its own first rows, for which SQLite would keep a copy of each page.
 
 use super::connection::Statement;
 

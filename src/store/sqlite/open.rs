@@ -36,7 +36,7 @@ pub(super) struct Opened {
     pub(super) seal: Option<Arc<Seal>>,
     pub(super) readers: SqlitePool,
     /// Locked as long as it is open.
-    pub(super) lock: File,
+    pub(super) lock: Arc<Lock>,
     /// The write-ahead log beside the file.
     pub(super) wal: PathBuf,
     pub(super) page_bytes: u32,
@@ -44,7 +44,7 @@ pub(super) struct Opened {
 
 /// Opens the file, making it if it is missing, and brings it up to date.
 pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
-    let lock = lock(path)?;
+    let lock = Arc::new(lock(path)?);
     restore::finish(path).map_err(unavailable)?;
     restore::tidy_up(path);
     let _ = fs::remove_file(backup::staging(path));
@@ -58,8 +58,8 @@ pub(super) async fn open(path: &Path) -> Result<Opened, StoreError> {
     }
 }
 
-async fn open_owned(path: &Path, lock: &File) -> Result<Opened, StoreError> {
-    let lock = lock.try_clone().map_err(unavailable)?;
+async fn open_owned(path: &Path, lock: &Arc<Lock>) -> Result<Opened, StoreError> {
+    let lock = lock.clone();
     let mut writer = options(path, WRITER_CACHE).connect().await.map_err(failure)?;
     check_version(&mut writer).await?;
     migrate(&mut writer).await?;
@@ -132,15 +132,27 @@ fn private(options: &mut OpenOptions) {
 #[cfg(not(unix))]
 fn private(_: &mut OpenOptions) {}
 
+/// A file that is this process's own until this ends.
+///
+/// It is given back by word and not by closing: a program that another thread starts just then has
+/// a copy of the descriptor for a moment, and the lock would last as long as the copy.
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.0.unlock();
+    }
+}
+
 /// Takes the file for this process. The lock is a file of its own, as SQLite's own locks on the
 /// database would keep our readers out, too; the system drops it with the process.
-pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+pub(super) fn lock(path: &Path) -> Result<Lock, StoreError> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     private(&mut options);
     let file = options.open(beside(path, ".lock")).map_err(unavailable)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(Lock(file)),
         Err(TryLockError::WouldBlock) => {
             Err(StoreError::InUse { path: path.display().to_string() })
         }
@@ -166,4 +178,25 @@ async fn check_version(connection: &mut SqliteConnection) -> Result<(), StoreErr
         return Err(unavailable(io::Error::other(problem)));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+
+    #[test]
+    fn a_program_that_is_just_being_started_does_not_keep_the_file_in_use() {
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("nextlead.db");
+        let held = lock(&path).unwrap();
+        let copy_of_a_child = held.0.try_clone().unwrap();
+        assert!(matches!(lock(&path).err(), Some(StoreError::InUse { .. })));
+
+        drop(held);
+
+        assert!(lock(&path).is_ok());
+        drop(copy_of_a_child);
+    }
 }
