@@ -12,7 +12,7 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 
 use crate::auth::{AccessError, AuthError};
 use crate::coverage::CoverageError;
-use crate::dialer::{DialerError, FieldProblem};
+use crate::dialer::{DialerError, FieldProblem, Forbidden};
 use crate::domain::{Bar, BarredBy, instant_text};
 use crate::queue::QueueError;
 use crate::rules::Mistakes;
@@ -103,10 +103,14 @@ impl From<DialerError> for Status {
                 add_violations(&mut details, violations_of(mistakes));
             }
             DialerError::CallbackIllegal { next_at, bar } => {
-                let facts = callback_facts(*next_at, bar.as_ref());
+                let facts = calling_facts(*next_at, bar.as_ref());
                 details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
                 let problem = FieldProblem::new("callback_time", error.to_string());
                 add_violations(&mut details, [problem].into_iter());
+            }
+            DialerError::LeadForbidden(why) => {
+                let facts = forbidden_facts(why);
+                details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
             }
             _ => {}
         }
@@ -138,8 +142,21 @@ fn chain(error: &DialerError) -> String {
     text
 }
 
+/// Why a lead went out of a rep's hands, for a softphone.
+fn forbidden_facts(why: &Forbidden) -> HashMap<String, String> {
+    let (cause, mut facts) = match why {
+        Forbidden::Suppressed => ("suppressed", HashMap::new()),
+        Forbidden::NoNumber => ("no_number", HashMap::new()),
+        Forbidden::OutsideHours { next_at, bar } => {
+            ("outside_hours", calling_facts(*next_at, bar.as_ref()))
+        }
+    };
+    facts.insert("cause".to_owned(), cause.to_owned());
+    facts
+}
+
 /// What a softphone needs to offer the next time in place of the one that was refused.
-fn callback_facts(next_at: Option<i64>, bar: Option<&Bar>) -> HashMap<String, String> {
+fn calling_facts(next_at: Option<i64>, bar: Option<&Bar>) -> HashMap<String, String> {
     let mut facts = HashMap::new();
     let mut add = |name: &str, text: String| drop(facts.insert(name.to_owned(), text));
     if let Some(at) = next_at {
@@ -164,6 +181,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
         DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::CallbackIllegal { .. } => (Code::InvalidArgument, "CALLBACK_ILLEGAL"),
+        DialerError::LeadForbidden(_) => (Code::FailedPrecondition, "LEAD_FORBIDDEN"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
@@ -286,6 +304,11 @@ mod tests {
                 DialerError::CallbackIllegal { next_at: None, bar: None },
                 Code::InvalidArgument,
                 "CALLBACK_ILLEGAL",
+            ),
+            (
+                DialerError::LeadForbidden(Forbidden::NoNumber),
+                Code::FailedPrecondition,
+                "LEAD_FORBIDDEN",
             ),
             (DialerError::RequestReused, Code::InvalidArgument, "REQUEST_REUSED"),
             (DialerError::LeaseLost, Code::FailedPrecondition, "LEASE_LOST"),

@@ -99,6 +99,9 @@ pub(super) struct RenewArgs {
     /// How long the lease shall last from now on [default: the queue's lease]
     #[arg(long = "for", value_name = "DURATION", value_parser = read_duration_ms)]
     duration: Option<i64>,
+    /// A call to the lead is under way: keep it, even if it may not be dialled any more by now
+    #[arg(long)]
+    in_call: bool,
 }
 
 /// Give a lead back without a touch: no attempt is counted, and it keeps its place in line
@@ -276,6 +279,7 @@ pub(super) async fn renew(
         lead: named(args.lease.lead),
         lease_token: args.lease.token,
         renewal_duration: args.duration.map(duration_of),
+        in_call: args.in_call,
         request_id: String::new(),
     };
     let answer = node.reps().renew_lease(request).await?.into_inner();

@@ -5,6 +5,8 @@ use crate::queue::QueueError;
 use crate::rules::Mistakes;
 use crate::store::{Denied, StoreError};
 
+use super::Forbidden;
+
 /// A field that does not make sense.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldProblem {
@@ -66,6 +68,9 @@ pub enum DialerError {
         /// What forbids the one that was named; `None`: nobody can say where the lead lives.
         bar: Option<Bar>,
     },
+    /// A lead may not be dialled any more, so its lease was not renewed but ended.
+    #[error("{}", of_forbidden(.0))]
+    LeadForbidden(Forbidden),
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),
@@ -83,12 +88,27 @@ fn describe(problems: &[FieldProblem]) -> String {
 }
 
 fn of_callback(next_at: Option<i64>, bar: Option<&Bar>) -> String {
+    format!("a callback would be {}", outside(next_at, bar))
+}
+
+fn of_forbidden(why: &Forbidden) -> String {
+    let why = match why {
+        Forbidden::Suppressed => "it is not to be called again".to_owned(),
+        Forbidden::NoNumber => "none of its numbers is left".to_owned(),
+        Forbidden::OutsideHours { next_at, bar } => {
+            format!("it is {}", outside(*next_at, bar.as_ref()))
+        }
+    };
+    format!("the lead may not be dialled any more, and the lease is over: {why}")
+}
+
+fn outside(next_at: Option<i64>, bar: Option<&Bar>) -> String {
     let why = bar.map_or("nobody can say where the lead lives".to_owned(), ToString::to_string);
     let next = match next_at {
         Some(at) => format!("the next legal time is {}", instant_text(at)),
         None => "no time of the next 40 days is legal".to_owned(),
     };
-    format!("a callback would be outside of calling hours ({why}); {next}")
+    format!("outside of calling hours ({why}); {next}")
 }
 
 impl DialerError {

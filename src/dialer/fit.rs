@@ -4,24 +4,24 @@
 
 use std::sync::Arc;
 
-use crate::domain::{ServeOrder, Tier};
+use crate::domain::{Queue, ServeOrder, Tier};
 use crate::queue::Ask;
 use crate::store::Fit;
 
 use super::Dialer;
 
 impl Dialer {
-    /// What a candidate must be to go to the rep who asks.
-    pub(super) fn fit(&self, ask: &Ask) -> Fit {
-        let (queue, skills, hours) = (ask.queue, ask.skills.clone(), ask.hours.clone());
-        let follower = self.parts.follower.clone();
+    /// What a candidate must be to go to the rep who asks; the ledger keeps why it may be called.
+    pub(super) fn fit(&self, queue: &Arc<Queue>, ask: &Ask) -> Fit {
+        let (queue, skills, hours) = (queue.clone(), ask.skills.clone(), ask.hours.clone());
+        let dialer = self.clone();
         let is_alone = self.parts.duties.is_alone();
-        Fit(Arc::new(move |lead, state, order| {
+        Fit(Arc::new(move |lead, state, order, now| {
+            let follower = &dialer.parts.follower;
             let facts = &lead.facts;
-            let name = follower.places.hours_of(facts);
-            let is_legal = name.is_some_and(|name| hours.open.contains(&name));
-            if is_alone || !is_legal {
-                return is_legal;
+            let found = follower.places.found(facts)?;
+            if !hours.open.contains(&found.0) {
+                return None;
             }
             let campaign = follower.roster.campaign_by_key(state.campaign);
             let is_of_order = match order {
@@ -29,10 +29,26 @@ impl Dialer {
                 ServeOrder::FirstTouch => state.first_touched_at.is_none(),
                 ServeOrder::Ordinary => true,
             };
-            is_of_order
-                && state.queue == queue
+            let is_of_ask = is_of_order
+                && state.queue == queue.key
                 && facts.skills.iter().all(|skill| skills.contains(skill))
-                && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills))
+                && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills));
+            if !is_alone && !is_of_ask {
+                return None;
+            }
+            dialer.parts.verdicts.allowed(&queue, &found, now)
+        }))
+    }
+
+    /// What a lead must be to stay in a rep's hands who has not dialled it yet: to be callable, up to
+    /// the law's own end.
+    pub(super) fn fit_to_stay(&self) -> Fit {
+        let dialer = self.clone();
+        Fit(Arc::new(move |lead, state, _, now| {
+            let follower = &dialer.parts.follower;
+            let queue = follower.roster.queue_by_key(state.queue)?;
+            let found = follower.places.found(&lead.facts)?;
+            dialer.parts.verdicts.allowed(&queue, &found, now)
         }))
     }
 }

@@ -27,6 +27,7 @@ mod places;
 mod publish;
 mod pull;
 mod ranking;
+mod renew;
 mod roster;
 mod rulebook;
 mod second_look;
@@ -34,6 +35,7 @@ mod settings;
 mod sweep;
 mod tending;
 mod touch;
+mod verdicts;
 mod waiting;
 mod words;
 
@@ -56,11 +58,13 @@ use mend::Mended;
 use news::Listener;
 use roster::Roster;
 use sweep::Rung;
+use verdicts::Verdicts;
 
 pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use sweep::Rest;
+pub use verdicts::Forbidden;
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,
     Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
@@ -97,6 +101,7 @@ struct Parts {
     follower: Arc<Follower>,
     tokens: TokenSource,
     hours: HoursBoard,
+    verdicts: Verdicts,
     duties: Duties,
     /// Held while a setting is stored and taken over: two changes of one must not pass each other.
     settings_turn: tokio::sync::Mutex<()>,
@@ -138,6 +143,7 @@ impl Dialer {
             follower,
             tokens,
             hours: HoursBoard::default(),
+            verdicts: Verdicts::default(),
             duties: Duties::new(among),
             settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use foldhash::HashMap;
 
-use crate::domain::{Facts, Whereabouts};
+use crate::domain::{Facts, Whereabouts, ZoneEvidence};
 
 /// How many kinds of evidence are kept, so that leads with many numbers do not fill the memory.
 const KEY_COUNT_MAX: usize = 50_000;
@@ -15,7 +15,7 @@ pub(super) struct Places(Mutex<Known>);
 
 #[derive(Default)]
 struct Known {
-    by_evidence: HashMap<String, Option<Arc<str>>>,
+    by_evidence: HashMap<String, Option<(Arc<str>, ZoneEvidence)>>,
     names: HashMap<String, Arc<str>>,
 }
 
@@ -23,21 +23,27 @@ impl Places {
     /// The name of the hours of a lead; `None`: it may never be called, as no number may be dialled, or
     /// nobody can say where it is.
     pub(super) fn hours_of(&self, facts: &Facts) -> Option<Arc<str>> {
+        self.found(facts).map(|(name, _)| name)
+    }
+
+    /// The same, with what tells where the lead is.
+    pub(super) fn found(&self, facts: &Facts) -> Option<(Arc<str>, ZoneEvidence)> {
         facts.callable_numbers().next()?;
         let key = Whereabouts::key(facts);
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(name) = known.by_evidence.get(&key) {
-            return name.clone();
+        if let Some(found) = known.by_evidence.get(&key) {
+            return found.clone();
         }
-        let name = Whereabouts::of(facts).map(|found| {
+        let found = Whereabouts::of(facts).map(|found| {
             let name = found.place.to_string();
-            known.names.entry(name.clone()).or_insert_with(|| name.into()).clone()
+            let name = known.names.entry(name.clone()).or_insert_with(|| name.into()).clone();
+            (name, found.evidence)
         });
         if known.by_evidence.len() >= KEY_COUNT_MAX {
             known.by_evidence.clear();
         }
-        known.by_evidence.insert(key, name.clone());
-        name
+        known.by_evidence.insert(key, found.clone());
+        found
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pulls, renewals and releases: how a lead comes into a rep's hands and out of them again.
+//! Pulls and releases: how a lead comes into a rep's hands and out of them again.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use super::hours::dialling;
 use super::roster::RosterRep;
 use super::rulebook::Versioned;
 use super::{
-    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, ReleaseLease, RenewLease, Renewed,
-    STORY_LENGTH_MAX, Served, Why,
+    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, ReleaseLease, STORY_LENGTH_MAX,
+    Served, Why,
 };
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
@@ -41,36 +41,6 @@ pub(super) struct Turn {
 }
 
 impl Dialer {
-    /// Carries a lease on, from now, as far as renewals go.
-    pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
-        let rep = self.roster().rep(&renew.rep)?;
-        if renew.is_own {
-            Self::check_active(&rep)?;
-        }
-        let queue = self.queue_of(&rep);
-        let now = self.now();
-        let change = store::Renew {
-            lead: renew.lead,
-            rep: rep.rep.key,
-            token: renew.token,
-            lease_ms: renew.wish_ms.unwrap_or(queue.settings.lease_ms),
-            now,
-            request: renew.request,
-        };
-        let dialer = self.clone();
-        let renewed = Self::apart(async move { dialer.parts.store.renew(change).await }).await;
-        let lease = match renewed.map_err(DialerError::from) {
-            Err(DialerError::LeaseLost) if renew.is_own => {
-                return Err(self.lease_lost(&rep, renew.lead).await);
-            }
-            renewed => renewed?,
-        };
-        Ok(Renewed {
-            remaining_ms: lease.remaining_ms(now),
-            renewable_ms: (lease.renewable_until - now).max(0),
-        })
-    }
-
     /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour.
     pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
         let rep = self.roster().rep(&release.rep)?;
@@ -104,7 +74,7 @@ impl Dialer {
         .await
     }
 
-    fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
+    pub(super) fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
         self.roster()
             .queue_by_key(rep.rep.queue)
             .expect("a rep's queue is in the roster before them")
@@ -295,7 +265,7 @@ impl Dialer {
             rep: turn.rep.rep.key,
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
-            fit: Some(self.fit(ask)),
+            fit: Some(self.fit(&turn.queue, ask)),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,

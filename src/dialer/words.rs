@@ -100,6 +100,8 @@ pub struct RenewLease {
     pub token: LeaseToken,
     /// How long from now on; `None`: the queue's lease duration.
     pub wish_ms: Option<i64>,
+    /// A call that began in time is under way: the lead is not judged again.
+    pub is_in_call: bool,
     /// The request.
     pub request: Option<RequestKey>,
 }

@@ -163,6 +163,22 @@ impl<'a> CallingHours<'a> {
         }
     }
 
+    /// The rules of the law that bind where a lead of a place may be, at an instant: their ids, sorted,
+    /// each once. None for a queue that is exempt.
+    pub fn rule_ids(&self, place: &Place, at: i64) -> Vec<&'a str> {
+        let (Some(law), Ok(clocks)) = (self.law, Clocks::of(place)) else { return Vec::new() };
+        let mut ids = Vec::new();
+        for Clock { zone, jurisdictions, .. } in &clocks.0 {
+            let Some(date) = local(zone, at).map(DateTime::date) else { continue };
+            let known = jurisdictions.iter().flat_map(|one| law.rules_of(one));
+            let rules = known.filter(|rule| rule.binds_on(date));
+            ids.extend(rules.map(|rule| rule.id.as_str()));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
     fn is_open_by(&self, clocks: &Clocks<'_>, at: i64) -> bool {
         self.bar(clocks, at).is_none()
     }

@@ -32,6 +32,9 @@ pub struct Rule {
     pub jurisdiction: String,
     /// The provision.
     pub citation: String,
+    /// Names this rule for ever, in the ledger: its jurisdiction, and with `@` the day from which it
+    /// binds, if it does not bind since ever.
+    pub id: String,
     valid_from: Option<Date>,
     valid_to: Option<Date>,
     mon_fri: Option<Window>,
@@ -55,6 +58,9 @@ impl Law {
             (Self { rules: Vec::new(), holidays: Vec::new() }, Vec::new());
         for (number, line) in (2..).zip(rules.lines().skip(1)) {
             match Rule::read(line) {
+                Ok(rule) if law.rules.iter().any(|other| other.id == rule.id) => {
+                    mistakes.push(format!("rules, line {number}: another rule is {} too", rule.id));
+                }
                 Ok(rule) => law.rules.push(rule),
                 Err(problem) => mistakes.push(format!("rules, line {number}: {problem}")),
             }
@@ -88,11 +94,23 @@ impl Law {
     }
 
     /// The rules that bind in a place: its own, and its country's.
-    pub(super) fn rules_of<'a>(&'a self, jurisdiction: &'a str) -> impl Iterator<Item = &'a Rule> {
+    pub(super) fn rules_of<'a, 'b>(
+        &'a self,
+        jurisdiction: &'b str,
+    ) -> impl Iterator<Item = &'a Rule> + use<'a, 'b> {
         let country = jurisdiction.split('-').next().unwrap_or(jurisdiction);
-        let is_of =
-            move |rule: &&Rule| rule.jurisdiction == jurisdiction || rule.jurisdiction == country;
+        let is_of = move |rule: &&'a Rule| {
+            rule.jurisdiction == jurisdiction || rule.jurisdiction == country
+        };
         self.rules.iter().filter(is_of)
+    }
+
+    /// What the rules cite that a text names, joined by `&`; a name that is not known is left out.
+    pub fn citations(&self, ids: &str) -> String {
+        let rule = |id| self.rules.iter().find(|rule| rule.id == id);
+        let citations: Vec<&str> =
+            ids.split('&').filter_map(rule).map(|rule| rule.citation.as_str()).collect();
+        citations.join("; ")
     }
 
     /// Whether a rule forbids a call while a clock on a wall shows this.
@@ -134,8 +152,13 @@ impl Rule {
         if jurisdiction.is_empty() || citation.is_empty() {
             return Err("a rule has a jurisdiction and a citation".to_owned());
         }
+        let id = match from {
+            "" => jurisdiction.to_owned(),
+            from => format!("{jurisdiction}@{from}"),
+        };
         let rule = Self {
             jurisdiction: jurisdiction.to_owned(),
+            id,
             citation: citation.to_owned(),
             valid_from: date(from)?,
             valid_to: date(to)?,
@@ -150,7 +173,8 @@ impl Rule {
         }
     }
 
-    fn binds_on(&self, date: Date) -> bool {
+    /// Whether it is law on a date.
+    pub(super) fn binds_on(&self, date: Date) -> bool {
         self.valid_from.is_none_or(|from| from <= date) && self.valid_to.is_none_or(|to| date <= to)
     }
 

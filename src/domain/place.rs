@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::atlas::Atlas;
+use super::codes::codes;
 use super::law::Law;
 use super::lead::Facts;
 use super::number::Number;
@@ -19,17 +20,18 @@ pub struct Place {
     jurisdictions: Vec<String>,
 }
 
-/// What tells a lead's zones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ZoneEvidence {
-    /// Marketing stated the zone.
-    Stated,
-    /// The region or state that marketing stated.
-    Region,
-    /// Where the lead's numbers were issued.
-    Number,
-    /// Nothing but the country: every zone of it counts.
-    Country,
+codes! {
+    /// What tells a lead's zones.
+    ZoneEvidence {
+        /// Marketing stated the zone.
+        Stated = "stated",
+        /// The region or state that marketing stated.
+        Region = "region",
+        /// Where the lead's numbers were issued.
+        Number = "number",
+        /// Nothing but the country: every zone of it counts.
+        Country = "country",
+    }
 }
 
 /// Where a lead may be, and how that is known.

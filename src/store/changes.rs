@@ -153,8 +153,10 @@ pub struct Candidate {
 #[derive(Clone)]
 pub struct Fit(pub Arc<FitCheck>);
 
-/// Looks at a lead, where it stands, and the order by which it was chosen. Takes no time to speak of.
-pub type FitCheck = dyn Fn(&Lead, &LeadState, ServeOrder) -> bool + Send + Sync;
+/// Looks at a lead, where it stands, and the order by which it was chosen, at an instant: what the ledger
+/// shall keep of why it may be in a rep's hands; `None`: it may not. Takes no time to speak of.
+pub type FitCheck =
+    dyn Fn(&Lead, &LeadState, ServeOrder, i64) -> Option<BTreeMap<String, String>> + Send + Sync;
 
 impl std::fmt::Debug for Fit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -247,14 +249,33 @@ pub struct Renew {
     pub lead: LeadId,
     /// The rep.
     pub rep: RepKey,
+    /// Who asks, for the ledger: the rep's id.
+    pub actor: String,
     /// The lease.
     pub token: LeaseToken,
     /// How long from now on, as far as renewals go.
     pub lease_ms: i64,
+    /// What the lead must be to stay in the rep's hands, beside having a number that may be dialled;
+    /// `None`: a call is under way, so it stays whatever it is by now.
+    pub fit: Option<Fit>,
     /// When.
     pub now: i64,
     /// The request.
     pub request: Option<RequestKey>,
+}
+
+/// The answer to a [`Renew`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum RenewOutcome {
+    /// The lease, carried on.
+    Renewed(Lease),
+    /// The lead may not be dialled any more: the lease is over.
+    Forbidden {
+        /// The end of the lease.
+        ended: EndedLease,
+        /// The lead as it stands now.
+        record: Box<LeadRecord>,
+    },
 }
 
 /// Ends a lease without a touch.

@@ -31,8 +31,8 @@ pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
     CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Fit, FitCheck, Grant, Granted,
     HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch,
-    Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf,
-    Swept, TouchRecorded, Turned,
+    Release, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll,
+    SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};
@@ -239,8 +239,9 @@ pub trait Store: Send + Sync {
     async fn hand_over(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError>;
     /// Leases the first candidate that holds to a rep.
     async fn lease(&self, grant: Grant) -> Result<LeaseOutcome, StoreError>;
-    /// Carries a lease on. [`Denied::LeaseLost`] unless it stands.
-    async fn renew(&self, renew: Renew) -> Result<Lease, StoreError>;
+    /// Carries a lease on, or ends it if its lead may not be dialled any more. [`Denied::LeaseLost`]
+    /// unless it stands.
+    async fn renew(&self, renew: Renew) -> Result<RenewOutcome, StoreError>;
     /// Ends a lease without a touch. [`Denied::LeaseLost`] unless it holds.
     async fn release(&self, release: Release) -> Result<EndedLease, StoreError>;
     /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first

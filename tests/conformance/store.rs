@@ -52,6 +52,7 @@ macro_rules! check_store {
                     a_lease_past_its_grace_ends_when_the_lead_is_asked_for,
                     a_pull_is_answered_again_while_its_lease_stands,
                     a_renewal_needs_a_standing_lease_and_has_an_end,
+                    a_renewal_of_what_may_not_be_dialled_any_more_ends_the_lease,
                     a_release_keeps_the_place_and_passes_the_rep,
                     a_nurture_whose_date_has_come_can_be_leased,
                 }

@@ -48,5 +48,6 @@ mod toxic;
 mod traces;
 mod two_nodes;
 mod upgrade;
+mod verdict;
 mod watch;
 mod work;

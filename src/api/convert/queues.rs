@@ -1,12 +1,14 @@
 //! Queues, campaigns and reps, and what a manager asks about a lead.
 
+use std::collections::BTreeMap;
+
 use crate::dialer::{
     CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
 };
 use crate::domain::{
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
-    Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
-    RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
+    Event, EventKind, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, Law, QueueId,
+    QueueSettings, RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
 use super::super::proto;
@@ -262,6 +264,16 @@ fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
     }
 }
 
+/// What the ledger keeps of an event; beside the rules of the law that it names, what they cite.
+fn details(kind: EventKind, mut details: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let rules = details.get("law").filter(|_| kind == EventKind::Leased);
+    let citations = rules.map(|rules| Law::shipped().citations(rules)).unwrap_or_default();
+    if !citations.is_empty() {
+        details.insert("law_cited".to_owned(), citations);
+    }
+    details
+}
+
 /// A part of a lead's ledger.
 pub(in crate::api) fn trace(events: Vec<Event>) -> Vec<proto::LeadEvent> {
     let event = |event: Event| proto::LeadEvent {
@@ -272,7 +284,7 @@ pub(in crate::api) fn trace(events: Vec<Event>) -> Vec<proto::LeadEvent> {
         from_standing: event.from.map(states::standing),
         to_standing: Some(states::standing(event.to)),
         rule_version: event.rule_version.unwrap_or(0),
-        details: event.detail,
+        details: details(event.kind, event.detail),
     };
     events.into_iter().map(event).collect()
 }

@@ -56,7 +56,10 @@ pub(in crate::api) fn renewal(
     let is_own = caller.rep.is_some();
     let read = || {
         let (rep, token, request) = (rep?, token?, request?);
-        Some((name?, move |lead| RenewLease { rep, is_own, lead, token, wish_ms, request }))
+        let is_in_call = message.in_call;
+        let renewal =
+            move |lead| RenewLease { rep, is_own, lead, token, wish_ms, is_in_call, request };
+        Some((name?, renewal))
     };
     fields.finish(read())
 }

@@ -150,6 +150,8 @@ impl Softphone {
             lease_token: held.lease_token.clone(),
             renewal_duration: None,
             request_id,
+            // A rep of the demo has no lead in hand but to talk to.
+            in_call: true,
         };
         let response = self.client.renew_lease(request).await.context("a renewal failed")?;
         let remaining = response.into_inner().remaining_duration.context("no lease is left")?;

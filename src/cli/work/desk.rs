@@ -3,7 +3,7 @@
 
 use tonic::Status;
 
-use super::keys::{Key, NOTES, QUIT, SKIP, disposition_of, needs_instant, read_when};
+use super::keys::{Key, NOTES, QUIT, SKIP, TALKING, disposition_of, needs_instant, read_when};
 use super::lead::Held;
 use crate::api::proto::next_lead_response::Answer;
 use crate::api::proto::record_touch_response::Next;
@@ -276,6 +276,10 @@ impl Desk {
                 self.prompt = Prompt::Skip;
                 self.ask("why skip: s skipped, e taken by mistake, c the call was lost")
             }
+            TALKING => {
+                lead.is_talking = !lead.is_talking;
+                Vec::new()
+            }
             '1'..='9' => match lead.choose(key) {
                 true => Vec::new(),
                 false => self.note(format!("there is no number {key}")),
@@ -452,10 +456,16 @@ impl Desk {
     fn renewed(&mut self, answer: Result<RenewLeaseResponse, Status>, now: i64) -> Vec<Effect> {
         let Some(lead) = &mut self.lead else { return Vec::new() };
         match answer {
-            Ok(renewed) => lead.renewed(&renewed, now),
-            Err(_) => lead.is_lost = true,
+            Ok(renewed) => {
+                lead.renewed(&renewed, now);
+                Vec::new()
+            }
+            Err(status) => {
+                lead.is_lost = true;
+                self.flash = Some(Flash { is_bad: true, text: status.message().to_owned() });
+                vec![Effect::Tell(Told::Refused(status))]
+            }
         }
-        Vec::new()
     }
 
     fn tick(&mut self, now: i64) -> Vec<Effect> {

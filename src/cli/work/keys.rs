@@ -19,6 +19,7 @@ pub(super) enum Key {
 
 pub(super) const NOTES: char = 'n';
 pub(super) const SKIP: char = 's';
+pub(super) const TALKING: char = 't';
 pub(super) const QUIT: char = 'q';
 
 /// Small letters for what happens often, capitals for what stops a number, signs for what a slip of a

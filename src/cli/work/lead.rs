@@ -22,6 +22,8 @@ pub(super) struct Held {
     pub(super) chosen: usize,
     pub(super) notes: String,
     pub(super) is_renewing: bool,
+    /// The rep speaks with it: a call that began in time may go on.
+    pub(super) is_talking: bool,
     /// The node says that the lease no longer stands.
     pub(super) is_lost: bool,
 }
@@ -39,6 +41,7 @@ impl Held {
             chosen: 0,
             notes: String::new(),
             is_renewing: false,
+            is_talking: false,
             is_lost: false,
         }
     }
@@ -100,6 +103,7 @@ impl Held {
             rep_id: rep.to_owned(),
             lead: self.reference(),
             lease_token: self.served.lease_token.clone(),
+            in_call: self.is_talking,
             ..RenewLeaseRequest::default()
         }
     }

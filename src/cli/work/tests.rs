@@ -156,6 +156,29 @@ fn a_lease_is_renewed_in_its_last_third_while_the_lead_is_here() {
 }
 
 #[test]
+fn a_renewal_says_whether_the_rep_talks_and_what_the_node_forbids_is_shown() {
+    let renewal = |desk: &mut Desk| match &desk.on(Event::Tick, 60_000)[..] {
+        [Effect::Renew(request)] => request.in_call,
+        other => panic!("{other:?}"),
+    };
+    let mut silent = desk(true);
+    assert!(!renewal(&mut silent));
+    let forbidden = Status::failed_precondition("the lead may not be dialled any more");
+    let told = silent.on(Event::Renewed(Err(forbidden)), 61_000);
+    assert!(matches!(told[..], [Effect::Tell(Told::Refused(_))]));
+    let screen = frame(&silent, 61_000, 80, 24).join("\n");
+    assert!(screen.contains("may not be dialled any more"), "{screen}");
+
+    let mut talking = desk(true);
+    press(&mut talking, "t", 1_000);
+    assert!(frame(&talking, 1_000, 80, 24).join("\n").contains("renewed while you talk"));
+    assert!(renewal(&mut talking));
+    let mut over = desk(true);
+    press(&mut over, "tt", 1_000);
+    assert!(!renewal(&mut over), "the key is taken back by itself");
+}
+
+#[test]
 fn skipping_needs_a_reason_and_pulls_again() {
     let mut desk = desk(false);
     assert!(press(&mut desk, "sz", 1_000).is_empty());

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 use super::desk::{Busy, Desk, Prompt};
-use super::keys::{NOTES, QUIT, SKIP, key_of, local_time};
+use super::keys::{NOTES, QUIT, SKIP, TALKING, key_of, local_time};
 use super::lead::Held;
 use crate::api::proto::{Disposition, NothingToServe};
 use crate::cli::color::Tone;
@@ -187,7 +187,8 @@ fn lease_text(held: &Held, now: i64) -> String {
     if more_ms - left_ms < 1_000 {
         return Tone::Waiting.paint(format!("lease  {left} left, cannot be renewed any more"));
     }
-    Tone::Faint.paint(format!("lease  {left} left, renewed while the lead is here"))
+    let why = if held.is_talking { "you talk" } else { "the lead is here" };
+    Tone::Faint.paint(format!("lease  {left} left, renewed while {why}"))
 }
 
 fn prompt(desk: &Desk, width: usize) -> Vec<String> {
@@ -246,7 +247,7 @@ pub(super) fn legend(held: &Held, width: usize) -> Vec<String> {
             Some((key_of(disposition)?, word::<Disposition>(disposition)))
         });
     let mut keys: Vec<(char, String)> = endings.collect();
-    let own = [(NOTES, "notes"), (SKIP, "skip"), (QUIT, "quit")];
+    let own = [(NOTES, "notes"), (TALKING, "talking"), (SKIP, "skip"), (QUIT, "quit")];
     let mut own: Vec<_> = own.into_iter().map(|(key, what)| (key.to_string(), what)).collect();
     if held.dialable().nth(1).is_some() {
         own.insert(0, (format!("1-{}", held.dialable().count().min(9)), "number"));

@@ -1,5 +1,7 @@
 //! A pull: leases the first candidate that holds.
 
+use std::collections::BTreeMap;
+
 use super::{NEXTLEAD, Slate, StoredAnswer};
 use crate::domain::moves::Command;
 use crate::domain::{
@@ -65,8 +67,8 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     for candidate in &grant.candidates {
         match offer(slate, candidate, grant.fit.as_ref(), now) {
             Err(why) => turned.push((candidate.lead, why)),
-            Ok(()) => {
-                let granted = Box::new(give(slate, grant, candidate, rep, now));
+            Ok(why_fit) => {
+                let granted = Box::new(give(slate, grant, candidate, why_fit, (rep, now)));
                 return LeaseOutcome::Granted { granted, turned };
             }
         }
@@ -74,13 +76,14 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     LeaseOutcome::NoneHeld { turned }
 }
 
-/// Whether a lead may be given out. What is found to be over on the way is closed.
+/// Whether a lead may be given out, with what the ledger keeps of why. What is found to be over on the
+/// way is closed.
 fn offer(
     slate: &mut Slate,
     candidate: &Candidate,
     fit: Option<&Fit>,
     now: i64,
-) -> Result<(), Turned> {
+) -> Result<BTreeMap<String, String>, Turned> {
     let lead = candidate.lead;
     let row = slate.row(lead).ok_or(Turned::Unknown)?;
     if row.lease.as_ref().is_some_and(|lease| !lease.holds_at(now)) {
@@ -117,10 +120,10 @@ fn offer(
         return Err(Turned::NumberHeld);
     }
     let row = slate.known(lead);
-    if fit.is_some_and(|Fit(fits)| !fits(&row.lead, &row.state, candidate.order)) {
-        return Err(Turned::Unfit);
+    match fit {
+        None => Ok(BTreeMap::new()),
+        Some(Fit(fits)) => fits(&row.lead, &row.state, candidate.order, now).ok_or(Turned::Unfit),
     }
-    Ok(())
 }
 
 /// Ends a lease whose grace is over: the rep is not offered the lead for a while.
@@ -141,7 +144,13 @@ pub(super) fn close(slate: &mut Slate, lead: LeadId, why: CloseReason, route: Ro
     closed.expect("an open lead without a lease closes");
 }
 
-fn give(slate: &mut Slate, grant: &Grant, candidate: &Candidate, rep: RepKey, now: i64) -> Granted {
+fn give(
+    slate: &mut Slate,
+    grant: &Grant,
+    candidate: &Candidate,
+    why_fit: BTreeMap<String, String>,
+    (rep, now): (RepKey, i64),
+) -> Granted {
     let expires_at = now.saturating_add(grant.lease_ms);
     let renewable_until = now.saturating_add(grant.lease_total_ms).max(expires_at);
     let lease = Lease {
@@ -159,6 +168,7 @@ fn give(slate: &mut Slate, grant: &Grant, candidate: &Candidate, rep: RepKey, no
     };
     let told = slate.step(candidate.lead, Command::Lease, now, |mut event| {
         event.detail.clone_from(&candidate.detail);
+        event.detail.extend(why_fit);
         event.rule_version = Some(grant.rule_version);
         event.by(&grant.actor).with("order", candidate.order.code()).with("rep", rep.0)
     });

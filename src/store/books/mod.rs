@@ -21,11 +21,11 @@ mod touch;
 
 use super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
-    Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
+    Renew, RenewOutcome, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept,
+    TouchRecorded,
 };
 use super::duty::Duty;
 use super::error::Denied;
-use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
@@ -105,7 +105,7 @@ impl Change {
 pub(super) enum Answer {
     HandOver(Vec<HandedOver>),
     Lease(LeaseOutcome),
-    Renew(Lease),
+    Renew(Box<RenewOutcome>),
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
     Suppress(Suppressed),
@@ -119,7 +119,9 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
     match change {
         Change::HandOver(change) => handover::hand_over(slate, change).map(Answer::HandOver),
         Change::Lease(change) => grant::lease(slate, change).map(Answer::Lease),
-        Change::Renew(change) => lease::renew(slate, change).map(Answer::Renew),
+        Change::Renew(change) => {
+            lease::renew(slate, change).map(|outcome| Answer::Renew(Box::new(outcome)))
+        }
         Change::Release(change) => lease::release(slate, change).map(Answer::Release),
         Change::Touch(change) => {
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))

@@ -11,8 +11,8 @@ use super::super::backup::Backup;
 use super::super::books::{Answer, Change};
 use super::super::changes::{
     EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
-    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
-    SuppressedAll, Swept, TouchRecorded,
+    NewRules, Pass, RecordTouch, Release, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll,
+    Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::super::duty::{Duty, TakeDuty};
 use super::super::error::StoreError;
@@ -417,8 +417,8 @@ impl<R: Readers> Store for SqlStore<R> {
         answered!(self.change(Change::Lease(grant)).await?, Answer::Lease(outcome) => outcome)
     }
 
-    async fn renew(&self, renew: Renew) -> Result<Lease, StoreError> {
-        answered!(self.change(Change::Renew(renew)).await?, Answer::Renew(lease) => lease)
+    async fn renew(&self, renew: Renew) -> Result<RenewOutcome, StoreError> {
+        answered!(self.change(Change::Renew(renew)).await?, Answer::Renew(outcome) => *outcome)
     }
 
     async fn release(&self, release: Release) -> Result<EndedLease, StoreError> {

@@ -212,8 +212,16 @@ impl Desk {
     }
 
     pub(super) fn renewal(&self, lease: &Lease, now: i64) -> Renew {
-        let (lead, rep, token) = (lease.lead, lease.rep, lease.token);
-        Renew { lead, rep, token, lease_ms: LEASE_MS, now, request: None }
+        Renew {
+            lead: lease.lead,
+            rep: lease.rep,
+            actor: "rep".into(),
+            token: lease.token,
+            lease_ms: LEASE_MS,
+            fit: None,
+            now,
+            request: None,
+        }
     }
 
     pub(super) fn release(&self, lease: &Lease, now: i64) -> Release {

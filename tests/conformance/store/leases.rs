@@ -1,11 +1,12 @@
 //! Leases: given, held, renewed, released, expired.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use nextlead::domain::{
-    Disposition, Facts, LeadId, LeadNumber, PASS_MS, Route, ServeOrder, Standing,
+    Disposition, Facts, LeadId, LeadNumber, Lease, PASS_MS, Route, ServeOrder, Standing,
 };
-use nextlead::store::{Denied, Fit, LeaseOutcome, Pass, Renew, StoreError, Turned};
+use nextlead::store::{Denied, Fit, LeaseOutcome, Pass, Renew, RenewOutcome, StoreError, Turned};
 
 use super::desk::{
     Desk, GRACE_MS, LEASE_MS, LEASE_TOTAL_MS, START, campaign_settings, granted, held, number,
@@ -77,9 +78,11 @@ pub(super) async fn a_lead_that_does_not_fit_is_turned_down_as_it_stands(desk: &
     let leads = desk.leads(3).await;
     let wanted = leads[1];
     let mut grant = desk.grant(0, &leads, START);
-    grant.fit = Some(Fit(Arc::new(move |lead, state, order| {
-        assert_eq!((lead.id, order), (state.lead, ServeOrder::Ordinary));
-        state.standing == Standing::Ready && lead.id == wanted
+    let kept = BTreeMap::from([("law".to_owned(), "US".to_owned())]);
+    let told = kept.clone();
+    grant.fit = Some(Fit(Arc::new(move |lead, state, order, now| {
+        assert_eq!((lead.id, order, now), (state.lead, ServeOrder::Ordinary, START));
+        (state.standing == Standing::Ready && lead.id == wanted).then(|| told.clone())
     })));
 
     let outcome = desk.store.lease(grant).await.expect("a pull is answered");
@@ -87,6 +90,9 @@ pub(super) async fn a_lead_that_does_not_fit_is_turned_down_as_it_stands(desk: &
     let LeaseOutcome::Granted { granted, turned } = outcome else { panic!("{outcome:?}") };
     assert_eq!((granted.lease.lead, turned), (wanted, vec![(leads[0], Turned::Unfit)]));
     assert_eq!(desk.story(leads[0]).await, ["opened"]);
+    let ledger = desk.store.ledger(wanted, 0, 9).await.expect("a ledger");
+    assert_eq!(ledger[1].detail["law"], kept["law"], "what made it fit is kept");
+    assert_eq!(ledger[1].detail["points"], "40", "beside what the index said");
     // Whoever it does fit gets it.
     desk.lease(1, leads[0], START).await;
 }
@@ -212,6 +218,42 @@ pub(super) async fn a_pull_is_answered_again_while_its_lease_stands(desk: &Desk)
     assert!(refused(desk.store.lease(again).await, Denied::LeaseLost));
 }
 
+fn renewed(answer: Result<RenewOutcome, StoreError>) -> Lease {
+    match answer.expect("an answer") {
+        RenewOutcome::Renewed(lease) => lease,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A lead that is not fit to stay goes out of the rep's hands, and its renewal says so again when it is
+/// asked again.
+pub(super) async fn a_renewal_of_what_may_not_be_dialled_any_more_ends_the_lease(desk: &Desk) {
+    let leads = desk.leads(3).await;
+    let night = Fit(Arc::new(|_, _, _, now| (now < START + 10).then(BTreeMap::new)));
+    let lease = desk.lease(0, leads[0], START).await;
+    let early = Renew { fit: Some(night.clone()), ..desk.renewal(&lease, START + 9) };
+    renewed(desk.store.renew(early).await);
+    let in_call = desk.renewal(&lease, START + 10);
+    renewed(desk.store.renew(in_call).await);
+
+    let mut late = Renew { fit: Some(night), ..desk.renewal(&lease, START + 11) };
+    late.request = desk.request("renew-2", 1);
+    let first = desk.store.renew(late.clone()).await.expect("an answer");
+    let RenewOutcome::Forbidden { ended, record } = &first else { panic!("{first:?}") };
+    let pass = Pass { rep: desk.reps[0], lead: leads[0], until: START + 11 + PASS_MS };
+    assert_eq!(ended.pass, pass);
+    assert_eq!(**record, desk.record(leads[0]).await);
+    assert_eq!((record.state.standing, &record.lease), (Standing::Ready, &None));
+    assert_eq!(desk.store.renew(late.clone()).await.expect("the same answer"), first);
+    late.request = desk.request("renew-2", 2);
+    assert!(refused(desk.store.renew(late).await, Denied::RequestReused));
+    assert_eq!(desk.story(leads[0]).await, ["opened", "leased", "released"]);
+    let ledger = desk.store.ledger(leads[0], 0, 9).await.expect("a ledger");
+    assert_eq!(ledger[2].detail["reason"], "forbidden");
+    assert_eq!(ledger[2].actor, "rep");
+    desk.lease(0, leads[1], START + 12).await;
+}
+
 pub(super) async fn a_renewal_needs_a_standing_lease_and_has_an_end(desk: &Desk) {
     let lead = desk.lead().await;
     let lease = desk.lease(0, lead, START).await;
@@ -229,11 +271,11 @@ pub(super) async fn a_renewal_needs_a_standing_lease_and_has_an_end(desk: &Desk)
             assert!(refused(desk.store.renew(renewal).await, Denied::LeaseLost));
             continue;
         }
-        let renewed = desk.store.renew(renewal).await.expect("a renewal");
+        let lease = renewed(desk.store.renew(renewal).await);
         let expected = (now + LEASE_MS).min(START + LEASE_TOTAL_MS);
-        assert_eq!(renewed.expires_at, expected);
-        assert_eq!(renewed.held_until, expected + GRACE_MS);
-        assert_eq!(desk.record(lead).await.lease, Some(renewed));
+        assert_eq!(lease.expires_at, expected);
+        assert_eq!(lease.held_until, expected + GRACE_MS);
+        assert_eq!(desk.record(lead).await.lease, Some(lease));
     }
     let mut again = desk.renewal(&lease, START + LEASE_TOTAL_MS - 1);
     again.request = desk.request("renew-1", 1);
