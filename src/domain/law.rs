@@ -213,7 +213,7 @@ mod tests {
     #[test]
     fn the_shipped_tables_have_no_mistake() {
         let law = Law::read(RULES, HOLIDAYS).unwrap_or_else(|mistakes| panic!("{mistakes:#?}"));
-        assert_eq!(law.rules.len(), 23);
+        assert_eq!(law.rules.len(), 24);
         assert!(law.has_rules("US") && law.has_rules("CA") && !law.has_rules("US-NY"));
     }
 
@@ -241,6 +241,9 @@ mod tests {
             ("US-TX", "2026-11-22T11:59", false),
             ("US-TX", "2026-11-22T12:00", true),
             ("US-AL", "2026-11-22T12:00", false),
+            ("US-IN", "2026-11-23T08:59", false),
+            ("US-IN", "2026-11-23T09:00", true),
+            ("US-UT", "2026-11-23T20:00", false),
             ("US-RI", "2026-11-21T16:59", true),
             ("US-RI", "2026-11-21T17:00", false),
             ("CA", "2026-11-21T18:00", false),
@@ -285,5 +288,8 @@ mod tests {
         let mistakes =
             Law::read(rules, "header\nfoo,31-31,US\nbar,01-01,US\n").expect_err("mistakes");
         assert_eq!(mistakes.len(), 7, "{mistakes:#?}");
+        let twice = "header\nUS,,,none,none,none,allowed,x,,,\nUS,,,none,none,none,allowed,y,,,";
+        let mistakes = Law::read(twice, "").expect_err("which of them does the ledger mean?");
+        assert_eq!(mistakes.len(), 1, "{mistakes:#?}");
     }
 }

@@ -23,7 +23,7 @@ fn window(jurisdiction: &str, weekday: i8, date: &str) -> (i32, i32) {
         ("US-TX", _) => hours(9, 21),
         ("US-UT", 6) => CLOSED,
         ("US-UT", _) if UTAH.contains(&date) => CLOSED,
-        ("US-UT", _) => hours(8, 21),
+        ("US-UT", _) => hours(9, 20),
         ("US-OR", _) if date < "2026-01-01" => hours(0, 24),
         ("US-OR", _) => hours(8, 20),
         ("CA", 5 | 6) => hours(10, 18),
