@@ -21,6 +21,7 @@ pub mod moves;
 mod number;
 mod place;
 mod policy;
+mod postcode;
 mod queue;
 mod rank;
 mod standing;

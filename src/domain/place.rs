@@ -1,8 +1,9 @@
 //! Where a lead may be: the time zones by whose clocks it lives, and the places whose law covers it.
 //!
-//! What is stated comes first, then the region, then where its numbers were issued, then its country
-//! as a whole. Where the evidence leaves several answers all of them count: a lead is called only when
-//! that is right in each. Nothing of this is stored: it follows from the lead's facts.
+//! What is stated comes first, then the postcode, then the region, then where its numbers were issued,
+//! then its country as a whole. Where the evidence leaves several answers, or contradicts itself, all of
+//! them count: a lead is called only when that is right in each. Nothing of this is stored: it follows
+//! from the lead's facts.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,6 +13,8 @@ use super::codes::codes;
 use super::law::Law;
 use super::lead::Facts;
 use super::number::Number;
+use super::postcode::regions_of_postcode;
+use super::window::zone;
 
 /// The zones and the law that may be a lead's own. Leads of one place may be called at the same hours.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,6 +28,8 @@ codes! {
     ZoneEvidence {
         /// Marketing stated the zone.
         Stated = "stated",
+        /// The region or state of the postcode that marketing stated.
+        Postcode = "postcode",
         /// The region or state that marketing stated.
         Region = "region",
         /// Where the lead's numbers were issued.
@@ -95,11 +100,17 @@ impl Whereabouts {
             // Text of the client's own would make a key for each of its spellings.
             key.extend(["US", "CA"].map(|country| atlas.region_of(country, name).unwrap_or("")));
         }
+        for country in ["US", "CA"] {
+            key.push('|');
+            key.extend(regions_of_postcode(facts, country).iter().copied());
+        }
+        // Beside a stated zone only area codes of the North American plan add anything: a state. Unless
+        // it may be wrong, which nothing but a country says.
+        let is_settled = facts.zone.is_some() && facts.country.is_none();
         for number in facts.callable_numbers() {
-            // Beside a stated zone only area codes of the North American plan add anything: a state.
             match number.as_str().strip_prefix("+1").and_then(|rest| rest.get(..3)) {
                 Some(area) => key.extend(["|+1", area]),
-                None if facts.zone.is_some() => {}
+                None if is_settled => {}
                 None => key.push_str(&format!("|{:?}", atlas.prefix_of(number))),
             }
         }
@@ -110,10 +121,13 @@ impl Whereabouts {
 /// The evidence, as it is weighed.
 struct Search<'a> {
     atlas: &'static Atlas,
-    stated_zone: Option<&'a str>,
+    /// The zones that the stated one may mean.
+    stated_zones: Vec<String>,
     stated_country: Option<String>,
-    /// Its stated region, or one that the law of its country has it as.
-    region: Option<&'static str>,
+    /// Its stated region, the one of its postcode, or one that the law of its country has it as.
+    regions: Vec<&'static str>,
+    /// What told the regions.
+    region_evidence: ZoneEvidence,
     /// Numbers that may tell where it is: not those of another country than it is said to be in.
     numbers: Vec<&'a Number>,
 }
@@ -128,34 +142,76 @@ impl<'a> Search<'a> {
         };
         let mut search = Self {
             atlas,
-            stated_zone: facts.zone.as_deref(),
+            stated_zones: facts.zone.as_deref().map_or(Vec::new(), zones_of_name),
             numbers: facts.callable_numbers().filter(is_of_it).collect(),
             stated_country,
-            region: territory.flatten(),
+            regions: territory.flatten().into_iter().collect(),
+            region_evidence: ZoneEvidence::Region,
         };
-        if let Some(name) = facts.region.as_deref().filter(|_| search.region.is_none()) {
-            let mut found = search.countries().into_iter();
-            search.region = found.find_map(|country| atlas.region_of(&country, name));
+        if search.regions.is_empty() {
+            search.read_regions(facts);
         }
         search
     }
 
-    /// The countries that it may be in.
+    /// The regions of its postcode, and the stated one: if they are not the same, either may be wrong.
+    fn read_regions(&mut self, facts: &Facts) {
+        let countries = self.countries();
+        let by_postcode = countries.iter().map(|country| regions_of_postcode(facts, country));
+        self.regions = by_postcode.flatten().copied().collect();
+        if !self.regions.is_empty() {
+            self.region_evidence = ZoneEvidence::Postcode;
+        }
+        if let Some(name) = facts.region.as_deref() {
+            let mut stated = countries.iter().filter_map(|one| self.atlas.region_of(one, name));
+            self.regions.extend(stated.next().filter(|one| !self.regions.contains(one)));
+        }
+    }
+
+    /// The countries that it may be in, as far as nothing contradicts.
     fn countries(&self) -> BTreeSet<String> {
         if let Some(country) = &self.stated_country {
             return BTreeSet::from([country.clone()]);
         }
-        let by_zone = self.stated_zone.map(|zone| self.atlas.countries_of_zone(zone));
         let areas = self.numbers.iter().filter_map(|number| self.atlas.area_of(number));
-        let by_number = areas.map(|area| area.country);
-        by_zone.into_iter().flatten().chain(by_number).map(str::to_owned).collect()
+        let by_number = areas.map(|area| area.country.to_owned());
+        self.countries_of_stated_zones().into_iter().chain(by_number).collect()
+    }
+
+    fn countries_of_stated_zones(&self) -> BTreeSet<String> {
+        let countries = self.stated_zones.iter().map(|zone| self.atlas.countries_of_zone(zone));
+        countries.flatten().map(str::to_owned).collect()
+    }
+
+    /// Whether its stated zone is none of its region or country: either may be wrong then.
+    fn is_contradicted(&self) -> bool {
+        if self.stated_zones.is_empty() {
+            return false;
+        }
+        if !self.regions.is_empty() {
+            return !self.regions.iter().all(|region| self.keeps_stated(region));
+        }
+        let Some(country) = &self.stated_country else { return false };
+        let of_zones = self.countries_of_stated_zones();
+        match self.atlas.regions_of(country).is_empty() {
+            true => !of_zones.is_empty(),
+            false => !of_zones.contains(country),
+        }
+    }
+
+    fn keeps_stated(&self, region: &str) -> bool {
+        self.stated_zones.iter().any(|zone| self.atlas.keeps(region, zone))
     }
 
     fn whereabouts(&self) -> Option<Whereabouts> {
         let (zones, evidence) = self.zones()?;
         let law = Law::shipped();
+        let mut countries = self.countries();
+        if self.is_contradicted() {
+            countries.extend(self.countries_of_stated_zones());
+        }
         let mut jurisdictions = BTreeSet::new();
-        for country in self.countries() {
+        for country in countries {
             for place in self.places_in(&country, &zones) {
                 let whose = [place, country.as_str()].into_iter().find(|one| law.has_rules(one));
                 jurisdictions.extend(whose.map(str::to_owned));
@@ -168,19 +224,23 @@ impl<'a> Search<'a> {
         Some(Whereabouts { place, evidence })
     }
 
-    fn zones(&self) -> Option<(BTreeSet<&'a str>, ZoneEvidence)> {
-        let of_region =
-            self.region.map_or(&[] as &[&str], |region| self.atlas.zones_of_region(region));
-        if let Some(zone) = self.stated_zone {
-            let mut zones = BTreeSet::from([zone]);
-            // Two statements that contradict: either may be wrong.
-            if self.region.is_some_and(|region| !self.atlas.keeps(region, zone)) {
-                zones.extend(of_region);
-            }
-            return Some((zones, ZoneEvidence::Stated));
+    fn zones(&self) -> Option<(BTreeSet<&str>, ZoneEvidence)> {
+        if self.stated_zones.is_empty() {
+            return self.zones_unstated();
         }
-        if !of_region.is_empty() {
-            return Some((of_region.iter().copied().collect(), ZoneEvidence::Region));
+        let mut zones: BTreeSet<&str> = self.stated_zones.iter().map(String::as_str).collect();
+        if self.is_contradicted() {
+            zones.extend(self.zones_unstated().into_iter().flat_map(|(others, _)| others));
+        }
+        Some((zones, ZoneEvidence::Stated))
+    }
+
+    /// What all but the stated zone tells.
+    fn zones_unstated(&self) -> Option<(BTreeSet<&str>, ZoneEvidence)> {
+        let of_region = |region: &&'static str| self.atlas.zones_of_region(region);
+        let of_regions: BTreeSet<&str> = self.regions.iter().flat_map(of_region).copied().collect();
+        if !of_regions.is_empty() {
+            return Some((of_regions, self.region_evidence));
         }
         let prefixes = self.numbers.iter().filter_map(|number| self.atlas.prefix_of(number));
         let of_numbers: BTreeSet<&str> =
@@ -194,10 +254,15 @@ impl<'a> Search<'a> {
 
     /// The regions of a country that it may be in, or the country.
     fn places_in<'b>(&self, country: &'b str, zones: &BTreeSet<&str>) -> Vec<&'b str> {
-        if let Some(region) = self.region {
-            return vec![if region.split('-').next() == Some(country) { region } else { country }];
-        }
         let all = self.atlas.regions_of(country);
+        if !self.regions.is_empty() {
+            let is_of_it = |region: &&&'static str| region.split('-').next() == Some(country);
+            let mut own: Vec<&'b str> = self.regions.iter().filter(is_of_it).copied().collect();
+            if self.is_contradicted() {
+                own.extend(all.iter().filter(|region| self.keeps_stated(region)));
+            }
+            return if own.is_empty() { vec![country] } else { own };
+        }
         if all.is_empty() {
             return vec![country];
         }
@@ -220,10 +285,23 @@ impl<'a> Search<'a> {
     }
 }
 
+/// The zones that a name may mean, by their proper names: it comes as its writer spelt it, and two old
+/// abbreviations are used for the clocks that change as well as for those that do not.
+fn zones_of_name(name: &str) -> Vec<String> {
+    let zone = zone(name);
+    let proper = zone.as_ref().and_then(|zone| zone.iana_name()).unwrap_or(name);
+    let also = match proper {
+        "EST" => Some("America/New_York"),
+        "MST" => Some("America/Denver"),
+        _ => None,
+    };
+    [proper].into_iter().chain(also).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::LeadNumber;
+    use crate::domain::{LeadNumber, Value};
 
     /// Zone, country, region, numbers; empty: not stated.
     fn facts(zone: &str, country: &str, region: &str, numbers: &[&str]) -> Facts {
@@ -291,13 +369,80 @@ mod tests {
     #[test]
     fn statements_that_contradict_count_both() {
         let either = facts("America/Los_Angeles", "US", "AL", &[]);
-        check(&either, "America/Chicago&America/Los_Angeles US-AL", ZoneEvidence::Stated);
+        let west = "America/Chicago&America/Los_Angeles US&US-AL&US-NV&US-OR&US-WA";
+        check(&either, west, ZoneEvidence::Stated);
+        let mut moved = facts("", "US", "FL", &["+12125550100"]);
+        moved.attributes.insert("postcode".into(), Value::Text("98101".into()));
+        let both = "America/Chicago&America/Los_Angeles&America/New_York US-FL&US-WA";
+        check(&moved, both, ZoneEvidence::Postcode);
     }
 
     #[test]
     fn a_zone_of_no_country_leaves_the_law_to_the_number() {
         check(&facts("UTC", "", "", &["+13055550100"]), "UTC US-FL", ZoneEvidence::Stated);
         check(&facts("UTC", "", "", &["+4930123456"]), "UTC", ZoneEvidence::Stated);
+    }
+
+    #[test]
+    fn a_postcode_comes_before_the_region_and_after_the_stated_zone() {
+        let with = |zone, country, number, postcode: &str| {
+            let mut lead = facts(zone, country, "", &[number]);
+            lead.attributes.insert("postcode".into(), Value::Text(postcode.into()));
+            lead
+        };
+        let florida = with("", "US", "+12065550100", "33101");
+        check(&florida, "America/Chicago&America/New_York US-FL", ZoneEvidence::Postcode);
+        let by_number = with("", "", "+14165550100", "R3C 4T3");
+        check(&by_number, "America/Winnipeg CA", ZoneEvidence::Postcode);
+        let zone = with("America/New_York", "US", "+12065550100", "33101");
+        check(&zone, "America/New_York US-FL", ZoneEvidence::Stated);
+        let german = with("", "DE", "+4930123456", "33101");
+        check(&german, "Europe/Berlin", ZoneEvidence::Number);
+    }
+
+    #[test]
+    fn a_zone_is_known_however_its_name_is_spelt() {
+        let spelt = facts("america/NEW_york", "", "", &[]);
+        let found = Whereabouts::of(&spelt).expect("a place").place;
+        assert_eq!(found.zones(), ["America/New_York"]);
+        assert!(found.jurisdictions().iter().any(|one| one == "US-FL"), "{found}");
+    }
+
+    /// Who writes EST in summer mostly means the time of New York.
+    #[test]
+    fn a_name_that_means_two_clocks_counts_as_both() {
+        let eastern = facts("EST", "", "", &["+12125550100"]);
+        check(&eastern, "America/New_York&EST US", ZoneEvidence::Stated);
+        let mountain = facts("MST", "US", "", &["+13035550100"]);
+        check(&mountain, "America/Denver&MST US", ZoneEvidence::Stated);
+        let alone = Whereabouts::of(&facts("EST", "", "", &[])).expect("a place").place;
+        assert!(alone.jurisdictions().iter().any(|one| one == "US-FL"), "{alone}");
+    }
+
+    #[test]
+    fn a_zone_that_is_none_of_the_country_leaves_both_possible() {
+        let both = facts("America/Chicago", "DE", "", &["+4930123456"]);
+        let found = Whereabouts::of(&both).expect("a place").place;
+        assert_eq!(found.zones(), ["America/Chicago", "Europe/Berlin"]);
+        assert!(found.jurisdictions().iter().any(|one| one == "US-TX"), "{found}");
+        let abroad = facts("Europe/Berlin", "US", "", &["+13055550100"]);
+        check(&abroad, "America/New_York&Europe/Berlin US-FL", ZoneEvidence::Stated);
+        let of_neighbour = facts("America/Toronto", "US", "", &["+12125550100"]);
+        let found = Whereabouts::of(&of_neighbour).expect("a place").place;
+        assert_eq!(found.zones(), ["America/New_York", "America/Toronto"]);
+        assert_eq!(found.jurisdictions(), ["CA", "US"]);
+    }
+
+    #[test]
+    fn every_name_of_a_zone_of_the_united_states_and_canada_is_under_their_law() {
+        let atlas = Atlas::shipped();
+        let lawless: Vec<String> = jiff::tz::db()
+            .available()
+            .map(|name| name.to_string())
+            .filter(|name| name.starts_with("US/") || name.starts_with("Canada/"))
+            .filter(|name| atlas.countries_of_zone(name).is_empty())
+            .collect();
+        assert!(lawless.is_empty(), "{lawless:?}");
     }
 
     #[test]
@@ -331,8 +476,8 @@ mod tests {
         assert!(!Whereabouts::key(&one).contains("5550100"));
         let numbers = ["+12125550100", "+13055550100", "+4930123456", "+18005550100"];
         let mut places = std::collections::HashMap::new();
-        for zone in ["", "UTC", "America/New_York"] {
-            for country in ["", "US", "DE", "PR"] {
+        for zone in ["", "UTC", "EST", "America/New_York", "Europe/Berlin"] {
+            for country in ["", "US", "CA", "DE", "PR"] {
                 for region in ["", "FL", "Bavaria", "CA"] {
                     for number in numbers {
                         let facts = facts(zone, country, region, &[number]);

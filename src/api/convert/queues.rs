@@ -223,6 +223,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
 fn whereabouts(found: &Whereabouts) -> proto::Whereabouts {
     let evidence = match found.evidence {
         ZoneEvidence::Stated => proto::ZoneEvidence::Stated,
+        ZoneEvidence::Postcode => proto::ZoneEvidence::Postcode,
         ZoneEvidence::Region => proto::ZoneEvidence::Region,
         ZoneEvidence::Number => proto::ZoneEvidence::Number,
         ZoneEvidence::Country => proto::ZoneEvidence::Country,
