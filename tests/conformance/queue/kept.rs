@@ -131,6 +131,7 @@ pub(super) async fn many_that_get_free_at_once_do_so_in_bounded_slices(queue: im
     let (mut calls, mut leads) = (0, Vec::new());
     while leads.is_empty() {
         calls += 1;
+        assert!(calls < FLOOD, "it never finishes");
         let proposal = queue.propose(&other(10)).await.unwrap();
         assert!(proposal.is_unfinished || !proposal.candidates.is_empty(), "it is never too late");
         leads.extend(proposal.candidates.iter().map(|candidate| candidate.lead.0));
