@@ -9,7 +9,7 @@ use crate::domain::{
     RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
-use crate::rules::Explanation;
+use crate::rules::{Explanation, PolicyLine};
 use crate::store::{LeadRecord, RequestKey};
 
 /// A pull.
@@ -248,6 +248,8 @@ pub struct CheckedRules {
     pub warnings: Vec<String>,
     /// The largest head start that the rules can give, in milliseconds; `None`: a formula has no bound.
     pub largest_head_start_ms: Option<i64>,
+    /// What follows each disposition.
+    pub policy: Vec<PolicyLine>,
 }
 
 /// Rules to publish.
