@@ -180,6 +180,7 @@ fn grant(rep: u64, lead: u64) -> Grant {
 /// One rep: touches what they have and gets the next with it.
 async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<AtomicU64>) {
     let policy = Arc::new(Policy::default());
+    let queue = Arc::new(store.roster().await.expect("a roster").queues.remove(0));
     let next = || line.fetch_add(1, Ordering::Relaxed) + 1;
     let outcome = store.lease(grant(rep, next())).await.expect("an answer");
     let mut lease = granted(outcome);
@@ -206,6 +207,8 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
             is_by_system: false,
             only_in: None,
             policy: policy.clone(),
+            rule_version: 0,
+            queue: queue.clone(),
             now: START,
             then: Some(grant(rep, next())),
         };

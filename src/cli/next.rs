@@ -92,8 +92,8 @@ pub(super) fn order_text(order: i32) -> &'static str {
 /// The command that records the touch, ready to be pasted.
 fn touch_line(rep: &str, served: &ServedLead) -> String {
     let lead = served.lead.as_ref();
-    let number = lead.and_then(|lead| lead.numbers.iter().find(|one| one.stopped_by == 0));
-    let number = number.map_or(String::new(), |one| format!(" --number {}", quoted(&one.number)));
+    let number = served.callable_numbers.first();
+    let number = number.map_or(String::new(), |one| format!(" --number {}", quoted(one)));
     format!(
         "nextlead touch{} --lead {} --token {}{number} --disposition no_answer",
         rep_words(rep),
@@ -174,8 +174,12 @@ mod tests {
             numbers: vec![number("+4930111", Disposition::Fax as i32), number("+4930222", 0)],
             ..Lead::default()
         };
-        let served =
-            ServedLead { lead: Some(lead), lease_token: "00ff".into(), ..ServedLead::default() };
+        let served = ServedLead {
+            lead: Some(lead),
+            lease_token: "00ff".into(),
+            callable_numbers: vec!["+4930222".into()],
+            ..ServedLead::default()
+        };
         assert_eq!(
             touch_line("ann's phone", &served),
             "nextlead touch --rep 'ann'\\''s phone' --lead 17 --token 00ff --number +4930222 \

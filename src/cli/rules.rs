@@ -12,8 +12,9 @@ use super::output::{Output, printable, table};
 use super::words::{instant_text, proto_duration_text, word};
 use crate::api::client::Client;
 use crate::api::proto::{
-    CheckRulesRequest, CheckRulesResponse, ListRuleVersionsRequest, ListRuleVersionsResponse,
-    PublishRulesRequest, RuleMistake, RuleVersion, RuleVersionState,
+    CheckRulesRequest, CheckRulesResponse, Disposition, ListRuleVersionsRequest,
+    ListRuleVersionsResponse, PolicyLine, PublishRulesRequest, RuleMistake, RuleVersion,
+    RuleVersionState,
 };
 
 #[derive(Debug, Subcommand)]
@@ -114,11 +115,26 @@ fn check_text(name: &str, answer: &CheckRulesResponse) -> String {
                 let head_start = proto_duration_text(answer.largest_head_start_duration.as_ref());
                 text.push_str(&format!("Largest head start over another lead: {head_start}.\n"));
             }
+            text.push_str(&policy_text(&answer.policy));
         }
         1 => text.push_str("1 mistake\n"),
         mistakes => text.push_str(&format!("{mistakes} mistakes\n")),
     }
     text
+}
+
+/// What follows each disposition, one a row.
+fn policy_text(policy: &[PolicyLine]) -> String {
+    if policy.is_empty() {
+        return String::new();
+    }
+    let rows = policy.iter().flat_map(|line| {
+        let by = if line.built_in { "nextlead" } else { "the document" };
+        line.dispositions
+            .iter()
+            .map(move |one| [word::<Disposition>(*one), printable(&line.outcome), by.to_owned()])
+    });
+    format!("\nWhat follows a touch\n{}", table(["disposition", "what follows", "by"], &[], rows))
 }
 
 /// A mistake with its place, its line, and a caret under what it covers.

@@ -68,7 +68,8 @@ impl Follower {
         // An index that names a version which nobody accepted has to be built again.
         let stored = stored.into_iter().find(|stored| stored.version == version);
         let stored = stored.ok_or(QueueError::NotBuilt(queue))?;
-        let rules = tokio::task::spawn_blocking(move || RuleSet::compile(&stored.text)).await;
+        let rules =
+            tokio::task::spawn_blocking(move || RuleSet::compile_stored(&stored.text)).await;
         let rules = rules.unwrap_or_else(|failure| std::panic::resume_unwind(failure.into_panic()));
         Ok(Versioned::new(version, Arc::new(rules.map_err(DialerError::RulesInvalid)?)))
     }

@@ -16,11 +16,13 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 impl Dialer {
     /// Checks a document: every mistake at once, or what is worth knowing about it.
     pub async fn check_rules(&self, text: String) -> Result<CheckedRules, DialerError> {
-        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
+        let now = self.now();
+        let rules = Self::in_back_room(async move { RuleSet::compile_at(&text, now) }).await;
         let rules = rules.map_err(DialerError::RulesInvalid)?;
         Ok(CheckedRules {
             warnings: rules.warnings(),
             largest_head_start_ms: rules.largest_head_start_ms(),
+            policy: rules.policy_lines(),
         })
     }
 
@@ -30,8 +32,8 @@ impl Dialer {
         publish: PublishRules,
     ) -> Result<RuleVersionView, DialerError> {
         let queue = self.roster().queue(&publish.queue)?;
-        let text = publish.text.clone();
-        let rules = Self::in_back_room(async move { RuleSet::compile(&text) }).await;
+        let (text, now) = (publish.text.clone(), self.now());
+        let rules = Self::in_back_room(async move { RuleSet::compile_at(&text, now) }).await;
         let rules = Arc::new(rules.map_err(DialerError::RulesInvalid)?);
         if rules.queue() != queue.id.as_str() {
             let problem =

@@ -54,7 +54,8 @@ impl Dialer {
         queue: &QueueId,
         stored: RuleVersion,
     ) -> Result<Versioned, DialerError> {
-        let rules = Arc::new(RuleSet::compile(&stored.text).map_err(DialerError::RulesInvalid)?);
+        let rules =
+            Arc::new(RuleSet::compile_stored(&stored.text).map_err(DialerError::RulesInvalid)?);
         if stored.in_force_at.is_none() {
             let now = self.now();
             let noted =

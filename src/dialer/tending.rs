@@ -57,7 +57,8 @@ impl Dialer {
             let found =
                 versions.into_iter().find(|one| is_it(one.version, one.in_force_at.is_some()));
             if let Some(found) = found {
-                let rules = RuleSet::compile(&found.text).map_err(DialerError::RulesInvalid)?;
+                let rules =
+                    RuleSet::compile_stored(&found.text).map_err(DialerError::RulesInvalid)?;
                 return Ok(Versioned::new(found.version, rules.into()));
             }
             before = Some(oldest);

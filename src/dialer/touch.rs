@@ -56,7 +56,8 @@ impl Dialer {
     ) -> Result<Recorded, DialerError> {
         let rep = new.rep.as_ref().map(|rep| self.roster().rep(rep)).transpose()?;
         let queue = self.queue_of_touch(&new, rep.as_ref()).await?;
-        let policy = self.parts.follower.rulebook.in_force(queue).rules.policy().clone();
+        let in_force = self.parts.follower.rulebook.in_force(queue);
+        let settings = self.roster().queue_by_key(queue);
         let turn = match (&new.rep, new.then_next) {
             // Who may not pull gets nothing, but what they did is recorded all the same.
             (Some(rep), true) => match self.turn_of(rep) {
@@ -83,7 +84,9 @@ impl Dialer {
             actor,
             is_by_system: rep.is_none(),
             only_in,
-            policy,
+            policy: in_force.rules.policy().clone(),
+            rule_version: in_force.version,
+            queue: settings.expect("a lead's queue is in the roster before the lead"),
             now,
             then: None,
             touch: touch_of(new, rep.map(|rep| rep.rep.key)),

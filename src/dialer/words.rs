@@ -9,7 +9,7 @@ use crate::domain::{
     RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
-use crate::rules::Explanation;
+use crate::rules::{Explanation, PolicyLine};
 use crate::store::{LeadRecord, RequestKey};
 
 /// A pull.
@@ -51,6 +51,25 @@ pub struct Served {
     pub why: Why,
     /// The rep held it already: nothing new was taken.
     pub was_held: bool,
+}
+
+impl Served {
+    /// Its numbers that may be dialled, the one to dial first: of those in the story the least often
+    /// called comes first, of several the one whose last call is the longest ago.
+    pub fn callable_numbers(&self) -> Vec<&Number> {
+        let calls_of = |number: &Number| {
+            let of_it = |one: &&RecordedTouch| {
+                one.touch.direction == Direction::Outbound
+                    && one.touch.number.as_ref() == Some(number)
+            };
+            let calls = self.story.iter().filter(of_it);
+            let last_at = calls.clone().map(|one| one.touch.started_at).max();
+            (calls.count(), last_at)
+        };
+        let mut numbers: Vec<&Number> = self.record.lead.facts.callable_numbers().collect();
+        numbers.sort_by_cached_key(|number| calls_of(number));
+        numbers
+    }
 }
 
 /// Why a lead was chosen.
@@ -250,6 +269,8 @@ pub struct CheckedRules {
     pub warnings: Vec<String>,
     /// The largest head start that the rules can give, in milliseconds; `None`: a formula has no bound.
     pub largest_head_start_ms: Option<i64>,
+    /// What follows each disposition.
+    pub policy: Vec<PolicyLine>,
 }
 
 /// Rules to publish.

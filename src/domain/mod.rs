@@ -7,8 +7,10 @@
 
 mod access;
 mod atlas;
+mod cadence;
 mod calling;
 mod codes;
+mod daypart;
 mod deadline;
 mod disposition;
 mod holiday;
@@ -29,10 +31,12 @@ mod touch;
 mod window;
 
 pub use access::{AccessToken, REP_ID_RESERVED, Role};
+pub use cadence::Cadence;
 pub use calling::{
     Bar, BarredBy, CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingHours, CallingLaw,
     Verdict, instant_text,
 };
+pub use daypart::{Daypart, LeadClock};
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
 pub use id::{
@@ -49,7 +53,9 @@ pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
 pub use place::{Place, Whereabouts, ZoneEvidence};
-pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
+pub use policy::{
+    AfterRoute, AfterRule, DecidedBy, Decision, Delay, NextStep, Occasion, Policy, Stage,
+};
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,
     PASS_MS, Queue, QueueSettings, Rep, RuleVersion,

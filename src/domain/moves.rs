@@ -3,6 +3,7 @@
 //! [`step`] maps (state, command, instant) to a new state and one ledger event, or to a refusal.
 //! Nothing else changes a standing, so the books can be folded from the events alone.
 
+use super::cadence::Cadence;
 use super::disposition::Disposition;
 use super::ledger::{Event, EventKind};
 use super::policy::NextStep;
@@ -28,6 +29,8 @@ pub enum Command {
         started_at: i64,
         /// Whether it counts as an attempt.
         is_attempt: bool,
+        /// How the attempts are spread, this one included.
+        cadence: Cadence,
         /// What follows.
         next: NextStep,
     },
@@ -39,6 +42,8 @@ pub enum Command {
         started_at: i64,
         /// Whether it counts as an attempt.
         is_attempt: bool,
+        /// How the attempts are spread, this one included.
+        cadence: Cadence,
         /// Whether it keeps the first-touch promise.
         is_first_touch: bool,
     },
@@ -100,13 +105,15 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             next.times_released += i32::from(state.first_touched_at.is_none());
             kind
         }
-        Command::Touch { disposition, started_at, is_attempt, next: follows } => {
+        Command::Touch { disposition, started_at, is_attempt, cadence, next: follows } => {
             require_leased(state)?;
+            next.cadence = cadence;
             count_touch(&mut next, disposition, started_at, is_attempt, is_attempt);
             follow(&mut next, follows);
             EventKind::Touched
         }
-        Command::Note { disposition, started_at, is_attempt, is_first_touch } => {
+        Command::Note { disposition, started_at, is_attempt, cadence, is_first_touch } => {
+            next.cadence = cadence;
             count_touch(&mut next, disposition, started_at, is_attempt, is_first_touch);
             EventKind::Noted
         }
@@ -152,6 +159,7 @@ fn require_leased(state: &LeadState) -> Result<(), Refusal> {
 fn wake(next: &mut LeadState, due_at: i64) {
     if !next.standing.is_open() {
         next.attempts = 0;
+        next.cadence = Cadence::default();
         next.tier = Tier::Ordinary;
     }
     next.standing = Standing::Ready;
@@ -225,7 +233,7 @@ fn erase(next: &mut LeadState) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{CampaignKey, LeadId, QueueKey};
+    use crate::domain::{CampaignKey, Daypart, LeadId, QueueKey};
 
     fn state() -> LeadState {
         LeadState {
@@ -239,6 +247,7 @@ mod tests {
             ready_since: 100,
             handed_over_at: 100,
             attempts: 0,
+            cadence: Cadence::default(),
             last_disposition: None,
             first_touch_due_at: Some(1_000),
             first_touched_at: None,
@@ -261,6 +270,7 @@ mod tests {
             disposition: Disposition::NoAnswer,
             started_at: 150,
             is_attempt: true,
+            cadence: Cadence::default(),
             next: NextStep::Wait { until, why: WaitReason::Retry },
         }
     }
@@ -303,14 +313,16 @@ mod tests {
     #[test]
     fn only_nurture_comes_back() {
         let nurture = Route::Nurture { until: Some(500) };
+        let cadence = Cadence::default().with_attempt(Some(Daypart::Noon));
         let closed = moved(
-            &state(),
+            &LeadState { attempts: 3, cadence, ..state() },
             Command::Close { why: CloseReason::CampaignEnded, route: nurture },
             120,
         );
         assert_eq!(step(&closed, Command::Lease, 600).unwrap_err(), Refusal::Closed);
         let back = moved(&closed, Command::Wake, 600);
         assert_eq!((back.ready_since, back.attempts), (500, 0));
+        assert_eq!((closed.cadence, back.cadence), (cadence, Cadence::default()));
         let lost = moved(
             &state(),
             Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost },
@@ -346,6 +358,7 @@ mod tests {
             disposition: Disposition::NoAnswer,
             started_at: 150,
             is_attempt: true,
+            cadence: Cadence::default(),
             is_first_touch: false,
         };
         let noted = moved(&state(), note, 160);

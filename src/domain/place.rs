@@ -86,6 +86,12 @@ impl Whereabouts {
         Search::of(facts).whereabouts()
     }
 
+    /// IANA names of the zones alone, as [`Whereabouts::of`] finds them; sorted, empty if nobody can say.
+    pub fn zones(facts: &Facts) -> Vec<&str> {
+        let found = Search::of(facts).zones();
+        found.map_or_else(Vec::new, |(zones, _)| zones.into_iter().collect())
+    }
+
     /// What [`Whereabouts::of`] goes by, as a text: facts with the same are in the same place. Holds no
     /// personal data.
     pub fn key(facts: &Facts) -> String {

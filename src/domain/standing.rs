@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::cadence::Cadence;
 use super::codes::codes;
 use super::disposition::Disposition;
 use super::id::{CampaignKey, LeadId, QueueKey};
@@ -172,6 +173,8 @@ pub struct LeadState {
     pub handed_over_at: i64,
     /// Outbound attempts since it was handed over or last came back from nurture.
     pub attempts: i32,
+    /// How these attempts were spread over the parts of the day, and the stages of the policy.
+    pub cadence: Cadence,
     /// How the last touch ended.
     pub last_disposition: Option<Disposition>,
     /// Until when the first touch was promised; `None`: nothing was promised.

@@ -18,7 +18,7 @@ use super::field::{Schema, Type, is_built_in};
 use super::mistake::{Mistakes, Report, hint};
 use super::toml_reader::{Entry, Table, expected, int, table, text};
 use super::{
-    DOCUMENT_LENGTH_MAX, FIELD_COUNT_MAX, FirstTouch, POINT_IS_MS_DEFAULT, RuleSet,
+    DOCUMENT_LENGTH_MAX, FIELD_COUNT_MAX, FirstTouch, POINT_IS_MS_DEFAULT, Reading, RuleSet,
     VALUE_COUNT_MAX, bounds, policy,
 };
 use crate::domain::{PromiseClock, check_id};
@@ -34,7 +34,7 @@ const NAME_LENGTH_MAX: usize = 128;
 const WORDS: [&str; 4] = ["true", "false", "null", "in"];
 
 /// Reads a document.
-pub(super) fn read(document: &str) -> Result<RuleSet, Mistakes> {
+pub(super) fn read(document: &str, reading: Reading) -> Result<RuleSet, Mistakes> {
     let mut report = Report::new(document);
     if document.len() > DOCUMENT_LENGTH_MAX {
         report.add(0..0, format!("a document has at most {DOCUMENT_LENGTH_MAX} bytes"));
@@ -45,7 +45,7 @@ pub(super) fn read(document: &str) -> Result<RuleSet, Mistakes> {
         }
         // What is missing from a broken document may stand in the broken part.
         if errors.is_empty() {
-            let rules = rules(root.get_ref(), &mut report);
+            let rules = rules(root.get_ref(), reading, &mut report);
             report.finish()?;
             return Ok(with_warnings(rules));
         }
@@ -53,7 +53,7 @@ pub(super) fn read(document: &str) -> Result<RuleSet, Mistakes> {
     report.finish().map(|()| RuleSet::none(""))
 }
 
-fn rules(root: &DeTable<'_>, report: &mut Report<'_>) -> RuleSet {
+fn rules(root: &DeTable<'_>, reading: Reading, report: &mut Report<'_>) -> RuleSet {
     let document = Table::new(root, "a document", 0..0, &KEYS, report);
     let queue = document.require("queue", report).and_then(|entry| text(entry, report));
     if let Some(queue) = &queue
@@ -71,7 +71,7 @@ fn rules(root: &DeTable<'_>, report: &mut Report<'_>) -> RuleSet {
         first_touch: first_touch.unwrap_or_default(),
         schema,
         values,
-        policy: Arc::new(policy::read(&document, report)),
+        policy: Arc::new(policy::read(&document, reading, report)),
         warnings: Vec::new(),
         failure_count: AtomicU64::new(0),
     }
@@ -261,10 +261,10 @@ fn with_warnings(mut rules: RuleSet) -> RuleSet {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{AfterRoute, Disposition};
+    use crate::domain::{AfterRoute, Delay, Disposition};
 
     fn problems(document: &str) -> Vec<String> {
-        let Err(Mistakes(mistakes)) = read(document) else { return Vec::new() };
+        let Err(Mistakes(mistakes)) = RuleSet::compile(document) else { return Vec::new() };
         let shown = mistakes.iter();
         shown
             .map(|one| format!("{}:{}+{} {}", one.line, one.column, one.length, one.message))
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_document_of_the_readme_compiles() {
-        let rules = read(EXAMPLE).unwrap();
+        let rules = RuleSet::compile(&format!("{EXAMPLE}{THE_REST}")).unwrap();
         assert_eq!(rules.queue(), "inside-sales");
         assert_eq!(rules.point_is_ms(), 60_000);
         assert_eq!(
@@ -289,10 +289,35 @@ mod tests {
             after.dispositions,
             [Disposition::NoAnswer, Disposition::Busy, Disposition::Voicemail]
         );
-        assert_eq!(after.retry_in_ms, [3_600_000, 14_400_000, 86_400_000]);
+        let [hour, hours, day, days] = [1, 4, 24, 48].map(|hours| Delay::For(hours * 3_600_000));
+        let [stage] = after.stages.as_slice() else { panic!("one stage") };
+        assert_eq!(stage.retry_in, [hour, hours, Delay::NextDaypart, day, days]);
         assert_eq!(after.attempts_max, Some(8));
         assert_eq!(after.then, AfterRoute::Nurture(Some(90 * 86_400_000)));
     }
+
+    #[test]
+    fn an_example_that_says_too_little_runs_if_it_was_published_and_is_no_longer() {
+        let Err(Mistakes(mistakes)) = RuleSet::compile(EXAMPLE) else {
+            panic!("it says too little")
+        };
+        assert!(mistakes.iter().all(|one| one.message.contains("nothing says")));
+        let rules = RuleSet::compile_stored(EXAMPLE).unwrap();
+        assert_eq!(rules.policy().after[0].attempts_max, Some(8));
+    }
+
+    /// What the example leaves out.
+    const THE_REST: &str = r#"
+[[after]]
+dispositions = ["congestion", "dead_air", "dropped_before_rep", "gatekeeper", "wrong_time"]
+retry_in     = ["next_daypart"]
+attempts_max = 8
+then         = { nurture = "90d" }
+
+[[after]]
+dispositions = ["not_interested", "not_qualified", "language", "needs_specialist"]
+then         = "lost"
+"#;
 
     const EXAMPLE: &str = r#"
 queue    = "inside-sales"
@@ -300,9 +325,9 @@ point_is = "1m"
 
 [first_touch]
 within        = "4h"
-reserve_after = 4
+reserve_after = 4                 # after four ordinary pulls, one for the untouched
 
-[fields]
+[fields]                          # what the leads of this queue carry besides the built-in fields
 employees = "int"
 industry  = "string"
 
@@ -321,16 +346,16 @@ when          = 'lead.channel == "web"'
 for_the_first = "5m"
 points        = 10000
 
-[[after]]
+[[after]]                         # policy: what a disposition leads to; the last resort always exists
 dispositions = ["no_answer", "busy", "voicemail"]
-retry_in     = ["1h", "4h", "1d"]
+retry_in     = ["1h", "4h", "next_daypart", "1d", "2d"]   # the last one repeats
 attempts_max = 8
 then         = { nurture = "90d" }
 "#;
 
     #[test]
     fn defaults_stand_in_for_what_is_not_written() {
-        let rules = read("queue = 'q'").unwrap();
+        let rules = RuleSet::compile("queue = 'q'").unwrap();
         assert_eq!(rules.point_is_ms(), 60_000);
         assert_eq!(*rules.first_touch(), FirstTouch::default());
         assert_eq!((rules.values.len(), rules.policy().after.len()), (0, 0));
@@ -414,7 +439,7 @@ for_the_first = "5m"
     fn a_head_start_beyond_the_promise_is_warned_of() {
         let value = |points: &str| {
             let promise = "queue='q'\n[first_touch]\nwithin='1h'\n";
-            read(&format!(
+            RuleSet::compile(&format!(
                 "{promise}[[value]]\nname='a'\nwhen='lead.attempts > 1'\npoints={points}"
             ))
         };

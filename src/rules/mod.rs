@@ -41,6 +41,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub use explain::{Explanation, ExplanationLine, LineNote};
 pub use mistake::{Mistake, Mistakes};
 pub(crate) use mistake::{Report, hint};
+pub use policy::PolicyLine;
 pub(crate) use toml_reader::{Entry, Table, expected, int, list, table, text};
 
 use evaluate::{Outcome, Totals, ValueRule};
@@ -96,6 +97,24 @@ impl Default for FirstTouch {
     }
 }
 
+/// What is asked of a document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// It is new: all that is asked today.
+    New {
+        /// When it is published; `None`: dates are not looked at.
+        now: Option<i64>,
+    },
+    /// It was published before, and is in force whatever is asked of new ones.
+    Stored,
+}
+
+impl Reading {
+    fn is_new(self) -> bool {
+        matches!(self, Self::New { .. })
+    }
+}
+
 /// What a point is worth in waiting time unless the document says otherwise.
 const POINT_IS_MS_DEFAULT: i64 = 60_000;
 
@@ -114,7 +133,7 @@ pub struct RuleSet {
 
 impl RuleSet {
     /// The rules of a queue that has published none: every lead is worth nothing, and what
-    /// dispositions lead to is the last resort.
+    /// dispositions lead to is what is built in.
     pub fn none(queue: &str) -> Self {
         Self {
             queue: queue.to_owned(),
@@ -128,7 +147,7 @@ impl RuleSet {
         }
     }
 
-    /// Reads, checks and compiles a document.
+    /// Reads, checks and compiles a document, whatever dates it names.
     ///
     /// Takes milliseconds for a large one: not for a thread that answers calls.
     ///
@@ -136,7 +155,26 @@ impl RuleSet {
     ///
     /// All mistakes at once, by place; of a text that is no TOML those of its syntax alone.
     pub fn compile(text: &str) -> Result<Self, Mistakes> {
-        document::read(text)
+        document::read(text, Reading::New { now: None })
+    }
+
+    /// Reads a document that is to be published at `now`: a date in it that has passed is a mistake, too.
+    ///
+    /// # Errors
+    ///
+    /// As [`RuleSet::compile`].
+    pub fn compile_at(text: &str, now: i64) -> Result<Self, Mistakes> {
+        document::read(text, Reading::New { now: Some(now) })
+    }
+
+    /// Reads a document that was published before, perhaps by a release that asked less of it: what it left
+    /// open then keeps what it meant then.
+    ///
+    /// # Errors
+    ///
+    /// As [`RuleSet::compile`], for what no release ever published.
+    pub fn compile_stored(text: &str) -> Result<Self, Mistakes> {
+        document::read(text, Reading::Stored)
     }
 
     /// The id of the queue that they are for.
@@ -157,6 +195,11 @@ impl RuleSet {
     /// What dispositions lead to.
     pub fn policy(&self) -> &Arc<Policy> {
         &self.policy
+    }
+
+    /// What follows each disposition, in words.
+    pub fn policy_lines(&self) -> Vec<PolicyLine> {
+        policy::outline(&self.policy)
     }
 
     /// How many conditions and formulas failed since these rules were compiled, over all leads that

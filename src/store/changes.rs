@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::domain::{
     CampaignKey, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken, Number, Policy,
-    QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
+    Queue, QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
 };
 
 /// Names a change, so that asking again changes nothing.
@@ -333,6 +333,10 @@ pub struct RecordTouch {
     pub only_in: Option<QueueKey>,
     /// What dispositions lead to in the lead's queue.
     pub policy: Arc<Policy>,
+    /// The rule version that says so; 0: none.
+    pub rule_version: i64,
+    /// The lead's queue.
+    pub queue: Arc<Queue>,
     /// When.
     pub now: i64,
     /// Then leases one of these to the same rep; its `now` and rep are the touch's, its `request` is

@@ -62,9 +62,15 @@ const RULES: &str = r#"queue = "sales"
 name = "score"
 points = 10
 [[after]]
-dispositions = ["no_answer"]
+dispositions = [
+    "no_answer", "busy", "voicemail", "congestion", "dead_air", "dropped_before_rep", "gatekeeper",
+    "wrong_time", "language", "needs_specialist",
+]
 retry_in = ["1s"]
 attempts_max = 3
+then = "lost"
+[[after]]
+dispositions = ["not_interested", "not_qualified"]
 then = "lost"
 "#;
 

@@ -12,10 +12,9 @@ use super::ground::Ground;
 use super::support::{TestNode, lead};
 use super::two_nodes::within;
 
-/// Lets the leads of campaign `spring` in the store of a folder need no skills any more and does nothing
-/// else, as a node that dies right after its commit.
-async fn free_of_skills_and_die(folder: &Path) {
-    let store: Box<dyn Store> = match Ground::of(folder) {
+/// The store of a folder, whose node is gone.
+pub(super) async fn open_store(folder: &Path) -> Box<dyn Store> {
+    match Ground::of(folder) {
         None => Box::new(SqliteStore::open(&folder.join("nextlead.db")).await.unwrap()),
         Some(ground) => {
             let sharing = match ground.queue {
@@ -29,7 +28,13 @@ async fn free_of_skills_and_die(folder: &Path) {
             };
             Box::new(PostgresStore::open(&options).await.unwrap())
         }
-    };
+    }
+}
+
+/// Lets the leads of campaign `spring` in the store of a folder need no skills any more and does nothing
+/// else, as a node that dies right after its commit.
+async fn free_of_skills_and_die(folder: &Path) {
+    let store = open_store(folder).await;
     let spring = CampaignId::new("spring").unwrap();
     let roster = store.roster().await.unwrap();
     let before = roster.campaigns.iter().find(|campaign| campaign.id == spring).unwrap();

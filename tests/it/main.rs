@@ -26,6 +26,7 @@ mod load;
 mod lying_redis;
 mod metrics;
 mod oracle;
+mod policy;
 mod privacy;
 mod process;
 mod pty;

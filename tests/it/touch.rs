@@ -9,7 +9,12 @@ use crate::support::{
 };
 
 const POLICY: &str = "[[after]]\ndispositions = [\"no_answer\", \"busy\"]\nretry_in = [\"1h\", \"4h\"]\n\
-                      attempts_max = 3\nthen = { nurture = \"30d\" }\n";
+                      attempts_max = 3\nthen = { nurture = \"30d\" }\n\
+                      [[after]]\ndispositions = [\"voicemail\", \"congestion\", \"dead_air\", \
+                      \"dropped_before_rep\", \"gatekeeper\", \"wrong_time\", \"language\", \
+                      \"needs_specialist\"]\nretry_in = [\"1d\"]\nattempts_max = 8\n\
+                      then = \"unreachable\"\n\
+                      [[after]]\ndispositions = [\"not_interested\", \"not_qualified\"]\nthen = \"lost\"\n";
 
 #[tokio::test]
 async fn a_lead_is_tried_as_often_as_the_policy_says_and_then_rests() {

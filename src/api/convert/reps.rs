@@ -204,6 +204,8 @@ pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
 }
 
 fn served(served: Served) -> proto::ServedLead {
+    let callable = served.callable_numbers();
+    let callable_numbers = callable.iter().map(|one| one.as_str().to_owned()).collect();
     let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held } = served;
     let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
     let story = story.iter().zip(&story_reps);
@@ -222,6 +224,7 @@ fn served(served: Served) -> proto::ServedLead {
         }),
         story: story.map(|(touch, rep)| states::touch(touch, rep.as_ref())).collect(),
         dispositions: all.collect(),
+        callable_numbers,
     }
 }
 

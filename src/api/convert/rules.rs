@@ -3,7 +3,7 @@
 use crate::auth::Caller;
 use crate::dialer::{CheckedRules, PublishRules, RuleVersionView};
 use crate::domain::QueueId;
-use crate::rules::{DOCUMENT_LENGTH_MAX, Mistake, Mistakes};
+use crate::rules::{DOCUMENT_LENGTH_MAX, Mistake, Mistakes, PolicyLine};
 
 use super::super::proto;
 use super::super::status::Problems;
@@ -44,6 +44,16 @@ pub(in crate::api) fn checked(checked: CheckedRules) -> proto::CheckRulesRespons
         mistakes: Vec::new(),
         warnings: checked.warnings,
         largest_head_start_duration: checked.largest_head_start_ms.map(duration),
+        policy: checked.policy.into_iter().map(policy_line).collect(),
+    }
+}
+
+fn policy_line(line: PolicyLine) -> proto::PolicyLine {
+    let dispositions = line.dispositions.into_iter();
+    proto::PolicyLine {
+        dispositions: dispositions.map(|one| proto::Disposition::from(one).into()).collect(),
+        outcome: line.outcome,
+        built_in: line.is_built_in,
     }
 }
 

@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::moves::{self, Command};
 use crate::domain::{
-    AfterRoute, CampaignKey, CloseReason, FirstTouchRank, LeadId, LeadState, Policy, QueueKey,
-    RepKey, Standing, Tier, Worth,
+    Cadence, CallingLaw, CampaignKey, CloseReason, FirstTouchRank, GRACE_MS_DEFAULT,
+    LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, LeadId, LeadState, Occasion, Policy, Queue, QueueId,
+    QueueKey, QueueSettings, RepKey, Route, Standing, Tier, WeeklyHours, Worth,
 };
 use crate::queue::{Ask, Basis, Entry, Lane, LeadQueue, MemoryQueue, OpenHours, Update};
 use crate::rules::{RuleSet, Subject};
@@ -28,6 +29,8 @@ pub(super) struct InProcess<'m> {
     states: Vec<LeadState>,
     lane: Lane,
     hours: Arc<OpenHours>,
+    /// The queue, open at every hour.
+    settings: Queue,
 }
 
 impl<'m> InProcess<'m> {
@@ -44,7 +47,8 @@ impl<'m> InProcess<'m> {
         let states = (1..).take(month.leads.len()).map(|id| handed_over(LeadId(id), now, rules));
         let states: Vec<_> = states.collect();
         let queue = MemoryQueue::new();
-        let router = Self { month, policy, rules, queue, states, lane, hours: Arc::new(hours) };
+        let (hours, settings) = (Arc::new(hours), open_queue());
+        let router = Self { month, policy, rules, queue, states, lane, hours, settings };
         let entries = (0..router.states.len()).map(|lead| router.entry(lead, now)).collect();
         router.queue.begin(QUEUE, Basis::default()).await?;
         router.queue.apply(entries).await?;
@@ -98,12 +102,22 @@ impl<'m> InProcess<'m> {
     async fn touch(&mut self, attempt: Attempt, now: i64) -> anyhow::Result<()> {
         let lead = attempt.lead;
         let attempts = self.states[lead].attempts + 1;
-        let next = self.policy.next_step(attempt.disposition, None, attempts, true, now);
+        let decided = self.policy.next_step(&Occasion {
+            disposition: attempt.disposition,
+            callback_at: None,
+            attempts,
+            cadence: self.states[lead].cadence,
+            facts: &self.month.leads[lead].facts,
+            handed_over_at: self.states[lead].handed_over_at,
+            queue: &self.settings,
+            now,
+        });
         let command = Command::Touch {
             disposition: attempt.disposition,
             started_at: attempt.started_at,
             is_attempt: true,
-            next,
+            cadence: decided.cadence,
+            next: decided.step,
         };
         self.step(lead, command, now)?;
         let is_open = self.states[lead].standing.is_open();
@@ -165,7 +179,7 @@ impl Router for InProcess<'_> {
     }
 
     async fn end_campaign(&mut self, now: i64) -> anyhow::Result<()> {
-        let route = AfterRoute::Nurture(None).at(now);
+        let route = Route::Nurture { until: None };
         for lead in 0..self.states.len() {
             if self.states[lead].standing.is_open() {
                 let close = Command::Close { why: CloseReason::CampaignEnded, route };
@@ -175,6 +189,19 @@ impl Router for InProcess<'_> {
         }
         Ok(())
     }
+}
+
+/// The demo's queue, as far as a policy looks at it.
+fn open_queue() -> Queue {
+    let settings = QueueSettings {
+        zone: "UTC".to_owned(),
+        hours: WeeklyHours::always(),
+        law: CallingLaw::Exempt,
+        lease_ms: LEASE_MS_DEFAULT,
+        lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
+        grace_ms: GRACE_MS_DEFAULT,
+    };
+    Queue { key: QUEUE, id: QueueId::new("demo").expect("an id"), settings }
 }
 
 fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
@@ -189,6 +216,7 @@ fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
         ready_since: now,
         handed_over_at: now,
         attempts: 0,
+        cadence: Cadence::default(),
         last_disposition: None,
         first_touch_due_at: rules.map(|rules| now + rules.first_touch().within_ms),
         first_touched_at: None,

@@ -32,13 +32,17 @@ impl Held {
     pub(super) fn new(served: ServedLead, now: i64) -> Self {
         let lease_ms = served.remaining_duration.as_ref().map_or(0, millis);
         let renewable_ms = served.renewable_duration.as_ref().map_or(0, millis);
+        let numbers = served.lead.as_ref().map_or(&[][..], |lead| lead.numbers.as_slice());
+        let mut dialable = numbers.iter().filter(|one| one.stopped_by == 0);
+        let first = served.callable_numbers.first();
+        let chosen = first.and_then(|first| dialable.position(|one| one.number == *first));
         Self {
             served,
             shown_at: now,
             ends_at: now.saturating_add(lease_ms),
             renewable_until: now.saturating_add(renewable_ms),
             lease_ms,
-            chosen: 0,
+            chosen: chosen.unwrap_or(0),
             notes: String::new(),
             is_renewing: false,
             is_talking: false,

@@ -11,7 +11,8 @@ use super::text::hex;
 use super::{BookKey, HandoverOnce, HandoverRow, LeadRow, Slate, StoredAnswer};
 use crate::domain::moves::{self, Command};
 use crate::domain::{
-    CloseReason, EventKind, Facts, Lead, LeadId, LeadNumber, LeadState, Route, Standing, Tier,
+    Cadence, CloseReason, EventKind, Facts, Lead, LeadId, LeadNumber, LeadState, Route, Standing,
+    Tier,
 };
 use crate::store::changes::{HandOver, HandedOver, Handover};
 use crate::store::error::Denied;
@@ -201,6 +202,7 @@ fn open_lead(
         ready_since: row.handed_over_at,
         handed_over_at: row.handed_over_at,
         attempts: 0,
+        cadence: Cadence::default(),
         last_disposition: None,
         first_touch_due_at: row.first_touch_due_at,
         first_touched_at: None,

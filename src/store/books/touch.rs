@@ -5,7 +5,10 @@ use super::suppress::{Wish, suppress_person};
 use super::text::hex;
 use super::{NewTouch, Slate, TouchRow};
 use crate::domain::moves::Command;
-use crate::domain::{Direction, Disposition, LeadId, LeaseToken, Number, Standing, Touch};
+use crate::domain::{
+    Cadence, DecidedBy, Direction, Disposition, Event, LeadClock, LeadId, LeaseToken, Number,
+    Occasion, Standing, Touch,
+};
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
 use crate::store::error::Denied;
 
@@ -120,30 +123,66 @@ fn stop_number(slate: &mut Slate, change: &RecordTouch) {
     }
 }
 
+/// How a lead's attempts are spread, with the one of this touch if it is one.
+fn cadence(slate: &Slate, change: &RecordTouch) -> Cadence {
+    let row = slate.known(change.touch.lead);
+    if change.touch.direction != Direction::Outbound {
+        return row.state.cadence;
+    }
+    // Nobody calls in the future.
+    let at = change.touch.started_at.min(change.now);
+    let clock = LeadClock::of(&row.lead.facts, &change.queue);
+    row.state.cadence.with_attempt(clock.daypart_at(at))
+}
+
 /// Moves the lead as the policy says, and ends its lease.
 fn move_lead(slate: &mut Slate, change: &RecordTouch) {
     let touch = &change.touch;
     let is_attempt = touch.direction == Direction::Outbound;
+    let cadence = cadence(slate, change);
     slate.take_back(touch.lead);
     let row = slate.known(touch.lead);
-    let next = change.policy.next_step(
-        touch.disposition,
-        touch.callback_at,
-        row.state.attempts.saturating_add(i32::from(is_attempt)),
-        row.lead.facts.callable_numbers().next().is_some(),
-        change.now,
-    );
+    let decided = change.policy.next_step(&Occasion {
+        disposition: touch.disposition,
+        callback_at: touch.callback_at,
+        attempts: row.state.attempts.saturating_add(i32::from(is_attempt)),
+        cadence,
+        facts: &row.lead.facts,
+        handed_over_at: row.state.handed_over_at,
+        queue: &change.queue,
+        now: change.now,
+    });
     let command = Command::Touch {
         disposition: touch.disposition,
         started_at: touch.started_at,
         is_attempt,
-        next,
+        cadence: decided.cadence,
+        next: decided.step,
     };
     let told = slate.step(touch.lead, command, change.now, |event| {
         let event = event.by(&change.actor).with("touch", &touch.id);
-        event.with("disposition", touch.disposition.code())
+        let event = event.with("disposition", touch.disposition.code());
+        match decided.by {
+            Some(by) => explained(event, by, change.rule_version),
+            None => event,
+        }
     });
     told.expect("a lead with a lease is leased");
+}
+
+/// The event with what in the policy decided what follows.
+fn explained(mut event: Event, by: DecidedBy, rule_version: i64) -> Event {
+    event.rule_version = Some(rule_version).filter(|version| *version > 0);
+    let rule = by.rule.map_or_else(|| "built-in".to_owned(), |nth| nth.to_string());
+    let event = event.with("after", rule);
+    let told = [
+        ("stage", by.stage.map(|nth| nth.to_string())),
+        ("retry", by.nth.map(|nth| nth.to_string())),
+        ("daypart", by.daypart.map(|daypart| daypart.code().to_owned())),
+        ("reason", by.reason),
+    ];
+    let told = told.into_iter().filter_map(|(name, value)| Some((name, value?)));
+    told.fold(event, |event, (name, value)| event.with(name, value))
 }
 
 /// Counts a touch that does not move the lead.
@@ -154,6 +193,7 @@ fn note(slate: &mut Slate, change: &RecordTouch) {
         disposition: touch.disposition,
         started_at: touch.started_at,
         is_attempt: is_outbound,
+        cadence: cadence(slate, change),
         is_first_touch: touch.lease.is_none() && change.is_by_system && is_outbound,
     };
     let told = slate.step(touch.lead, command, change.now, |event| {

@@ -9,8 +9,8 @@ use super::super::books::{LeadRow, route_from_text, standing_from_text};
 use super::super::error::StoreError;
 use super::connection::{Connection, Query};
 use crate::domain::{
-    CampaignKey, Disposition, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, QueueKey, RepKey,
-    ServeOrder, Tier,
+    Cadence, CampaignKey, Disposition, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, QueueKey,
+    RepKey, ServeOrder, Tier,
 };
 
 /// A lead as `leads_packed.sql` gives it but for its facts, in the order of its columns.
@@ -36,6 +36,7 @@ struct PackedLead {
     times_released: i32,
     due_ms: Option<i64>,
     last_event: i64,
+    cadence: i64,
     ends_at_ms: Option<i64>,
     route_at_end: String,
     rep_key: Option<RepKey>,
@@ -204,6 +205,8 @@ impl PackedLead {
             ready_since: self.ready_since_ms,
             handed_over_at: self.handed_over_at_ms,
             attempts: self.attempts,
+            cadence: Cadence::unpack(self.cadence)
+                .ok_or_else(|| corrupt("standing", "cadence", &self.cadence.to_string()))?,
             last_disposition,
             first_touch_due_at: self.first_touch_due_ms,
             first_touched_at: self.first_touched_ms,

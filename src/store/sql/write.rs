@@ -224,6 +224,7 @@ struct NewStanding<'a>(
     i64,
     Option<i64>,
     i64,
+    i64,
 );
 
 impl<'a> NewStanding<'a> {
@@ -250,6 +251,7 @@ impl<'a> NewStanding<'a> {
             i64::from(state.first_touch_due_at.is_some()),
             due_ms(row),
             row.last_event,
+            state.cadence.pack(),
         )
     }
 }
@@ -293,6 +295,7 @@ pub(in crate::store) fn standing_statements(
             state.times_released,
             due_ms(row),
             row.last_event,
+            state.cadence.pack(),
         ));
     }
     [

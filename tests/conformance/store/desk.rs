@@ -265,6 +265,8 @@ impl Desk {
             is_by_system: false,
             only_in: None,
             policy: Arc::new(Policy::default()),
+            rule_version: 0,
+            queue: Arc::new(self.queue.clone()),
             now,
             then: None,
         }

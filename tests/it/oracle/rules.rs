@@ -2,6 +2,11 @@
 
 use super::RESERVE_AFTER;
 
+/// What becomes of all other dispositions.
+const REST: &str = "[[after]]\ndispositions = [\"voicemail\", \"congestion\", \"dead_air\", \
+    \"dropped_before_rep\", \"gatekeeper\", \"wrong_time\", \"not_interested\", \
+    \"not_qualified\", \"language\", \"needs_specialist\"]\nthen = \"lost\"\n";
+
 /// What a version of the rules gives.
 #[derive(Clone, Copy)]
 pub(super) struct Rules {
@@ -21,7 +26,7 @@ impl Rules {
              [[value]]\nname = \"fresh\"\nwhen = 'lead.channel == \"web\"'\npoints = {fresh}\n\
              for_the_first = \"10m\"\n\
              [[after]]\ndispositions = [\"no_answer\", \"busy\"]\nretry_in = [\"5m\", \"20m\"]\n\
-             attempts_max = 3\nthen = {{ nurture = \"40m\" }}\n"
+             attempts_max = 3\nthen = {{ nurture = \"40m\" }}\n{REST}"
         )
     }
 }

@@ -5,6 +5,6 @@ UPDATE OR FAIL standing SET
     state = new.value ->> 2, standing = new.value ->> 3, tier = new.value ->> 5,
     seq = new.value ->> 6, changed_at_ms = new.value ->> 7, ready_since_ms = new.value ->> 8,
     attempts = new.value ->> 9, last_disposition = new.value ->> 10,
-    times_released = new.value ->> 12, last_event = new.value ->> 14
+    times_released = new.value ->> 12, last_event = new.value ->> 14, cadence = new.value ->> 15
 FROM jsonb_each($1) AS new
 WHERE standing.lead_id = new.value ->> 0 AND standing.seq = new.value ->> 1
