@@ -68,6 +68,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0008_ledger_in_order.sql",
         "61efa76257f36d628b450c70264d435f0dd97122ecb6e59beae62dbf1865d04e",
     ),
+    ("postgres/0009_caps.sql", "6768cf1a318f2f4ab0a297a383c2b9d10b62d47895a48cba3c7bf24394fdb413"),
     (
         "postgres/0010_cadence.sql",
         "b96b696139427ef50b9ddab3ddad63c530f9410d6fe095295222e939675103b3",
@@ -86,6 +87,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "sqlite/0008_ledger_in_order.sql",
         "26a3e02f84ddd4d2fe5c544cf5ff49200a077204c489bc37f43e94c1a41e9107",
     ),
+    ("sqlite/0009_caps.sql", "95e0853514cc876b9b3bce427cdbbe8eb6f181827966075813072a959413ba3d"),
     ("sqlite/0010_cadence.sql", "3912b37a823a484438cd4e82cb6311ddd522c901b35e8301f41328ee14ec8d7c"),
 ];
 

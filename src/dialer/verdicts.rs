@@ -131,6 +131,7 @@ mod tests {
             law,
             lease_ms: 1,
             lease_total_ms: 1,
+            caps: Vec::new(),
             grace_ms: 1,
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }

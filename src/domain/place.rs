@@ -59,6 +59,12 @@ impl Place {
         &self.jurisdictions
     }
 
+    /// The places whose law covers what [`Place`] shows as this text.
+    pub fn jurisdictions_in(name: &str) -> impl Iterator<Item = &str> + Clone {
+        let (_, jurisdictions) = name.split_once(' ').unwrap_or((name, ""));
+        jurisdictions.split('&').filter(|part| !part.is_empty())
+    }
+
     /// Reads what [`Place`] shows as its text.
     pub fn from_name(name: &str) -> Self {
         let (zones, jurisdictions) = name.split_once(' ').unwrap_or((name, ""));
@@ -88,7 +94,8 @@ impl Whereabouts {
 
     /// IANA names of the zones alone, as [`Whereabouts::of`] finds them; sorted, empty if nobody can say.
     pub fn zones(facts: &Facts) -> Vec<&str> {
-        let found = Search::of(facts).zones();
+        let search = Search::of(facts);
+        let found = search.zones();
         found.map_or_else(Vec::new, |(zones, _)| zones.into_iter().collect())
     }
 

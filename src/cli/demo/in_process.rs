@@ -199,6 +199,7 @@ fn open_queue() -> Queue {
         law: CallingLaw::Exempt,
         lease_ms: LEASE_MS_DEFAULT,
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
+        caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
     };
     Queue { key: QUEUE, id: QueueId::new("demo").expect("an id"), settings }

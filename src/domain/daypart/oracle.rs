@@ -184,6 +184,7 @@ fn a_lead_of_an_unknown_zone_lives_by_the_queue_s_clock() {
         law: CallingLaw::Exempt,
         lease_ms: LEASE_MS_DEFAULT,
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
+        caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
     };
     let queue = Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings };

@@ -23,6 +23,7 @@ fn queue(zone: &str) -> Queue {
         law: CallingLaw::default(),
         lease_ms: LEASE_MS_DEFAULT,
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
+        caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
     };
     Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }

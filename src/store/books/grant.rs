@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{NEXTLEAD, Slate, StoredAnswer};
 use crate::domain::moves::Command;
 use crate::domain::{
-    CloseReason, EventKind, LeadId, Lease, LeaseToken, PASS_MS, RepKey, Route, Standing,
+    CloseReason, EventKind, LeadId, Lease, LeaseToken, Number, PASS_MS, RepKey, Route, Standing,
 };
 use crate::store::changes::{
     Candidate, Fit, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned,
@@ -65,10 +65,10 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     }
     let mut turned = Vec::new();
     for candidate in &grant.candidates {
-        match offer(slate, candidate, grant.fit.as_ref(), now) {
+        match offer(slate, candidate, grant, now) {
             Err(why) => turned.push((candidate.lead, why)),
-            Ok(why_fit) => {
-                let granted = Box::new(give(slate, grant, candidate, why_fit, (rep, now)));
+            Ok(offered) => {
+                let granted = Box::new(give(slate, grant, (candidate, offered), rep, now));
                 return LeaseOutcome::Granted { granted, turned };
             }
         }
@@ -76,14 +76,22 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     LeaseOutcome::NoneHeld { turned }
 }
 
-/// Whether a lead may be given out, with what the ledger keeps of why. What is found to be over on the
-/// way is closed.
+/// What is found of a lead that may be given out.
+struct Offered {
+    /// What the ledger keeps of why it may be.
+    why_fit: BTreeMap<String, String>,
+    /// Which of its numbers may be dialled, if a cap counts for it.
+    dialable: Option<Vec<Number>>,
+}
+
+/// Whether a lead may be given out. What is found to be over on the way is closed, and what is at its
+/// caps waits.
 fn offer(
     slate: &mut Slate,
     candidate: &Candidate,
-    fit: Option<&Fit>,
+    grant: &Grant,
     now: i64,
-) -> Result<BTreeMap<String, String>, Turned> {
+) -> Result<Offered, Turned> {
     let lead = candidate.lead;
     let row = slate.row(lead).ok_or(Turned::Unknown)?;
     if row.lease.as_ref().is_some_and(|lease| !lease.holds_at(now)) {
@@ -104,7 +112,7 @@ fn offer(
         }
         Standing::Closed { .. } | Standing::Erased => return Err(Turned::Closed),
     }
-    if slate.is_suppressed(&slate.known(lead).lead.facts) {
+    if slate.is_suppressed(&slate.known(lead).lead.facts, now) {
         close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);
         return Err(Turned::Suppressed);
     }
@@ -120,14 +128,22 @@ fn offer(
         return Err(Turned::NumberHeld);
     }
     let row = slate.known(lead);
-    match fit {
-        None => Ok(BTreeMap::new()),
-        Some(Fit(fits)) => fits(&row.lead, &row.state, candidate.order, now).ok_or(Turned::Unfit),
-    }
+    let why_fit = match &grant.fit {
+        None => BTreeMap::new(),
+        Some(Fit(fits)) => {
+            fits(&row.lead, &row.state, candidate.order, now).ok_or(Turned::Unfit)?
+        }
+    };
+    let dialable = match &grant.caps {
+        None => None,
+        Some(caps) => slate.dialable(lead, caps, now)?,
+    };
+    Ok(Offered { why_fit, dialable })
 }
 
 /// Ends a lease whose grace is over: the rep is not offered the lead for a while.
 pub(super) fn expire(slate: &mut Slate, lead: LeadId, now: i64) -> Pass {
+    slate.doubt(lead);
     let lease = slate.take_back(lead);
     let end = Command::EndLease { kind: EventKind::Expired };
     let told = slate.step(lead, end, now, |event| event.by(NEXTLEAD).with("rep", lease.rep.0));
@@ -147,9 +163,9 @@ pub(super) fn close(slate: &mut Slate, lead: LeadId, why: CloseReason, route: Ro
 fn give(
     slate: &mut Slate,
     grant: &Grant,
-    candidate: &Candidate,
-    why_fit: BTreeMap<String, String>,
-    (rep, now): (RepKey, i64),
+    (candidate, offered): (&Candidate, Offered),
+    rep: RepKey,
+    now: i64,
 ) -> Granted {
     let expires_at = now.saturating_add(grant.lease_ms);
     let renewable_until = now.saturating_add(grant.lease_total_ms).max(expires_at);
@@ -165,10 +181,11 @@ fn give(
         expires_at,
         held_until: expires_at.saturating_add(grant.grace_ms),
         renewable_until,
+        dialable: offered.dialable,
     };
     let told = slate.step(candidate.lead, Command::Lease, now, |mut event| {
         event.detail.clone_from(&candidate.detail);
-        event.detail.extend(why_fit);
+        event.detail.extend(offered.why_fit);
         event.rule_version = Some(grant.rule_version);
         event.by(&grant.actor).with("order", candidate.order.code()).with("rep", rep.0)
     });

@@ -4,7 +4,7 @@ use super::grant::{replayed, standing_lease};
 use super::suppress::{close_suppressed, forbid};
 use super::{Slate, StoredAnswer};
 use crate::domain::moves::Command;
-use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS};
+use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS, ReleaseReason};
 use crate::store::changes::{EndedLease, Fit, Pass, Release, Renew, RenewOutcome};
 use crate::store::error::Denied;
 
@@ -41,14 +41,14 @@ fn may_stay(slate: &Slate, lease: &Lease, Fit(fits): &Fit, now: i64) -> bool {
     let row = slate.known(lease.lead);
     let facts = &row.lead.facts;
     facts.callable_numbers().next().is_some()
-        && !slate.is_suppressed(facts)
+        && !slate.is_suppressed(facts, now)
         && fits(&row.lead, &row.state, lease.order, now).is_some()
 }
 
 /// Ends a lease whose lead may not be dialled any more.
 fn forbidden(slate: &mut Slate, renew: &Renew) -> RenewOutcome {
     let lead = renew.lead;
-    if slate.is_suppressed(&slate.known(lead).lead.facts) {
+    if slate.is_suppressed(&slate.known(lead).lead.facts, renew.now) {
         close_suppressed(slate, lead, &renew.actor, renew.now);
     } else {
         forbid(slate, lead, &renew.actor, renew.now);
@@ -77,6 +77,10 @@ pub(super) fn release(slate: &mut Slate, release: &Release) -> Result<EndedLease
     });
     if !holds {
         return Err(Denied::LeaseLost);
+    }
+    if release.reason == ReleaseReason::Forbidden {
+        // The rep did not say that they did not call.
+        slate.doubt(release.lead);
     }
     slate.take_back(release.lead);
     let end = Command::EndLease { kind: EventKind::Released };
