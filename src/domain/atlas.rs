@@ -30,6 +30,8 @@ pub(super) struct Atlas {
     zones: Vec<Vec<&'static str>>,
     areas: HashMap<&'static str, Area>,
     regions: BTreeMap<&'static str, Region>,
+    /// Regions by country and what people call them, in small letters.
+    names: HashMap<&'static str, HashMap<String, &'static str>>,
     same_clock: HashMap<&'static str, &'static str>,
 }
 
@@ -41,7 +43,6 @@ pub(super) struct Area {
 }
 
 struct Region {
-    name: &'static str,
     zones: Vec<&'static str>,
 }
 
@@ -63,6 +64,7 @@ impl Atlas {
             zones: vec![Vec::new()],
             areas: HashMap::new(),
             regions: BTreeMap::new(),
+            names: HashMap::new(),
             same_clock: HashMap::new(),
         };
         for row in rows(regions) {
@@ -70,8 +72,14 @@ impl Atlas {
                 mistakes.push(format!("regions: {row:?}"));
                 continue;
             };
-            let region = Region { name, zones: zones.split('&').collect() };
-            if atlas.regions.insert(code, region).is_some() || !code.contains('-') {
+            let region = Region { zones: zones.split('&').collect() };
+            let Some((country, short)) = code.split_once('-') else {
+                mistakes.push(format!("regions: {code}"));
+                continue;
+            };
+            let names = atlas.names.entry(country).or_default();
+            let known = [code, short, name].map(|one| names.insert(one.to_ascii_lowercase(), code));
+            if atlas.regions.insert(code, region).is_some() || known.iter().any(Option::is_some) {
                 mistakes.push(format!("regions: {code}"));
             }
         }
@@ -170,12 +178,29 @@ impl Atlas {
     /// What tells where a number was issued: numbers of one prefix have the same; `None`: unknown.
     pub(super) fn prefix_of(&self, number: &Number) -> Option<u16> {
         let digits = number.as_str().trim_start_matches('+');
+        if let Some(whole) = self.whole_country(digits) {
+            return Some(whole);
+        }
         // The table has one zone for the mobile numbers of some wide countries.
         let anywhere = if digits.starts_with('1') { None } else { code_of_anywhere(number) };
         match anywhere {
             Some(code) => self.longest(&code.to_string()),
             None => self.longest(digits),
         }
+    }
+
+    /// The first prefix that is known, if no longer one is: then nothing but the country matters, and what
+    /// kind of number it is need not be found out, which takes long.
+    fn whole_country(&self, digits: &str) -> Option<u16> {
+        let mut node = 0_u16;
+        for digit in digits.bytes() {
+            node = self.children[usize::from(node)][usize::from(digit - b'0')];
+            let place = usize::from(node);
+            if node == 0 || !self.zones[place].is_empty() {
+                return Some(node).filter(|_| node != 0 && self.children[place] == [0; 10]);
+            }
+        }
+        None
     }
 
     fn longest(&self, digits: &str) -> Option<u16> {
@@ -222,14 +247,7 @@ impl Atlas {
 
     /// The code of a region by what people call it: `FL`, `US-FL` or `Florida`.
     pub(super) fn region_of(&self, country: &str, name: &str) -> Option<&'static str> {
-        let name = name.trim();
-        let own = |code: &'static str| code.split_once('-').filter(|(of, _)| *of == country);
-        let is_it = |(code, region): &(&&'static str, &Region)| {
-            own(code).is_some_and(|(_, short)| short.eq_ignore_ascii_case(name))
-                || own(code).is_some()
-                    && (code.eq_ignore_ascii_case(name) || region.name.eq_ignore_ascii_case(name))
-        };
-        self.regions.iter().find(is_it).map(|(code, _)| *code)
+        self.names.get(country)?.get(name.trim().to_ascii_lowercase().as_str()).copied()
     }
 
     /// The regions of a country, if they are known.
@@ -338,6 +356,22 @@ mod tests {
         assert_eq!(zones_of("+61261234567"), ["Australia/Sydney"]);
         for mobile in ["+61412345678", "+79161234567"] {
             assert!(zones_of(mobile).len() > 3, "a mobile is anywhere in its country");
+        }
+    }
+
+    /// Every prefix that is known of itself alone is a calling code, so it says as much as that.
+    #[test]
+    fn a_number_of_a_country_with_one_entry_has_the_zones_of_its_calling_code() {
+        let atlas = Atlas::shipped();
+        for text in ["+4930123456", "+4915123456789", "+33612345678"] {
+            let number = number(text);
+            let whole = atlas.whole_country(number.as_str().trim_start_matches('+'));
+            let code = code_of_anywhere(&number).map(|code| code.to_string());
+            let slow = atlas.longest(code.as_deref().unwrap_or(&text[1..]));
+            assert!(whole.is_some() && whole == slow, "{text}");
+        }
+        for text in ["+61412345678", "+79161234567", "+447911123456"] {
+            assert_eq!(atlas.whole_country(&text[1..]), None, "{text}: its digits tell more");
         }
     }
 
