@@ -102,6 +102,8 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         (_, "skills") => Skills,
         ("LeadRef", "lead_id") => Lead,
         (_, "handover_key") => Key,
+        // One of three that name what is suppressed: without it the others are there.
+        ("SuppressContactRequest", "lead") => Key,
         (_, "lead" | "queue" | "campaign" | "rep") => Given,
         ("HandoverKey", _) | (_, "touch_id") | ("CreateTokenRequest", "name") => Word,
         ("SuppressContactRequest" | "ImportSuppressionsRequest", "source") => Word,
@@ -127,7 +129,7 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         (_, "lease_duration" | "lease_total_duration" | "renewal_duration") => Seconds(86_400),
         (_, "wait_duration") => Seconds(i64::MAX / 1_000),
         (_, "lifetime_duration") => Seconds(366 * 86_400),
-        (_, "expire_time") => Future,
+        (_, "expire_time" | "until_time") => Future,
         ("RecordTouchRequest", "lease_token") => TokenIfGiven,
         (_, "lease_token") => Token,
         (_, "reason") if field.kind() == Kind::String => Reason,
