@@ -93,10 +93,10 @@ impl Whereabouts {
     }
 
     /// IANA names of the zones alone, as [`Whereabouts::of`] finds them; sorted, empty if nobody can say.
-    pub fn zones(facts: &Facts) -> Vec<&str> {
+    pub fn zones(facts: &Facts) -> Vec<String> {
         let search = Search::of(facts);
-        let found = search.zones();
-        found.map_or_else(Vec::new, |(zones, _)| zones.into_iter().collect())
+        let zones = search.zones().into_iter().flat_map(|(zones, _)| zones);
+        zones.map(str::to_owned).collect()
     }
 
     /// What [`Whereabouts::of`] goes by, as a text: facts with the same are in the same place. Holds no
