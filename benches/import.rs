@@ -90,6 +90,7 @@ async fn serve(
         zone: "America/New_York".to_owned(),
         hours: "mon-sat 09:00-20:00".parse().expect("hours"),
         law: Default::default(),
+        caps: Vec::new(),
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,

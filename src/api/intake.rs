@@ -7,10 +7,10 @@ use tonic::{Request, Response, Status, Streaming};
 
 use crate::dialer::{DialerError, FieldProblem};
 use crate::domain::QueueId;
-use crate::store::HandedOver;
+use crate::store::{HandedOver, SuppressionOf};
 
 use super::caller::caller_of;
-use super::convert::{self, Fields, Page};
+use super::convert::{self, Fields, Page, Unwanted};
 use super::proto::intake_service_server::IntakeService;
 use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
@@ -106,10 +106,15 @@ impl IntakeService for IntakeApi {
         let caller = caller_of(&request);
         let message = request.get_ref();
         let mut fields = Fields::default();
-        let read = convert::suppression(&mut fields, message);
+        let read = convert::suppression(&mut fields, message, self.0.dialer.now());
         let key = fields.request("SuppressContact", &caller.name, &message.request_id, message);
-        let ((what, source), key) = fields.finish(read.zip(key))?;
-        let suppressed = self.0.dialer.suppress(what, source, &caller.name, key).await?;
+        let ((what, source, until), key) = fields.finish(read.zip(key))?;
+        let what = match what {
+            Unwanted::Value(what) => what,
+            Unwanted::Person(name) => SuppressionOf::Person(self.0.lead(name).await?),
+        };
+        let wish = (source, until);
+        let suppressed = self.0.dialer.suppress(what, wish, &caller.name, key).await?;
         Ok(Response::new(SuppressContactResponse {
             known_before: suppressed.was_known,
             closed_count: convert::count(suppressed.closed_count),

@@ -27,8 +27,10 @@ pub(super) async fn import(
     }
     let mut fields = Fields::default();
     let country = fields.number_country("country", &batch.country);
-    let country =
-        fields.finish(Some(country)).map_err(|Problems(all)| DialerError::Invalid(all))?;
+    let until =
+        convert::suppressed_until(&mut fields, batch.until_time.as_ref(), services.dialer.now());
+    let read = fields.finish(Some((country, until)));
+    let (country, until) = read.map_err(|Problems(all)| DialerError::Invalid(all))?;
     let mut answer =
         ImportSuppressionsResponse { batch_number: batch.batch_number, ..Default::default() };
     let mut whats = Vec::with_capacity(batch.rows.len());
@@ -46,7 +48,7 @@ pub(super) async fn import(
     answer.rejected_count = convert::count(answer.rejections.len());
     if !whats.is_empty() {
         let count = whats.len();
-        let all = services.dialer.suppress_all(whats, batch.source, actor).await?;
+        let all = services.dialer.suppress_all(whats, (batch.source, until), actor).await?;
         answer.suppressed_count = convert::count(all.new_count);
         answer.known_count = convert::count(count - all.new_count);
         answer.closed_count = convert::count(all.closed_count);

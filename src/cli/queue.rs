@@ -8,8 +8,8 @@ use super::output::{Output, count, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
 use crate::api::client::Client;
 use crate::api::proto::{
-    CallingLaw, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue,
-    QueuePlace, Tier, UpsertQueueRequest,
+    CallingLaw, Cap, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse,
+    Queue, QueuePlace, Tier, UpsertQueueRequest,
 };
 
 const PAGE_SIZE: i32 = 1_000;
@@ -26,7 +26,8 @@ pub(super) enum QueueCommand {
 /// Make a queue, or change its settings. What is not named gets its default
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"")]
+  nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"
+  nextlead queue set us --zone America/New_York --hours always --cap 3/24h --cap 10/30d")]
 pub(super) struct SetArgs {
     /// The queue's id: your own text
     id: String,
@@ -53,6 +54,18 @@ pub(super) struct SetArgs {
     /// How long before the law's closing a lead is no longer offered [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
     closing_margin: Option<i64>,
+    /// How often a number may be dialled within a window that rolls along, on top of the law: "3/24h".
+    /// Calls of all queues count, the lowest limit wins. Give it again for another window, at most 8
+    #[arg(long = "cap", value_name = "COUNT/WINDOW", value_parser = read_cap)]
+    caps: Vec<Cap>,
+}
+
+/// Reads `3/24h`.
+fn read_cap(text: &str) -> Result<Cap, String> {
+    let (count, window) = text.split_once('/').ok_or("must be a count and a window: 3/24h")?;
+    let dial_count_max = count.trim().parse().map_err(|_| "must begin with a count: 3/24h")?;
+    let window_ms = read_duration_ms(window.trim())?;
+    Ok(Cap { dial_count_max, window_duration: Some(duration_of(window_ms)) })
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -97,6 +110,7 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
             LawArg::Exempt => CallingLaw::Exempt.into(),
         },
         closing_margin_duration: args.closing_margin.map(duration_of),
+        caps: args.caps,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };
@@ -135,10 +149,19 @@ fn queues_text(queues: &[Queue]) -> String {
             proto_duration_text(queue.lease_total_duration.as_ref()),
             proto_duration_text(queue.grace_duration.as_ref()),
             law_text(queue),
+            caps_text(queue),
             rules,
         ]
     });
-    table(["queue", "zone", "hours", "lease", "in all", "grace", "law", "rules"], &[], rows)
+    table(["queue", "zone", "hours", "lease", "in all", "grace", "law", "caps", "rules"], &[], rows)
+}
+
+/// Its own caps; those of the law are the law's.
+fn caps_text(queue: &Queue) -> String {
+    let text = |cap: &Cap| {
+        format!("{}/{}", cap.dial_count_max, proto_duration_text(cap.window_duration.as_ref()))
+    };
+    queue.caps.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// Whether the law covers its calls, and how long before the law's closing it stops.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
+use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing, WaitReason};
 use crate::failpoint;
 use crate::queue::{Basis, Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
@@ -120,6 +120,7 @@ impl Follower {
                 return Update::Remove { queue: state.queue, lead: state.lead, version: state.seq };
             }
         };
+        let is_capped = matches!(state.standing, Standing::Waiting { why: WaitReason::Cap, .. });
         let lanes = self.roster.lanes_by_key(state.campaign);
         let (campaign, lane_version) =
             lanes.expect("a lead's campaign is in the roster before the lead");
@@ -138,7 +139,8 @@ impl Follower {
             version: state.seq,
             basis: Basis { rule_version: rules.version, lane_version },
             tier: state.tier,
-            ready_since: due_at.unwrap_or(state.ready_since),
+            // A cap is no wait of its own: the lead goes on from where it stood.
+            ready_since: due_at.filter(|_| !is_capped).unwrap_or(state.ready_since),
             due_at,
             worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign.skills),

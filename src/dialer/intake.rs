@@ -113,11 +113,11 @@ impl Dialer {
     pub async fn suppress_all(
         &self,
         whats: Vec<SuppressionOf>,
-        source: String,
+        (source, until): (String, Option<i64>),
         actor: &str,
     ) -> Result<store::SuppressedAll, DialerError> {
         let actor = actor.to_owned();
-        let change = store::SuppressAll { whats, source, actor, now: self.now() };
+        let change = store::SuppressAll { whats, source, until, actor, now: self.now() };
         let dialer = self.clone();
         let all = Self::apart(async move {
             let mut sum = dialer.parts.store.suppress_all(change.clone()).await?;
@@ -151,17 +151,17 @@ impl Dialer {
         Ok(Self::apart(async move { dialer.parts.store.erase(change).await }).await?)
     }
 
-    /// Suppresses a number or an e-mail address at once, in every queue: each open lead that carries
-    /// it is closed, and so is each that is handed over later.
+    /// Suppresses a number, an e-mail address or a person at once, in every queue: each open lead that
+    /// carries one of their values is closed, and so is each that is handed over until the wish ends.
     pub async fn suppress(
         &self,
         what: SuppressionOf,
-        source: String,
+        (source, until): (String, Option<i64>),
         actor: &str,
         request: Option<RequestKey>,
     ) -> Result<store::Suppressed, DialerError> {
         let actor = actor.to_owned();
-        let change = store::Suppress { what, source, actor, now: self.now(), request };
+        let change = store::Suppress { what, source, until, actor, now: self.now(), request };
         let dialer = self.clone();
         Ok(Self::apart(async move { dialer.parts.store.suppress(change).await }).await?)
     }

@@ -7,6 +7,7 @@
 
 mod backup;
 mod callback;
+mod caps;
 mod duties;
 mod error;
 mod explain;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 use crate::domain::{
-    LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Whereabouts,
+    Lead, LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Whereabouts,
 };
 use crate::failpoint;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
@@ -174,7 +174,7 @@ impl Dialer {
         // It was offered in time, so it may be dialled up to the law's own end.
         let is_open = Whereabouts::of(facts)
             .is_some_and(|found| dialling(&turn.queue).is_open(&found.place, turn.now));
-        let has_number = facts.callable_numbers().next().is_some();
+        let has_number = lease.offered(facts).callable_numbers().next().is_some();
         if lease.queue == turn.queue.key && is_open && has_number {
             return self.served(turn, Granted { lease, record }, true).await.map(Some);
         }
@@ -296,6 +296,7 @@ impl Dialer {
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
             fit: Some(self.fit(ask)),
+            caps: self.caps(&turn.queue),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -326,12 +327,14 @@ impl Dialer {
         request: Option<&RequestKey>,
         set_aside: &mut Vec<LeadId>,
     ) -> Result<Pulled, DialerError> {
-        let mut turned_count = 0;
+        let (mut turned_count, mut capped_count) = (0, 0);
         loop {
             let (by, ask, proposal) = self.propose(turn).await?;
             turn = by;
             let Some(candidate) = proposal.candidates.first().copied() else {
-                return self.nothing(&turn, &ask, proposal.is_unfinished, turned_count).await;
+                let should_retry = proposal.is_unfinished;
+                let counts = (turned_count, capped_count);
+                return self.nothing(&turn, &ask, should_retry, counts).await;
             };
             set_aside.extend(proposal.leads());
             let grant = self.grant(&turn, &ask, &proposal.candidates, request);
@@ -354,11 +357,13 @@ impl Dialer {
                 }
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
+                    let is_capped = |why: &Turned| matches!(why, Turned::Capped { .. });
+                    capped_count += turned.iter().filter(|(_, why)| is_capped(why)).count();
                     self.settle_turned(&proposal, ask.queue, &turned).await?;
                 }
             }
             if turned_count >= CANDIDATE_COUNT_MAX {
-                return self.nothing(&turn, &ask, true, turned_count).await;
+                return self.nothing(&turn, &ask, true, (turned_count, capped_count)).await;
             }
         }
     }
@@ -381,7 +386,10 @@ impl Dialer {
                 | Turned::Closed
                 | Turned::NoNumber
                 | Turned::Unfit => true,
-                Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
+                Turned::NumberHeld
+                | Turned::Suppressed
+                | Turned::CampaignEnded
+                | Turned::Capped { .. } => false,
             };
             if is_stale {
                 tracing::debug!(lead.id = %lead, "the index was behind on lead {lead}");
@@ -415,7 +423,7 @@ impl Dialer {
         was_held: bool,
     ) -> Result<Served, DialerError> {
         let watch = Stopwatch::start();
-        let Granted { lease, record } = granted;
+        let Granted { lease, mut record } = granted;
         self.parts.follower.know(std::slice::from_ref(&record)).await?;
         let campaign = self.roster().campaign_by_key(record.state.campaign);
         let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
@@ -432,6 +440,10 @@ impl Dialer {
             rule_version: lease.rule_version,
             explanation: turn.rules.rules.explain(&subject, turn.now),
         };
+        if lease.dialable.is_some() {
+            let facts = lease.offered(&record.lead.facts);
+            record.lead = Arc::new(Lead { facts, ..record.lead.as_ref().clone() });
+        }
         // The store may go by a clock that is a little ahead of this node's.
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
@@ -444,10 +456,14 @@ impl Dialer {
         turn: &Turn,
         ask: &Ask,
         should_retry: bool,
-        turned_count: usize,
+        (turned_count, capped_count): (usize, usize),
     ) -> Result<Pulled, DialerError> {
         if !turn.is_counted && !should_retry {
-            return Ok(Pulled::Nothing(Nothing { turned_count, ..Nothing::default() }));
+            return Ok(Pulled::Nothing(Nothing {
+                turned_count,
+                capped_count,
+                ..Nothing::default()
+            }));
         }
         let counts = self.queue_index().counts(ask).await?;
         let next_opening = match counts.closed {
@@ -457,6 +473,12 @@ impl Dialer {
                 self.parts.hours.next_opening(&turn.queue, &names, turn.now)
             }
         };
-        Ok(Pulled::Nothing(Nothing { counts, next_opening, should_retry, turned_count }))
+        Ok(Pulled::Nothing(Nothing {
+            counts,
+            next_opening,
+            should_retry,
+            turned_count,
+            capped_count,
+        }))
     }
 }

@@ -75,6 +75,8 @@ pub struct Nothing {
     pub should_retry: bool,
     /// How many candidates were turned down.
     pub turned_count: usize,
+    /// How many of them wait now, as their numbers are at a cap.
+    pub capped_count: usize,
 }
 
 /// When closed hours open.

@@ -2,6 +2,8 @@
 
 use super::codes::codes;
 use super::id::{LeadId, LeaseToken, QueueKey, RepKey};
+use super::lead::Facts;
+use super::number::Number;
 
 codes! {
     /// By which of the orders of a pull a lead was chosen.
@@ -54,6 +56,9 @@ pub struct Lease {
     pub held_until: i64,
     /// How far renewals can carry it in all.
     pub renewable_until: i64,
+    /// The numbers that may be dialled under it, as a cap counted when it began: the others were at one,
+    /// or came later. `None`: nothing capped the lead, so each of its callable numbers may.
+    pub dialable: Option<Vec<Number>>,
 }
 
 impl Lease {
@@ -65,6 +70,15 @@ impl Lease {
     /// Whether a touch under it still moves the lead.
     pub fn holds_at(&self, now: i64) -> bool {
         now < self.held_until
+    }
+
+    /// The lead's facts as the rep is to see them: without what may not be dialled under this lease.
+    pub fn offered(&self, facts: &Facts) -> Facts {
+        let mut offered = facts.clone();
+        if let Some(dialable) = &self.dialable {
+            offered.numbers.retain(|one| one.stopped.is_some() || dialable.contains(&one.number));
+        }
+        offered
     }
 
     /// How long it still lasts, in milliseconds.
@@ -98,6 +112,7 @@ mod tests {
             expires_at: 2_000,
             held_until: 2_100,
             renewable_until: 2_500,
+            dialable: None,
         }
     }
 

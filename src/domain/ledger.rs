@@ -27,6 +27,8 @@ codes! {
         Touched = "touched",
         /// A touch that did not move it.
         Noted = "noted",
+        /// Turned down for a cap: it waits until a number of it may be dialled again.
+        Capped = "capped",
         /// Closed for another reason than a touch.
         Closed = "closed",
         /// Everything personal about it was erased.

@@ -8,6 +8,7 @@
 mod access;
 mod atlas;
 mod calling;
+mod cap;
 mod codes;
 mod deadline;
 mod disposition;
@@ -31,6 +32,10 @@ pub use access::{AccessToken, REP_ID_RESERVED, Role};
 pub use calling::{
     Bar, BarredBy, CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingHours, CallingLaw,
     Verdict, instant_text,
+};
+pub use cap::{
+    AtCap, CAP_COUNT_MAX, CAP_DIAL_COUNT_MAX, CAP_WINDOW_MS_MAX, CAP_WINDOW_MS_MIN, Cap,
+    CapInForce, CapRule, at_cap, cap_window_ms_max, caps_in_force,
 };
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;

@@ -47,6 +47,11 @@ pub enum Command {
         /// The event that tells which.
         kind: EventKind,
     },
+    /// Each of its numbers is at a cap: it waits, and keeps its place in line for then.
+    Cap {
+        /// When the first of them may be dialled again.
+        until: i64,
+    },
     /// It is closed for another reason than a touch.
     Close {
         /// Why.
@@ -111,6 +116,11 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             EventKind::Noted
         }
         Command::Amend { kind } => kind,
+        Command::Cap { until } => {
+            become_ready(&mut next, at)?;
+            next.standing = Standing::Waiting { until, why: WaitReason::Cap };
+            EventKind::Capped
+        }
         Command::Close { why, route } => {
             close(&mut next, why, route)?;
             EventKind::Closed
@@ -154,16 +164,27 @@ fn wake(next: &mut LeadState, due_at: i64) {
         next.attempts = 0;
         next.tier = Tier::Ordinary;
     }
+    // A cap is no wait of the lead's own: it goes on from where it stood in line.
+    if !matches!(next.standing, Standing::Waiting { why: WaitReason::Cap, .. }) {
+        next.ready_since = due_at;
+    }
     next.standing = Standing::Ready;
-    next.ready_since = due_at;
+}
+
+/// From a wait whose time has come: the sweep need not have noticed.
+fn become_ready(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
+    match next.standing {
+        Standing::Ready => Ok(()),
+        Standing::Waiting { until, .. } if until <= at => {
+            wake(next, until);
+            Ok(())
+        }
+        ref other => Err(not_due(other)),
+    }
 }
 
 fn lease(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
-    match next.standing {
-        Standing::Ready => {}
-        Standing::Waiting { until, .. } if until <= at => next.ready_since = until,
-        ref other => return Err(not_due(other)),
-    }
+    become_ready(next, at)?;
     next.standing = Standing::Leased;
     Ok(())
 }
@@ -189,6 +210,8 @@ fn follow(next: &mut LeadState, follows: NextStep) {
             next.tier = match why {
                 WaitReason::Callback => Tier::Callback,
                 WaitReason::Retry => Tier::Ordinary,
+                // No policy says so; the lead's place is not the policy's to change.
+                WaitReason::Cap => next.tier,
             };
         }
         NextStep::Close { why, route } => {
@@ -298,6 +321,19 @@ mod tests {
         let close = Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost };
         assert_eq!(step(&leased, Command::Lease, 130).unwrap_err(), Refusal::Leased);
         assert_eq!(step(&leased, close, 130).unwrap_err(), Refusal::Leased);
+    }
+
+    #[test]
+    fn a_cap_makes_it_wait_and_leaves_it_its_place() {
+        let leased = moved(&state(), Command::Lease, 120);
+        let waiting = moved(&leased, retry_at(500), 160);
+        assert_eq!(step(&waiting, Command::Cap { until: 900 }, 499).unwrap_err(), Refusal::NotDue);
+        let capped = moved(&waiting, Command::Cap { until: 900 }, 600);
+        assert_eq!(capped.standing, Standing::Waiting { until: 900, why: WaitReason::Cap });
+        assert_eq!(step(&capped, Command::Wake, 899).unwrap_err(), Refusal::NotDue);
+        assert_eq!(moved(&capped, Command::Wake, 950).ready_since, 500);
+        assert_eq!(moved(&capped, Command::Lease, 950).ready_since, 500);
+        assert_eq!(step(&leased, Command::Cap { until: 900 }, 600).unwrap_err(), Refusal::Leased);
     }
 
     #[test]

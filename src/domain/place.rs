@@ -52,6 +52,12 @@ impl Place {
         &self.jurisdictions
     }
 
+    /// The places whose law covers what [`Place`] shows as this text.
+    pub fn jurisdictions_in(name: &str) -> impl Iterator<Item = &str> + Clone {
+        let (_, jurisdictions) = name.split_once(' ').unwrap_or((name, ""));
+        jurisdictions.split('&').filter(|part| !part.is_empty())
+    }
+
     /// Reads what [`Place`] shows as its text.
     pub fn from_name(name: &str) -> Self {
         let (zones, jurisdictions) = name.split_once(' ').unwrap_or((name, ""));

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::calling::CallingLaw;
+use super::cap::Cap;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
 use super::standing::Route;
 use super::window::WeeklyHours;
@@ -40,6 +41,9 @@ pub struct QueueSettings {
     /// Whether the law of calling hours covers its calls.
     #[serde(default)]
     pub law: CallingLaw,
+    /// How often a number may be dialled, on top of the law: calls of every queue count.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caps: Vec<Cap>,
     /// How long a lease lasts.
     pub lease_ms: i64,
     /// How far renewals carry a lease, from its beginning.

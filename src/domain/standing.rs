@@ -13,6 +13,8 @@ codes! {
         Retry = "retry",
         /// An instant that was promised to the lead.
         Callback = "callback",
+        /// Each number that may be dialled is at a cap; the first may be dialled again then.
+        Cap = "cap",
     }
 }
 

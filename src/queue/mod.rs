@@ -66,7 +66,8 @@ pub struct Entry {
     pub tier: Tier,
     /// Since when it has been ready, or from when on it will be.
     pub ready_since: i64,
-    /// `Some`: it waits, and is ready from this instant on (which is its `ready_since`).
+    /// `Some`: it waits, and is ready from this instant on. That is its `ready_since` too, unless it waits
+    /// for a cap: then it takes its old place again.
     pub due_at: Option<i64>,
     /// What it is worth.
     pub worth: Worth,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::domain::{
-    CampaignKey, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken, Number, Policy,
-    QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
+    CampaignKey, CapInForce, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken,
+    Number, Policy, QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
 };
 
 /// Names a change, so that asking again changes nothing.
@@ -162,6 +162,24 @@ impl std::fmt::Debug for Fit {
     }
 }
 
+/// What caps the calls of a grant's leads, counted in the transaction that leases.
+#[derive(Clone)]
+pub struct Caps {
+    /// How far back dials count at most.
+    pub window_ms_max: i64,
+    /// The caps that bind a lead at an instant.
+    pub of: Arc<CapsOf>,
+}
+
+/// Looks at what is known of a lead. Takes no time to speak of.
+pub type CapsOf = dyn Fn(&Facts, i64) -> Arc<[CapInForce]> + Send + Sync;
+
+impl std::fmt::Debug for Caps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Caps").field("window_ms_max", &self.window_ms_max).finish_non_exhaustive()
+    }
+}
+
 /// Leases the first candidate that holds.
 #[derive(Clone, Debug)]
 pub struct Grant {
@@ -173,6 +191,8 @@ pub struct Grant {
     pub candidates: Vec<Candidate>,
     /// What else a candidate must be; `None`: nothing, as whoever chose it is to be trusted.
     pub fit: Option<Fit>,
+    /// What caps their calls; `None`: nothing.
+    pub caps: Option<Caps>,
     /// The new lease's token.
     pub token: LeaseToken,
     /// How long it lasts.
@@ -219,6 +239,11 @@ pub enum Turned {
     Suppressed,
     /// Its campaign was found to have ended, and it was closed.
     CampaignEnded,
+    /// Each number that may be dialled was found to be at a cap, and it waits.
+    Capped {
+        /// Until the first of them may be dialled again.
+        until: i64,
+    },
 }
 
 /// The answer to a [`Grant`].
@@ -343,15 +368,21 @@ pub enum SuppressionOf {
     Number(Number),
     /// An e-mail address, folded.
     Email(String),
+    /// All numbers of a lead, and its e-mail address. Only with [`Suppress`].
+    Person(LeadId),
 }
 
-/// Suppresses a number or an e-mail address, in every queue: each open lead that carries it is closed.
+/// Suppresses a number, an e-mail address or a person, in every queue: each open lead that carries one of
+/// their values is closed. [`Denied::UnknownLead`](super::Denied::UnknownLead) for a lead that is not
+/// there or was erased.
 #[derive(Clone, Debug)]
 pub struct Suppress {
     /// What.
     pub what: SuppressionOf,
     /// Where the wish came from: `"web form"`, `"letter"`.
     pub source: String,
+    /// When it ends: from then on it bars nobody. What lasts longer stands. `None`: never.
+    pub until: Option<i64>,
     /// Who records it.
     pub actor: String,
     /// When.
@@ -377,6 +408,8 @@ pub struct SuppressAll {
     pub whats: Vec<SuppressionOf>,
     /// Where the wishes came from.
     pub source: String,
+    /// When they end, as in [`Suppress`].
+    pub until: Option<i64>,
     /// Who records them.
     pub actor: String,
     /// When.

@@ -29,10 +29,10 @@ use crate::domain::{
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    CARRIER_COUNT_MAX, Candidate, EndedLease, Erase, Erased, Fit, FitCheck, Grant, Granted,
-    HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass, RecordTouch,
-    Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf,
-    Swept, TouchRecorded, Turned,
+    CARRIER_COUNT_MAX, Candidate, Caps, CapsOf, EndedLease, Erase, Erased, Fit, FitCheck, Grant,
+    Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
+    RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll,
+    SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};

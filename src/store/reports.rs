@@ -132,6 +132,8 @@ pub struct Suppression {
     pub actor: String,
     /// When.
     pub at: i64,
+    /// When it ends, or ended: from then on it bars nobody. `None`: never.
+    pub until: Option<i64>,
 }
 
 impl std::fmt::Debug for Suppression {

@@ -1,5 +1,6 @@
 //! What every [`Store`](nextlead::store::Store) promises. Add a check here, never to one of them.
 
+mod caps;
 mod desk;
 mod duties;
 mod erasures;
@@ -114,6 +115,19 @@ macro_rules! check_store {
                     a_list_closes_every_open_carrier_and_counts_each_value_once,
                     one_commit_closes_a_bounded_number_of_leads,
                     suppressions_come_in_pages_and_erased_ones_as_hashes,
+                }
+                caps {
+                    a_lead_at_its_cap_waits_to_the_instant_and_keeps_its_place,
+                    of_two_windows_the_stricter_one_holds,
+                    many_at_once_never_exceed_a_cap_of_shared_numbers,
+                    a_touch_and_the_next_lead_in_one_call_count_the_dial,
+                    a_release_gives_the_slot_back_and_an_expiry_does_not,
+                    a_late_touch_that_was_no_call_frees_the_slot,
+                    what_counts_are_outbound_calls_under_a_lease_or_without,
+                    only_the_numbers_below_their_cap_may_be_dialled,
+                    dials_outlive_an_erasure_and_are_forgotten_in_time,
+                    a_suppression_ends_and_stays_listed,
+                    a_person_is_suppressed_with_all_they_are_known_by,
                 }
                 strangers {
                     a_refused_change_fails_nobody_else,

@@ -310,6 +310,7 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         zone: "UTC".into(),
         hours: "always".parse().unwrap(),
         law: Default::default(),
+        caps: Vec::new(),
         lease_ms: 600_000,
         lease_total_ms: 600_000,
         grace_ms: 30_000,

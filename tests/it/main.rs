@@ -4,6 +4,7 @@
 mod access;
 mod attack;
 mod backup;
+mod caps;
 mod cli;
 mod collector;
 mod command_line;

@@ -18,6 +18,7 @@ fn batch(batch_number: i64, contacts: Vec<Contact>) -> proto::ImportSuppressions
         rows: rows.collect(),
         source: "register".into(),
         country: "GB".into(),
+        ..Default::default()
     }
 }
 

@@ -42,11 +42,11 @@ mirror!(Disposition, domain::Disposition:
 mirror!(Channel, domain::Channel: Call Email Message Meeting);
 mirror!(Direction, domain::Direction: Outbound Inbound);
 mirror!(ServeOrder, domain::ServeOrder: Callback FirstTouch Ordinary);
-mirror!(WaitReason, domain::WaitReason: Retry Callback);
+mirror!(WaitReason, domain::WaitReason: Retry Callback Cap);
 mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
-    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
+    Opened Updated Merged Woken Leased Released Expired Touched Noted Capped Closed Erased);
 
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;

@@ -34,7 +34,8 @@ pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncont
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
 pub(super) use rules::{checked, mistakes, publish, version};
 pub(super) use suppressions::{
-    suppressed, suppression, suppression_kind, suppression_of, suppressions_after,
+    Unwanted, suppressed, suppressed_until, suppression, suppression_kind, suppression_of,
+    suppressions_after,
 };
 
 use prost_types::{Duration, Timestamp};

@@ -4,8 +4,9 @@ use crate::dialer::{
     CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
 };
 use crate::domain::{
+    CAP_COUNT_MAX, CAP_DIAL_COUNT_MAX, CAP_WINDOW_MS_MAX, CAP_WINDOW_MS_MIN,
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
-    Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
+    Cap, Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
     RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
@@ -53,8 +54,33 @@ pub(in crate::api) fn queue_settings(
         fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
-    let (hours, law) = (hours?, law?);
-    Some((id?, QueueSettings { zone, hours, law, lease_ms, lease_total_ms, grace_ms }))
+    let caps = caps(fields, &queue.caps);
+    let (hours, law, caps) = (hours?, law?, caps?);
+    Some((id?, QueueSettings { zone, hours, law, caps, lease_ms, lease_total_ms, grace_ms }))
+}
+
+fn caps(fields: &mut Fields, caps: &[proto::Cap]) -> Option<Vec<Cap>> {
+    if caps.len() > CAP_COUNT_MAX {
+        fields.problem("queue.caps", format!("must be at most {CAP_COUNT_MAX}"));
+        return None;
+    }
+    let mut read = Vec::with_capacity(caps.len());
+    for (place, cap) in caps.iter().enumerate() {
+        let count = u32::try_from(cap.dial_count_max).ok();
+        let count = count.filter(|count| (1..=CAP_DIAL_COUNT_MAX).contains(count));
+        if count.is_none() {
+            let problem = format!("must be 1 to {CAP_DIAL_COUNT_MAX}");
+            fields.problem(&format!("queue.caps[{place}].dial_count_max"), problem);
+        }
+        let name = format!("queue.caps[{place}].window_duration");
+        let window = cap.window_duration.as_ref();
+        let window_ms = fields.duration(&name, window, CAP_WINDOW_MS_MAX).unwrap_or(0);
+        if window_ms < CAP_WINDOW_MS_MIN {
+            fields.problem(&name, "must be at least a minute");
+        }
+        read.extend(count.map(|dial_count_max| Cap { dial_count_max, window_ms }));
+    }
+    Some(read)
 }
 
 fn calling_law(fields: &mut Fields, queue: &proto::Queue) -> Option<CallingLaw> {
@@ -93,6 +119,14 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         ranking_version: view.ranking_version.unwrap_or(0),
         calling_law: calling_law.into(),
         closing_margin_duration: margin_ms.map(duration),
+        caps: settings.caps.iter().map(cap).collect(),
+    }
+}
+
+fn cap(cap: &Cap) -> proto::Cap {
+    proto::Cap {
+        dial_count_max: i64::from(cap.dial_count_max),
+        window_duration: Some(duration(cap.window_ms)),
     }
 }
 

@@ -235,6 +235,7 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         next_opening_time: nothing.next_opening.as_ref().map(|opening| time(opening.at)),
         turned_count: count(nothing.turned_count),
         should_retry: nothing.should_retry,
+        capped_count: count(nothing.capped_count),
         next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }

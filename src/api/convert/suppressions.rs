@@ -1,5 +1,7 @@
 //! What must not be contacted again, as messages and as values.
 
+use prost_types::Timestamp;
+
 use crate::domain::fold_email;
 use crate::store::{Suppression, SuppressionKind, SuppressionOf};
 
@@ -8,21 +10,55 @@ use super::super::proto::suppress_contact_request::Contact;
 use super::super::proto::suppression_row::Contact as RowContact;
 use super::super::status::Problems;
 use super::page::token_problem;
-use super::{Fields, Page, time};
+use super::{Fields, LeadName, Page, lead_name, time};
 
-/// Reads what is to be suppressed, and where the wish came from.
+/// What is to be suppressed; a person's lead is yet to be looked up.
+#[derive(Clone, Debug)]
+pub(in crate::api) enum Unwanted {
+    /// A number or an address.
+    Value(SuppressionOf),
+    /// Everything that a lead is known by.
+    Person(LeadName),
+}
+
+/// A wish as it was read: what it is of, where it came from, and when it ends.
+pub(in crate::api) type Wish = (Unwanted, String, Option<i64>);
+
+/// Reads what is to be suppressed, where the wish came from, and when it ends.
 pub(in crate::api) fn suppression(
     fields: &mut Fields,
     message: &proto::SuppressContactRequest,
-) -> Option<(SuppressionOf, String)> {
+    now: i64,
+) -> Option<Wish> {
     let country = fields.number_country("country", &message.country);
-    let contact = message.contact.clone().map(|contact| match contact {
-        Contact::Number(number) => RowContact::Number(number),
-        Contact::Email(email) => RowContact::Email(email),
-    });
+    let contact = match message.contact.clone() {
+        Some(Contact::Lead(name)) => {
+            let source = fields.word("source", &message.source);
+            let until = suppressed_until(fields, message.until_time.as_ref(), now);
+            let name = lead_name(fields, Some(&name));
+            return Some((Unwanted::Person(name?), source?, until));
+        }
+        Some(Contact::Number(number)) => Some(RowContact::Number(number)),
+        Some(Contact::Email(email)) => Some(RowContact::Email(email)),
+        None => None,
+    };
     let what = suppressed(fields, contact.as_ref(), country.as_deref());
     let source = fields.word("source", &message.source);
-    Some((what?, source?))
+    let until = suppressed_until(fields, message.until_time.as_ref(), now);
+    Some((Unwanted::Value(what?), source?, until))
+}
+
+/// Reads when a suppression ends: in the future, as one that is over would bar nobody.
+pub(in crate::api) fn suppressed_until(
+    fields: &mut Fields,
+    until: Option<&Timestamp>,
+    now: i64,
+) -> Option<i64> {
+    let until = fields.instant("until_time", until)?;
+    if until <= now {
+        fields.problem("until_time", "must be in the future");
+    }
+    Some(until)
 }
 
 /// Reads what is to be suppressed: a number in national form is one of that country.
@@ -88,6 +124,7 @@ pub(in crate::api) fn suppression_of(one: Suppression) -> proto::Suppression {
         source: one.source,
         actor: one.actor,
         suppressed_time: Some(time(one.at)),
+        until_time: one.until.map(time),
     }
 }
 
@@ -115,6 +152,7 @@ mod tests {
             source: "touch".into(),
             actor: "ann".into(),
             at: 5,
+            until: None,
         };
         let shown = suppression_of(one);
         assert_eq!((shown.value.as_str(), shown.erased), ("", true));

@@ -17,7 +17,7 @@ use crate::api::proto::{
     ImportSuppressionsRequest, ImportSuppressionsResponse, SuppressionRejection, SuppressionRow,
 };
 use crate::cli::output::{Output, count, facts};
-use crate::cli::words::duration_text;
+use crate::cli::words::{Instant, duration_text, read_instant};
 use crate::clock::{Clock as _, SystemClock};
 
 /// Values of a batch; a node takes 20,000.
@@ -50,6 +50,9 @@ pub(super) struct ImportArgs {
     /// The country of numbers without +: DE, US
     #[arg(long, value_name = "COUNTRY")]
     country: Option<String>,
+    /// When the wishes end; from then on they bar nobody [default: never]
+    #[arg(long, value_name = "INSTANT", value_parser = read_instant)]
+    until: Option<Instant>,
     /// Where rejected values go [default: FILE.rejected.csv]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
@@ -105,11 +108,13 @@ pub(super) async fn run(
 
 /// Reads the file into batches.
 fn read_all(args: &ImportArgs, to: &mpsc::Sender<ImportSuppressionsRequest>) -> anyhow::Result<()> {
+    let now = SystemClock::start(0).now();
     let new_batch = |batch_number| ImportSuppressionsRequest {
         batch_number,
         rows: Vec::with_capacity(BATCH_ROW_COUNT_MAX),
         source: args.source.clone(),
         country: args.country.clone().unwrap_or_default(),
+        until_time: args.until.map(|until| until.timestamp(now)),
     };
     let mut batch = new_batch(1);
     read_values(&args.file, &Columns(args.column.clone()), |row_number, value| {

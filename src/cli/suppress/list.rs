@@ -63,9 +63,10 @@ fn list_text(answer: &ListSuppressionsResponse) -> String {
             one.source.clone(),
             one.actor.clone(),
             instant_text(one.suppressed_time.as_ref()),
+            instant_text(one.until_time.as_ref()),
         ]
     };
-    let header = ["kind", "value", "source", "recorded by", "since"];
+    let header = ["kind", "value", "source", "recorded by", "since", "until"];
     let mut text = table(header, &[], answer.suppressions.iter().map(row));
     if !answer.next_page_token.is_empty() {
         text.push_str("There are more: see --limit.\n");

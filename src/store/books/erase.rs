@@ -41,7 +41,7 @@ pub(super) fn erase(slate: &mut Slate, change: &Erase) -> Result<Erased, Denied>
     let was_erased = row.state.standing == Standing::Erased;
     let erasable = slate.erasable.remove(&change.lead).unwrap_or_default();
     if !was_erased {
-        seal_suppressions(slate, change.lead, &erasable);
+        seal_what_outlives(slate, change.lead, &erasable);
         forget(slate, change);
         slate.erased_leads.push(change.lead);
         slate.erased_handovers.extend(erasable.handovers);
@@ -51,18 +51,20 @@ pub(super) fn erase(slate: &mut Slate, change: &Erase) -> Result<Erased, Denied>
     Ok(Erased { was_erased, others: erasable.others })
 }
 
-/// Turns the suppressions of all that the lead was ever known by into hashes.
-fn seal_suppressions(slate: &mut Slate, lead: LeadId, erasable: &Erasable) {
+/// Turns the suppressions and the dials of all that the lead was ever known by into hashes.
+fn seal_what_outlives(slate: &mut Slate, lead: LeadId, erasable: &Erasable) {
     let facts = &slate.known(lead).lead.facts;
     let carried = facts.numbers.iter().map(|one| &one.number);
     let numbers: BTreeSet<Number> = carried.chain(&erasable.dialled).cloned().collect();
     let email = facts.email_folded();
     let seal = slate.seal.clone().expect("an erasure comes with its key");
-    for number in numbers.iter().filter(|one| slate.suppressed_numbers.contains(*one)) {
+    let dialled = numbers.iter().map(|one| (one.as_str().to_owned(), seal.number(one)));
+    slate.sealed_dials.extend(dialled);
+    for number in numbers.iter().filter(|one| slate.suppressed_numbers.contains_key(*one)) {
         let (value, hash) = (number.as_str().to_owned(), seal.number(number));
         slate.sealed_suppressions.push(SealedSuppression { kind: "number", value, hash });
     }
-    if let Some(value) = email.filter(|email| slate.suppressed_emails.contains(email)) {
+    if let Some(value) = email.filter(|email| slate.suppressed_emails.contains_key(email)) {
         let hash = seal.email(&value);
         slate.sealed_suppressions.push(SealedSuppression { kind: "email", value, hash });
     }
@@ -71,7 +73,10 @@ fn seal_suppressions(slate: &mut Slate, lead: LeadId, erasable: &Erasable) {
 /// Ends the lease, if there is one, and leaves of the lead what the books need.
 fn forget(slate: &mut Slate, change: &Erase) {
     let lead = change.lead;
-    let rep = slate.known(lead).lease.is_some().then(|| slate.take_back(lead).rep);
+    let rep = slate.known(lead).lease.is_some().then(|| {
+        slate.doubt(lead);
+        slate.take_back(lead).rep
+    });
     let told = slate.step(lead, Command::Erase, change.now, |event| {
         let event = event.by(&change.actor);
         rep.into_iter().fold(event, |event, rep| event.with("rep", rep.0))

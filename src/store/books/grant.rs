@@ -3,7 +3,7 @@
 use super::{NEXTLEAD, Slate, StoredAnswer};
 use crate::domain::moves::Command;
 use crate::domain::{
-    CloseReason, EventKind, LeadId, Lease, LeaseToken, PASS_MS, RepKey, Route, Standing,
+    CloseReason, EventKind, LeadId, Lease, LeaseToken, Number, PASS_MS, RepKey, Route, Standing,
 };
 use crate::store::changes::{
     Candidate, Fit, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned,
@@ -63,10 +63,10 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     }
     let mut turned = Vec::new();
     for candidate in &grant.candidates {
-        match offer(slate, candidate, grant.fit.as_ref(), now) {
+        match offer(slate, candidate, grant, now) {
             Err(why) => turned.push((candidate.lead, why)),
-            Ok(()) => {
-                let granted = Box::new(give(slate, grant, candidate, rep, now));
+            Ok(dialable) => {
+                let granted = Box::new(give(slate, grant, (candidate, dialable), rep, now));
                 return LeaseOutcome::Granted { granted, turned };
             }
         }
@@ -74,13 +74,14 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
     LeaseOutcome::NoneHeld { turned }
 }
 
-/// Whether a lead may be given out. What is found to be over on the way is closed.
+/// Whether a lead may be given out, and which of its numbers may be dialled if a cap counts for it. What is
+/// found to be over on the way is closed, and what is at its caps waits.
 fn offer(
     slate: &mut Slate,
     candidate: &Candidate,
-    fit: Option<&Fit>,
+    grant: &Grant,
     now: i64,
-) -> Result<(), Turned> {
+) -> Result<Option<Vec<Number>>, Turned> {
     let lead = candidate.lead;
     let row = slate.row(lead).ok_or(Turned::Unknown)?;
     if row.lease.as_ref().is_some_and(|lease| !lease.holds_at(now)) {
@@ -101,7 +102,7 @@ fn offer(
         }
         Standing::Closed { .. } | Standing::Erased => return Err(Turned::Closed),
     }
-    if slate.is_suppressed(&slate.known(lead).lead.facts) {
+    if slate.is_suppressed(&slate.known(lead).lead.facts, now) {
         close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);
         return Err(Turned::Suppressed);
     }
@@ -117,14 +118,15 @@ fn offer(
         return Err(Turned::NumberHeld);
     }
     let row = slate.known(lead);
-    if fit.is_some_and(|Fit(fits)| !fits(&row.lead, &row.state, candidate.order)) {
+    if grant.fit.as_ref().is_some_and(|Fit(fits)| !fits(&row.lead, &row.state, candidate.order)) {
         return Err(Turned::Unfit);
     }
-    Ok(())
+    grant.caps.as_ref().map_or(Ok(None), |caps| slate.dialable(lead, caps, now))
 }
 
 /// Ends a lease whose grace is over: the rep is not offered the lead for a while.
 pub(super) fn expire(slate: &mut Slate, lead: LeadId, now: i64) -> Pass {
+    slate.doubt(lead);
     let lease = slate.take_back(lead);
     let end = Command::EndLease { kind: EventKind::Expired };
     let told = slate.step(lead, end, now, |event| event.by(NEXTLEAD).with("rep", lease.rep.0));
@@ -141,7 +143,13 @@ pub(super) fn close(slate: &mut Slate, lead: LeadId, why: CloseReason, route: Ro
     closed.expect("an open lead without a lease closes");
 }
 
-fn give(slate: &mut Slate, grant: &Grant, candidate: &Candidate, rep: RepKey, now: i64) -> Granted {
+fn give(
+    slate: &mut Slate,
+    grant: &Grant,
+    (candidate, dialable): (&Candidate, Option<Vec<Number>>),
+    rep: RepKey,
+    now: i64,
+) -> Granted {
     let expires_at = now.saturating_add(grant.lease_ms);
     let renewable_until = now.saturating_add(grant.lease_total_ms).max(expires_at);
     let lease = Lease {
@@ -156,6 +164,7 @@ fn give(slate: &mut Slate, grant: &Grant, candidate: &Candidate, rep: RepKey, no
         expires_at,
         held_until: expires_at.saturating_add(grant.grace_ms),
         renewable_until,
+        dialable,
     };
     let told = slate.step(candidate.lead, Command::Lease, now, |mut event| {
         event.detail.clone_from(&candidate.detail);

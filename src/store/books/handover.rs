@@ -130,7 +130,7 @@ fn merge(slate: &mut Slate, into: LeadId, row: &Handover, actor: &str, now: i64)
 fn obey(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
     let row = slate.known(lead);
     let is_leased = row.lease.is_some();
-    if slate.is_suppressed(&row.lead.facts) {
+    if slate.is_suppressed(&row.lead.facts, now) {
         close_suppressed(slate, lead, actor, now);
     } else if is_leased && !slate.join_numbers(lead) {
         forbid(slate, lead, actor, now);
@@ -235,7 +235,7 @@ fn open_lead(
     if let Some(predecessor) = predecessor {
         supersede(slate, predecessor, id, actor, now);
     }
-    let is_suppressed = slate.is_suppressed(&row.facts);
+    let is_suppressed = slate.is_suppressed(&row.facts, now);
     if is_suppressed {
         close(slate, id, CloseReason::Suppressed, Route::Suppressed, now);
     }

@@ -3,7 +3,7 @@
 use super::grant::{replayed, standing_lease};
 use super::{Slate, StoredAnswer};
 use crate::domain::moves::Command;
-use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS};
+use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS, ReleaseReason};
 use crate::store::changes::{EndedLease, Pass, Release, Renew};
 use crate::store::error::Denied;
 
@@ -39,6 +39,10 @@ pub(super) fn release(slate: &mut Slate, release: &Release) -> Result<EndedLease
     });
     if !holds {
         return Err(Denied::LeaseLost);
+    }
+    if release.reason == ReleaseReason::Forbidden {
+        // The rep did not say that they did not call.
+        slate.doubt(release.lead);
     }
     slate.take_back(release.lead);
     let end = Command::EndLease { kind: EventKind::Released };

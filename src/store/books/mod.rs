@@ -7,6 +7,7 @@
 
 mod answer;
 mod book;
+mod dials;
 mod erase;
 mod grant;
 mod handover;
@@ -29,6 +30,7 @@ use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
+pub(super) use dials::{Dial, NewDial};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use seal::Seal;
@@ -41,6 +43,8 @@ pub(super) use text::{hex, route_from_text, route_to_text, standing_from_text, s
 
 /// How long the answers to requests are kept.
 pub(super) const REQUEST_KEPT_MS: i64 = 48 * 3_600_000;
+/// How long dials are kept: the longest window of a cap.
+pub(super) const DIAL_KEPT_MS: i64 = crate::domain::CAP_WINDOW_MS_MAX;
 
 /// The actor of what time does.
 const NEXTLEAD: &str = "nextlead";

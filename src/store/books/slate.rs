@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use foldhash::{HashMap, HashSet};
+use foldhash::HashMap;
 
 use super::book::{BookDelta, BookKey};
+use super::dials::{Dial, NewDial};
 use super::erase::Erasable;
 use super::seal::Seal;
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
 use crate::domain::moves::{self, Command};
 use crate::domain::{
-    CampaignKey, Event, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, Number, QueueKey,
-    Refusal, RepKey, Route, Touch,
+    CampaignKey, Event, Facts, Lead, LeadId, LeadNumber, LeadState, Lease, LeaseToken, Number,
+    QueueKey, Refusal, RepKey, Route, Touch,
 };
 use crate::store::changes::{LeadRecord, Pass};
 
@@ -127,6 +128,8 @@ pub(crate) struct SuppressionRow {
     pub(crate) source: String,
     pub(crate) actor: String,
     pub(crate) at: i64,
+    /// When it ends.
+    pub(crate) until: Option<i64>,
 }
 
 /// A suppression that becomes a hash.
@@ -146,8 +149,11 @@ pub(crate) struct Slate {
     /// Which lead each number is held for, and the other way round.
     pub(crate) held: HashMap<Number, LeadId>,
     pub(crate) held_by: HashMap<LeadId, Vec<Number>>,
-    pub(crate) suppressed_numbers: HashSet<Number>,
-    pub(crate) suppressed_emails: HashSet<String>,
+    /// What said never, and until when; some may be over.
+    pub(crate) suppressed_numbers: HashMap<Number, Option<i64>>,
+    pub(crate) suppressed_emails: HashMap<String, Option<i64>>,
+    /// When numbers that a cap counts for were dialled, within its window.
+    pub(crate) dials: HashMap<Number, Vec<Dial>>,
     /// More leads carry what is suppressed than were loaded.
     pub(crate) has_more_carriers: bool,
     pub(crate) requests: HashMap<(String, String), RequestRow>,
@@ -177,9 +183,14 @@ pub(crate) struct Slate {
     pub(crate) events: Vec<NewEvent>,
     pub(crate) new_touches: Vec<NewTouch>,
     pub(crate) new_requests: Vec<RequestRow>,
+    pub(crate) new_dials: Vec<NewDial>,
+    /// Leases that ended in doubt and of which a touch has told.
+    pub(crate) told_leases: Vec<LeaseToken>,
     pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
     pub(crate) new_suppressions: Vec<SuppressionRow>,
     pub(crate) sealed_suppressions: Vec<SealedSuppression>,
+    /// Numbers whose dials are kept under a hash, and the hash.
+    pub(crate) sealed_dials: Vec<(String, String)>,
     pub(crate) erased_leads: Vec<LeadId>,
     pub(crate) erased_handovers: Vec<HandoverOnce>,
     pub(crate) book_deltas: BTreeMap<BookKey, BookDelta>,
@@ -340,12 +351,13 @@ impl Slate {
         LeadRecord { lead: row.lead.clone(), state: row.state.clone(), lease: row.lease.clone() }
     }
 
-    /// Whether one of a lead's numbers or its e-mail address said never.
-    pub(crate) fn is_suppressed(&self, facts: &Facts) -> bool {
-        let of_number =
-            facts.numbers.iter().any(|one| self.suppressed_numbers.contains(&one.number));
-        of_number
-            || facts.email_folded().is_some_and(|email| self.suppressed_emails.contains(&email))
+    /// Whether one of a lead's numbers or its e-mail address is suppressed at an instant.
+    pub(crate) fn is_suppressed(&self, facts: &Facts, now: i64) -> bool {
+        let stands = |until: &Option<i64>| until.is_none_or(|until| now < until);
+        let is_number =
+            |one: &LeadNumber| self.suppressed_numbers.get(&one.number).is_some_and(stands);
+        let is_email = |email: String| self.suppressed_emails.get(&email).is_some_and(stands);
+        facts.numbers.iter().any(is_number) || facts.email_folded().is_some_and(is_email)
     }
 
     /// The books in which a lead stands.

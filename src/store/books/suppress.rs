@@ -1,4 +1,4 @@
-//! Never again: numbers and e-mail addresses that no queue may use any more.
+//! Never again, or not before an instant: numbers, e-mail addresses and persons that no queue may use.
 
 use std::collections::BTreeSet;
 
@@ -20,6 +20,8 @@ pub(super) struct Wish<'a> {
     pub(super) now: i64,
     /// Whose wish it is was erased: it is kept as a hash.
     pub(super) is_sealed: bool,
+    /// When it ends.
+    pub(super) until: Option<i64>,
 }
 
 /// Decides a suppression.
@@ -37,10 +39,15 @@ pub(super) fn suppress(slate: &mut Slate, suppress: &Suppress) -> Result<Suppres
         actor: &suppress.actor,
         now: suppress.now,
         is_sealed: false,
+        until: suppress.until,
     };
-    let what = std::slice::from_ref(&suppress.what);
-    let was_known = add_all(slate, what, &wish) == 0;
-    let closed_count = close_carriers(slate, &Said::of(what), None, &wish);
+    let whats = spelled_out(slate, &suppress.what)?;
+    let was_known = add_all(slate, &whats, &wish) == 0;
+    let mut closed_count = close_carriers(slate, &Said::of(&whats), None, &wish);
+    if let SuppressionOf::Person(lead) = suppress.what {
+        // One without numbers and address is carried by nobody, and is closed all the same.
+        closed_count += usize::from(close_suppressed(slate, lead, wish.actor, wish.now));
+    }
     let answer = StoredAnswer::Suppressed { was_known, closed_count };
     slate.answer(suppress.request.as_ref(), answer, suppress.now);
     Ok(Suppressed { was_known, closed_count })
@@ -48,7 +55,8 @@ pub(super) fn suppress(slate: &mut Slate, suppress: &Suppress) -> Result<Suppres
 
 /// Decides many suppressions. Of the leads that carry one of them only a bounded number is loaded.
 pub(super) fn suppress_all(slate: &mut Slate, all: &SuppressAll) -> SuppressedAll {
-    let wish = Wish { source: &all.source, actor: &all.actor, now: all.now, is_sealed: false };
+    let (source, actor) = (&all.source, &all.actor);
+    let wish = Wish { source, actor, now: all.now, is_sealed: false, until: all.until };
     let new_count = add_all(slate, &all.whats, &wish);
     let closed_count = close_carriers(slate, &Said::of(&all.whats), None, &wish);
     SuppressedAll { new_count, closed_count, is_unfinished: slate.has_more_carriers }
@@ -68,6 +76,7 @@ impl Said {
             match what {
                 SuppressionOf::Number(number) => drop(said.numbers.insert(number.clone())),
                 SuppressionOf::Email(folded) => drop(said.emails.insert(folded.clone())),
+                SuppressionOf::Person(_) => {}
             }
         }
         said
@@ -84,6 +93,7 @@ fn add_all(slate: &mut Slate, whats: &[SuppressionOf], wish: &Wish<'_>) -> usize
     let mut add = |what: &&SuppressionOf| match what {
         SuppressionOf::Number(number) => add_number(slate, number, wish),
         SuppressionOf::Email(folded) => add_email(slate, folded, wish),
+        SuppressionOf::Person(_) => false,
     };
     whats.iter().filter(|what| add(what)).count()
 }
@@ -96,22 +106,47 @@ pub(super) fn suppress_person(
     dialled: Option<&Number>,
     wish: &Wish<'_>,
 ) -> usize {
-    let lead_row = slate.known(lead).lead.clone();
-    let facts = &lead_row.facts;
-    let numbers: BTreeSet<&Number> =
-        facts.numbers.iter().map(|one| &one.number).chain(dialled).collect();
-    let numbers = numbers.into_iter().cloned().map(SuppressionOf::Number);
-    let email = facts.email_folded().map(SuppressionOf::Email);
-    let whats: Vec<SuppressionOf> = numbers.chain(email).collect();
+    let whats = person(&slate.known(lead).lead.facts, dialled);
     add_all(slate, &whats, wish);
     let closed_count = close_carriers(slate, &Said::of(&whats), Some(lead), wish);
     close_suppressed(slate, lead, wish.actor, wish.now);
     closed_count
 }
 
+/// What a person is known by: all of their numbers, one that was dialled, and their e-mail address.
+fn person(facts: &Facts, dialled: Option<&Number>) -> Vec<SuppressionOf> {
+    let numbers: BTreeSet<&Number> =
+        facts.numbers.iter().map(|one| &one.number).chain(dialled).collect();
+    let numbers = numbers.into_iter().cloned().map(SuppressionOf::Number);
+    numbers.chain(facts.email_folded().map(SuppressionOf::Email)).collect()
+}
+
+/// What is suppressed, one value each.
+fn spelled_out(slate: &Slate, what: &SuppressionOf) -> Result<Vec<SuppressionOf>, Denied> {
+    let SuppressionOf::Person(lead) = what else { return Ok(vec![what.clone()]) };
+    let row = slate.row(*lead).filter(|row| row.state.standing != Standing::Erased);
+    Ok(person(&row.ok_or(Denied::UnknownLead(*lead))?.lead.facts, None))
+}
+
+/// What becomes of a value with what is known of it: whether it is new, and whether it is to be written.
+fn outcome(known: Option<Option<i64>>, wish: &Wish<'_>) -> (bool, bool) {
+    let is_new = match known {
+        Some(None) => false,
+        Some(Some(until)) => until <= wish.now,
+        None => true,
+    };
+    let lasts_longer = match (known, wish.until) {
+        (Some(None), _) => false,
+        (Some(Some(_)), None) | (None, _) => true,
+        (Some(Some(known)), Some(until)) => known < until,
+    };
+    (is_new, lasts_longer)
+}
+
 fn add_number(slate: &mut Slate, number: &Number, wish: &Wish<'_>) -> bool {
-    let is_new = slate.suppressed_numbers.insert(number.clone());
-    if is_new {
+    let (is_new, is_written) = outcome(slate.suppressed_numbers.get(number).copied(), wish);
+    if is_written {
+        slate.suppressed_numbers.insert(number.clone(), wish.until);
         let seal = slate.seal.as_ref().filter(|_| wish.is_sealed);
         let value = seal.map_or_else(|| number.as_str().to_owned(), |seal| seal.number(number));
         slate.new_suppressions.push(row("number", value, wish));
@@ -120,8 +155,9 @@ fn add_number(slate: &mut Slate, number: &Number, wish: &Wish<'_>) -> bool {
 }
 
 fn add_email(slate: &mut Slate, email: &str, wish: &Wish<'_>) -> bool {
-    let is_new = slate.suppressed_emails.insert(email.to_owned());
-    if is_new {
+    let (is_new, is_written) = outcome(slate.suppressed_emails.get(email).copied(), wish);
+    if is_written {
+        slate.suppressed_emails.insert(email.to_owned(), wish.until);
         let seal = slate.seal.as_ref().filter(|_| wish.is_sealed);
         let value = seal.map_or_else(|| email.to_owned(), |seal| seal.email(email));
         slate.new_suppressions.push(row("email", value, wish));
@@ -137,6 +173,7 @@ fn row(kind: &'static str, value: String, wish: &Wish<'_>) -> SuppressionRow {
         source: wish.source.to_owned(),
         actor: wish.actor.to_owned(),
         at: wish.now,
+        until: wish.until,
     }
 }
 
@@ -169,6 +206,7 @@ pub(super) fn close_suppressed(slate: &mut Slate, lead: LeadId, actor: &str, now
 
 /// Takes a leased lead out of a rep's hands, as it may not be called there any more.
 pub(super) fn forbid(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
+    slate.doubt(lead);
     let lease = slate.take_back(lead);
     let end = Command::EndLease { kind: EventKind::Released };
     let told = slate.step(lead, end, now, |event| {

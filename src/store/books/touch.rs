@@ -32,27 +32,13 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         return Err(Denied::UnknownLead(touch.lead));
     }
     stop_number(slate, change);
+    count_call(slate, change, holds);
     if holds {
         move_lead(slate, change);
     } else {
         note(slate, change);
     }
-    let mut suppressed_count = 0;
-    if touch.disposition == Disposition::DoNotCall {
-        let wish =
-            Wish { source: "touch", actor: &change.actor, now: change.now, is_sealed: is_erased };
-        // A rep speaks for whom they had in their hands: with a made-up number, a touch of any lead
-        // would take it out of everybody's.
-        let is_theirs = |number: &&Number| {
-            let numbers = &slate.known(touch.lead).lead.facts.numbers;
-            holds
-                || change.is_by_system
-                || is_erased
-                || numbers.iter().any(|one| one.number == **number)
-        };
-        let dialled = touch.number.as_ref().filter(is_theirs);
-        suppressed_count = suppress_person(slate, touch.lead, dialled, &wish);
-    }
+    let suppressed_count = say_never(slate, change, holds, is_erased);
     slate.book_of(touch.lead).touches += 1;
 
     let next = change.then.as_ref().zip(touch.rep);
@@ -77,6 +63,43 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         is_replay: false,
         is_next_lost: false,
     })
+}
+
+/// Counts the call, and settles what a lease that is over had left in doubt.
+fn count_call(slate: &mut Slate, change: &RecordTouch, holds: bool) {
+    let touch = &change.touch;
+    let lease = slate.known(touch.lead).lease.as_ref();
+    let granted_at = lease.filter(|_| holds).map(|lease| lease.granted_at);
+    if let Some(token) = touch.lease.filter(|_| !holds) {
+        slate.settle_doubt(touch.lead, token, change.now);
+    }
+    slate.count_dial(touch, granted_at, change.now);
+}
+
+/// Suppresses whoever said never. Says how many leads were closed, this one aside.
+fn say_never(slate: &mut Slate, change: &RecordTouch, holds: bool, is_erased: bool) -> usize {
+    let touch = &change.touch;
+    if touch.disposition != Disposition::DoNotCall {
+        return 0;
+    }
+    let wish = Wish {
+        source: "touch",
+        actor: &change.actor,
+        now: change.now,
+        is_sealed: is_erased,
+        until: None,
+    };
+    // A rep speaks for whom they had in their hands: with a made-up number, a touch of any lead
+    // would take it out of everybody's.
+    let is_theirs = |number: &&Number| {
+        let numbers = &slate.known(touch.lead).lead.facts.numbers;
+        holds
+            || change.is_by_system
+            || is_erased
+            || numbers.iter().any(|one| one.number == **number)
+    };
+    let dialled = touch.number.as_ref().filter(is_theirs);
+    suppress_person(slate, touch.lead, dialled, &wish)
 }
 
 /// A touch that came after its lead was erased: a fact that counts, and nothing that tells of whom.

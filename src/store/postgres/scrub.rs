@@ -22,7 +22,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 /// How often it is looked whether what reads old rows has ended.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Everything that an erasure writes over or drops.
-const VACUUM: &str = "VACUUM lead, lead_number, handover, touch, pass, suppression, held_number";
+const VACUUM: &str =
+    "VACUUM lead, lead_number, handover, touch, pass, suppression, held_number, lease, dial";
 /// Counts an erasure, in its own transaction.
 pub(super) const COUNT: &str = "INSERT INTO change_count (name, number) VALUES ('erasures', 1) \
     ON CONFLICT (name) DO UPDATE SET number = change_count.number + 1;";

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::books::{route_index, standing_from_text};
+use super::super::books::{DIAL_KEPT_MS, route_index, standing_from_text};
 use super::super::error::StoreError;
 use super::super::reports::{AuditFault, AuditReport, Book};
 use super::connection::Connection;
@@ -17,6 +17,7 @@ use crate::domain::{LeadId, Link, Standing, fold};
 /// How many leads are folded at a time.
 const PAGE_LEAD_COUNT: i64 = 5_000;
 const FAULT_COUNT_MAX: usize = 100;
+const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Audits everything.
 pub(in crate::store) async fn audit(
@@ -194,7 +195,29 @@ async fn count_strays(
     if touches > 0 {
         blame(audit, touches, "touches", format_args!("{touches} have no lead"));
     }
-    find_homeless(connection, audit, count(3)?, count(4)?).await
+    find_homeless(connection, audit, count(3)?, count(4)?).await?;
+    count_dials(connection, audit).await
+}
+
+/// Compares what caps count with the calls that were made and the leases that stand. Of calls that are
+/// nearly as old as the longest window some may be forgotten.
+async fn count_dials(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+) -> Result<(), StoreError> {
+    let last = sql::LAST_INSTANT.query().one(connection).await?.maybe_integer(0)?.unwrap_or(0);
+    let since = last.saturating_sub(DIAL_KEPT_MS - DAY_MS);
+    let row = sql::AUDIT_DIALS.bind(since).one(connection).await?;
+    let (uncounted, doubted) = (row.integer(0)?, row.integer(1)?);
+    if uncounted > 0 {
+        let problem = format_args!("{uncounted} leads were called more often than was counted");
+        blame(audit, uncounted, "dials", problem);
+    }
+    if doubted > 0 {
+        let problem = format_args!("{doubted} are in doubt that a lease or a touch tells of");
+        blame(audit, doubted, "dials", problem);
+    }
+    Ok(())
 }
 
 /// Compares how many events were written with how many the standings count. Each lead's own were read

@@ -113,6 +113,7 @@ pub(in crate::store) async fn write(
     let sealed = |one: &SealedSuppression| (one.kind, one.value.clone(), one.hash.clone());
     let rows: Vec<_> = slate.sealed_suppressions.iter().map(sealed).collect();
     some(connection, sql::SEAL_SUPPRESSIONS, &rows).await?;
+    some(connection, sql::SEAL_DIALS, &slate.sealed_dials).await?;
     let Some(seal) = slate.seal.as_ref().filter(|_| !slate.erased_leads.is_empty()) else {
         return Ok(());
     };

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use foldhash::HashMap;
-
 use super::super::books::{
     Change, EMAIL_MATCH_COUNT_MAX, Found, HandoverOnce, HandoverRow, RequestRow, SHARED_COUNT_MAX,
     Seal, Slate, StoredAnswer, TouchRow,
@@ -13,6 +11,7 @@ use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf}
 use super::super::duty::Duty;
 use super::super::error::{Denied, StoreError};
 use super::connection::Connection;
+use super::numbers::{self, Until, take_dial};
 use super::rows::{corrupt, packed, read, read_leads, token};
 use super::statements as sql;
 use super::{duty, erasure};
@@ -34,6 +33,8 @@ struct Needs {
     /// How many leads that carry what said never are loaded at most.
     carrier_count_max: Option<usize>,
     has_handovers: bool,
+    /// Dials count from this instant on; `None`: no cap counts any.
+    dials_since: Option<i64>,
     /// Nothing is asked for but what calls need.
     is_of_call: bool,
 }
@@ -41,12 +42,20 @@ struct Needs {
 impl Needs {
     fn grant(&mut self, grant: &Grant) {
         self.leads.extend(grant.candidates.iter().map(|candidate| candidate.lead));
+        if let Some(caps) = &grant.caps {
+            let since = grant.now.saturating_sub(caps.window_ms_max);
+            self.dials_since = Some(self.dials_since.map_or(since, |other| other.min(since)));
+        }
     }
 
     fn suppression(&mut self, what: &SuppressionOf) {
         match what {
             SuppressionOf::Number(number) => drop(self.numbers.insert(number.clone())),
             SuppressionOf::Email(email) => drop(self.emails.insert(email.clone())),
+            SuppressionOf::Person(lead) => {
+                self.leads.insert(*lead);
+                self.persons.insert(*lead);
+            }
         }
     }
 
@@ -149,7 +158,9 @@ pub(in crate::store) async fn load(
         let erasable = slate.erasable.values();
         needs.numbers.extend(erasable.flat_map(|one| one.dialled.iter().cloned()));
     }
-    load_numbers(connection, &mut slate, needs).await?;
+    let (numbers, emails) = (needs.numbers, needs.emails);
+    let since = needs.dials_since.unwrap_or(i64::MAX);
+    numbers::load(connection, &mut slate, (numbers, emails), changes, since).await?;
     Ok(slate)
 }
 
@@ -168,7 +179,8 @@ async fn load_calls(
         .bind(json(&needs.requests))
         .bind(json(&needs.touches))
         .bind(json(&needs.leads))
-        .bind(json(&needs.reps));
+        .bind(json(&needs.reps))
+        .bind(needs.dials_since.unwrap_or(i64::MAX));
     let row = query.one(connection).await?;
     take_requests(slate, needs, read("request", row.text(0)?)?)?;
     take_touches(slate, needs, read("touch", row.text(1)?)?)?;
@@ -176,8 +188,9 @@ async fn load_calls(
         slate.load(lead);
     }
     slate.last_event = row.integer(5)?;
-    type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>);
+    type Rows = (Vec<(Number, LeadId)>, Until<Number>, Until<String>);
     let (held, numbers, emails): Rows = read("held_number", row.text(4)?)?;
+    let dials: Vec<(Number, i64, Option<String>)> = read("dial", row.text(6)?)?;
     let missing = needs.leads.iter().filter(|lead| slate.row(**lead).is_none());
     // A replay names leads of its own, never takes more, and what was erased is known by its hash. A
     // lead that is not there at all is rare enough to be looked for twice.
@@ -189,6 +202,9 @@ async fn load_calls(
         held.into_iter().for_each(|(number, lead)| slate.hold(number, lead));
         slate.suppressed_numbers.extend(numbers);
         slate.suppressed_emails.extend(emails);
+        for (number, at, token) in dials {
+            take_dial(slate, Some(number), at, token)?;
+        }
     }
     Ok(is_all)
 }
@@ -389,52 +405,4 @@ async fn load_carriers(
     carriers.truncate(count_max);
     let missing = carriers.into_iter().filter(|lead| slate.row(*lead).is_none()).collect();
     load_leads(connection, slate, &missing, &BTreeSet::new()).await
-}
-
-/// Loads who holds the numbers of all leads on the slate, and which of them said never.
-async fn load_numbers(
-    connection: &mut Connection,
-    slate: &mut Slate,
-    needs: Needs,
-) -> Result<(), StoreError> {
-    let mut numbers = needs.numbers;
-    let mut emails = needs.emails;
-    for tracked in slate.leads.values() {
-        let facts = &tracked.now.lead.facts;
-        numbers.extend(facts.numbers.iter().map(|one| one.number.clone()));
-        emails.extend(facts.email_folded());
-    }
-    if numbers.is_empty() && emails.is_empty() {
-        return Ok(());
-    }
-    let sealed_numbers = sealed(slate, &numbers, Seal::number);
-    let sealed_emails = sealed(slate, &emails, |seal, email| seal.email(email));
-    let query = sql::LOAD_NUMBERS
-        .bind(json(&numbers))
-        .bind(json(&emails))
-        .bind(json(&sealed_numbers.keys().collect::<Vec<_>>()))
-        .bind(json(&sealed_emails.keys().collect::<Vec<_>>()));
-    type Rows = (Vec<(Number, LeadId)>, Vec<Number>, Vec<String>, Vec<String>, Vec<String>);
-    let (held, suppressed_numbers, suppressed_emails, number_hashes, email_hashes): Rows =
-        packed(connection, "held_number", query).await?;
-    for (number, lead) in held {
-        slate.hold(number, lead);
-    }
-    slate.suppressed_numbers.extend(suppressed_numbers);
-    slate.suppressed_emails.extend(suppressed_emails);
-    let of_erased = number_hashes.iter().filter_map(|hash| sealed_numbers.get(hash));
-    slate.suppressed_numbers.extend(of_erased.map(|number| (*number).clone()));
-    let of_erased = email_hashes.iter().filter_map(|hash| sealed_emails.get(hash));
-    slate.suppressed_emails.extend(of_erased.map(|email| (*email).clone()));
-    Ok(())
-}
-
-/// Values by their hashes; none as long as nothing was ever erased.
-fn sealed<'a, T>(
-    slate: &Slate,
-    values: &'a BTreeSet<T>,
-    hash: impl Fn(&Seal, &T) -> String,
-) -> HashMap<String, &'a T> {
-    let seal = slate.seal.iter();
-    seal.flat_map(|seal| values.iter().map(|value| (hash(seal, value), value))).collect()
 }

@@ -118,6 +118,7 @@ pub(in crate::store) async fn suppressions(
                 source: row.string(2)?,
                 actor: row.string(3)?,
                 at: row.integer(4)?,
+                until: row.maybe_integer(5)?,
             });
         }
     }

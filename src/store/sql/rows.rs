@@ -47,6 +47,7 @@ struct PackedLead {
     expires_at_ms: Option<i64>,
     held_until_ms: Option<i64>,
     renewable_until_ms: Option<i64>,
+    dialable: Option<String>,
 }
 
 /// A value that makes no sense.
@@ -141,6 +142,7 @@ pub(in crate::store) struct LeaseColumns {
     pub(in crate::store) rule_version: i64,
     /// Granted, expires, held until, renewable until.
     pub(in crate::store) times: [i64; 4],
+    pub(in crate::store) dialable: Option<String>,
 }
 
 impl LeaseColumns {
@@ -160,6 +162,7 @@ impl LeaseColumns {
             expires_at,
             held_until,
             renewable_until,
+            dialable: self.dialable.map(|text| read("lease", &text)).transpose()?,
         })
     }
 }
@@ -178,6 +181,7 @@ impl PackedLead {
             order: self.serve_order.take().unwrap_or_default(),
             rule_version: self.rule_version.unwrap_or_default(),
             times: times.map(Option::unwrap_or_default),
+            dialable: self.dialable.take(),
         };
         columns.parse().map(Some)
     }

@@ -52,6 +52,7 @@ macro_rules! packed {
 
 pairs! {
     ADD_BOOKS = "add_books";
+    ADD_DIALS = "add_dials";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
     ADD_HELD_NUMBERS = "add_held_numbers";
@@ -71,6 +72,7 @@ pairs! {
     CHANGE_LEASES = "change_leases";
     CHANGE_STANDINGS = "change_standings";
     CHANGE_LEASE_TOKENS = "change_lease_tokens";
+    DROP_DOUBTS = "drop_doubts";
     DROP_HELD_NUMBERS = "drop_held_numbers";
     DROP_LEAD_NUMBERS = "drop_lead_numbers";
     DROP_LEASES = "drop_leases";
@@ -93,6 +95,7 @@ pairs! {
     MOVE_BOOKS = "move_books";
     NOTE_TOKEN_USES = "note_token_uses";
     PUT_PASSES = "put_passes";
+    SEAL_DIALS = "seal_dials";
     SEAL_SUPPRESSIONS = "seal_suppressions";
     UNPARK_CAMPAIGN = "unpark_campaign";
 }
@@ -101,6 +104,7 @@ pairs! {
 shared! {
     COUNT_CHANGE = "count_change";
     DUTY_TERM = "duty_term";
+    FORGET_DIALS = "forget_dials";
     GIVE_DUTY_UP = "give_duty_up";
     SETTINGS_NUMBER = "settings_number";
     TAKE_DUTY = "take_duty";
@@ -109,6 +113,7 @@ shared! {
     ADD_SECRET = "add_secret";
     ADD_RULE_VERSION = "add_rule_version";
     ADD_TOKEN = "add_token";
+    AUDIT_DIALS = "audit_dials";
     AUDIT_HOMELESS = "audit_homeless";
     AUDIT_NEXT_LEAD = "audit_next_lead";
     BOOKS = "books";
@@ -227,6 +232,9 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("drop_lead_numbers", DROP_LEAD_NUMBERS),
     ("forget_requests", FORGET_REQUESTS),
     ("forget_passes", FORGET_PASSES),
+    ("forget_dials", FORGET_DIALS),
+    ("drop_doubts", DROP_DOUBTS),
+    ("seal_dials", SEAL_DIALS),
     ("move_books", MOVE_BOOKS),
     ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
@@ -286,6 +294,8 @@ mod tests {
             ADD_REQUESTS,
             PUT_PASSES,
             MOVE_BOOKS,
+            DROP_DOUBTS,
+            ADD_DIALS,
         ];
         for part in parts {
             let part = format!(" AS ( {} RETURNING 1 )", plain(part, &[]));
@@ -316,12 +326,18 @@ mod tests {
         let columns = |text: &str| between(text, "json_build_array( s.lead_id", " ))");
         assert_eq!(columns(&all), columns(&plain(LEADS_BY_ID, &[])));
         // The hashes, which stand behind, are another statement's to look for.
-        let sealed = ", array_to_json(ARRAY( SELECT value FROM suppression WHERE kind = 'number' AND \
-                      value = ANY (ARRAY(KEYS)))), array_to_json(ARRAY( SELECT value FROM suppression \
-                      WHERE kind = 'email' AND value = ANY (ARRAY(KEYS)))) )::text";
+        let sealed = ", (SELECT coalesce(json_agg(json_build_array(value, until_ms)), '[]') FROM \
+                      suppression WHERE kind = 'number' AND value = ANY (ARRAY(KEYS))), (SELECT \
+                      coalesce(json_agg(json_build_array(value, until_ms)), '[]') FROM suppression \
+                      WHERE kind = 'email' AND value = ANY (ARRAY(KEYS))), ";
         let numbers = plain(LOAD_NUMBERS, &keys);
-        let in_clear = numbers.strip_prefix("SELECT ").and_then(|text| text.strip_suffix(sealed));
+        let dials = numbers.find("(SELECT coalesce(json_agg(json_build_array(number, at_ms");
+        let (in_clear, dials) = numbers.split_at(dials.expect("the dials come last"));
+        let in_clear = in_clear.strip_prefix("SELECT ").and_then(|text| text.strip_suffix(sealed));
         let in_clear = in_clear.unwrap_or_else(|| panic!("another load_numbers.sql: {numbers}"));
         assert!(all.contains(in_clear), "not in load_calls.sql:\n{in_clear}\n{all}");
+        // Since when is another parameter there.
+        let dials = dials.strip_suffix(" )::text").expect("the dials close it").replace("$6", "$5");
+        assert!(all.contains(&dials), "not in load_calls.sql:\n{dials}\n{all}");
     }
 }

@@ -9,8 +9,8 @@ use futures_util::future::join;
 use serde::Serialize;
 
 use super::super::books::{
-    LeadRow, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index,
-    standing_to_text,
+    DIAL_KEPT_MS, LeadRow, NewDial, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex,
+    route_index, standing_to_text,
 };
 use super::super::error::StoreError;
 use super::connection::{Connection, Statement};
@@ -42,7 +42,11 @@ pub(in crate::store) async fn write(
         freed.statement.bind(freed.rows).execute(connection).await?;
     }
     run(connection, [leases.ended, leases.carried, leases.given, leases.held]).await?;
-    run(connection, [touch_statement(slate), request_statement(slate)]).await?;
+    if let Some(told) = told_statement(slate) {
+        told.statement.bind(told.rows).execute(connection).await?;
+    }
+    let touches = [touch_statement(slate), dial_statement(slate), request_statement(slate)];
+    run(connection, touches).await?;
     write_memory(connection, slate).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
@@ -382,6 +386,20 @@ pub(in crate::store) fn touch_statement(slate: &Slate) -> Option<Rows> {
     Rows::of("touch", sql::ADD_TOUCHES, &rows)
 }
 
+pub(in crate::store) fn dial_statement(slate: &Slate) -> Option<Rows> {
+    let row = |new: &NewDial| {
+        (new.number.clone(), new.dial.at, new.lead, new.dial.token.map(|token| token.to_text()))
+    };
+    let rows: Vec<_> = slate.new_dials.iter().map(row).collect();
+    Rows::of("dial", sql::ADD_DIALS, &rows)
+}
+
+/// Of these some may not count: mostly a late touch comes in time for its lease to be doubted.
+pub(in crate::store) fn told_statement(slate: &Slate) -> Option<Rows> {
+    let tokens: Vec<_> = slate.told_leases.iter().map(|token| token.to_text()).collect();
+    Rows::of("dial", sql::DROP_DOUBTS, &tokens)
+}
+
 pub(in crate::store) fn request_statement(slate: &Slate) -> Option<Rows> {
     let requests: Vec<_> = slate
         .new_requests
@@ -410,13 +428,17 @@ async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), 
         .iter()
         .map(|row| {
             let is_hashed = i64::from(row.is_hashed);
-            (row.kind, &row.value, is_hashed, &row.source, &row.actor, row.at)
+            (row.kind, &row.value, is_hashed, &row.source, &row.actor, row.at, row.until)
         })
         .collect();
     each(connection, "suppression", sql::ADD_SUPPRESSIONS, &suppressions).await?;
     let Some((now, limit)) = slate.forget else { return Ok(()) };
-    let kept_from = now.saturating_sub(REQUEST_KEPT_MS);
-    for (statement, until) in [(sql::FORGET_REQUESTS, kept_from), (sql::FORGET_PASSES, now)] {
+    let old = [
+        (sql::FORGET_REQUESTS, now.saturating_sub(REQUEST_KEPT_MS)),
+        (sql::FORGET_PASSES, now),
+        (sql::FORGET_DIALS, now.saturating_sub(DIAL_KEPT_MS)),
+    ];
+    for (statement, until) in old {
         let query = statement.bind(until).bind(limit_of(limit));
         query.execute(connection).await?;
     }

@@ -22,6 +22,7 @@ pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool 
         && slate.new_suppressions.is_empty()
         && slate.sealed_suppressions.is_empty()
         && slate.erased_leads.is_empty()
+        && slate.sealed_dials.is_empty()
         && slate.book_deltas.values().all(|delta| delta.handed_over == 0)
         && slate.forget.is_none()
 }
@@ -36,7 +37,7 @@ pub(in crate::store) async fn write(
     let [events] = write::event_statements(slate);
     let leases = write_leases::statements(slate, changed);
     // `None`: some of them may not count.
-    let parts: [(Option<Rows>, Option<&'static str>); 11] = [
+    let parts: [(Option<Rows>, Option<&'static str>); 13] = [
         (standings, Some("standing")),
         (events, Some("ledger")),
         (leases.freed, None),
@@ -48,6 +49,8 @@ pub(in crate::store) async fn write(
         (write::request_statement(slate), Some("request")),
         (write::pass_statement(slate), None),
         (write_books::moved(slate), Some("book")),
+        (write::told_statement(slate), None),
+        (write::dial_statement(slate), Some("dial")),
     ];
     let mut query = sql::WRITE_CALLS.query();
     let mut expected = Vec::with_capacity(parts.len());

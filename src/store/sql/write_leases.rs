@@ -2,6 +2,7 @@
 //! the next lead has one at a time, and so has a number.
 
 use super::super::books::{Slate, Tracked};
+use super::load::json;
 use super::statements as sql;
 use super::write::Rows;
 use crate::domain::{LeadId, Lease, LeaseToken};
@@ -35,7 +36,8 @@ pub(in crate::store) fn statements(slate: &Slate, changed: &[&Tracked]) -> Lease
             carried.extend(now.map(|lease| {
                 let holder = (!lease.is_rep_free).then_some(lease.rep);
                 let token = lease.token.to_text();
-                (lease.lead, token, holder, lease.expires_at, lease.held_until)
+                let dialable = lease.dialable.as_ref().map(json);
+                (lease.lead, token, holder, lease.expires_at, lease.held_until, dialable)
             }));
             continue;
         }
@@ -53,6 +55,7 @@ pub(in crate::store) fn statements(slate: &Slate, changed: &[&Tracked]) -> Lease
                 lease.expires_at,
                 lease.held_until,
                 lease.renewable_until,
+                lease.dialable.as_ref().map(json),
             ));
             let mine = slate.held_by.get(&lease.lead).into_iter().flatten();
             numbers.extend(mine.map(|number| (number, lease.lead)));

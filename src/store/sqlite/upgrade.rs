@@ -72,6 +72,7 @@ async fn a_store_of_the_first_release_is_brought_up_to_date_with_all_that_is_in_
     let suppress = Suppress {
         what: SuppressionOf::Number(number),
         source: "letter".into(),
+        until: None,
         actor: "crm".into(),
         now: START,
         request: None,

@@ -36,6 +36,7 @@ async fn suppress(desk: &Desk, what: SuppressionOf) -> bool {
     let suppress = Suppress {
         what,
         source: "letter".into(),
+        until: None,
         actor: "crm".into(),
         now: START + 1,
         request: None,

@@ -157,7 +157,7 @@ pub(super) async fn a_closed_match_is_named_as_predecessor_and_leaves_nurture(de
 pub(super) async fn what_new_facts_forbid_holds_at_once(desk: &Desk) {
     let what = SuppressionOf::Number(number(77));
     let (source, actor) = ("letter".into(), "marketing".into());
-    let suppress = Suppress { what, source, actor, now: START, request: None };
+    let suppress = Suppress { what, source, until: None, actor, now: START, request: None };
     desk.store.suppress(suppress).await.expect("a suppression");
     let mut row = desk.with(facts("Ann Lee", None, &[1]));
     let updated = desk.one(row.clone()).await.lead();
@@ -200,7 +200,7 @@ pub(super) async fn a_leased_lead_holds_its_new_numbers_or_leaves_the_rep_s_hand
 pub(super) async fn a_suppressed_handover_is_opened_and_closed(desk: &Desk) {
     for what in [SuppressionOf::Number(number(1)), SuppressionOf::Email("a@x.example".into())] {
         let (source, actor) = ("letter".into(), "marketing".into());
-        let suppress = Suppress { what, source, actor, now: START, request: None };
+        let suppress = Suppress { what, source, until: None, actor, now: START, request: None };
         desk.store.suppress(suppress).await.expect("a suppression");
     }
     for facts in [facts("Ann", None, &[1]), facts("Bob", Some("A@x.example"), &[])] {

@@ -9,7 +9,13 @@ use nextlead::store::{
 use super::desk::{Desk, START, number};
 
 async fn suppress(desk: &Desk, whats: Vec<SuppressionOf>) -> SuppressedAll {
-    let all = SuppressAll { whats, source: "register".into(), actor: "crm".into(), now: START + 2 };
+    let all = SuppressAll {
+        whats,
+        source: "register".into(),
+        until: None,
+        actor: "crm".into(),
+        now: START + 2,
+    };
     desk.store.suppress_all(all).await.expect("a list")
 }
 

@@ -118,6 +118,7 @@ pub(super) async fn a_suppression_closes_every_open_carrier(desk: &Desk) {
     let mut suppress = Suppress {
         what: SuppressionOf::Number(number(1)),
         source: "letter".into(),
+        until: None,
         actor: "marketing".into(),
         now: START + 1,
         request: desk.request("suppress-1", 1),

@@ -109,6 +109,7 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
         rows: vec![proto::SuppressionRow { row_number: 1, contact: Some(wish) }],
         source: "a register".into(),
         country: String::new(),
+        ..Default::default()
     };
     put(all, "ImportSuppressions", register);
     put(all, "ListSuppressions", proto::ListSuppressionsRequest::default());

@@ -93,7 +93,7 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
             | "ExportTouchesRequest",
             "queue_id" | "campaign_id",
         ) => KnownIfGiven,
-        (_, "changed_since_time" | "recorded_since_time") => Instant,
+        (_, "changed_since_time" | "recorded_since_time" | "until_time") => Instant,
         ("ListSuppressionsRequest", "kind") => CodeIfGiven(3),
         (_, "queue_id" | "campaign_id" | "rep_id" | "token_id") => Known,
         (_, "request_id") => WordIfGiven,
@@ -102,6 +102,8 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         (_, "skills") => Skills,
         ("LeadRef", "lead_id") => Lead,
         (_, "handover_key") => Key,
+        // One of three that name what is suppressed: without it the others are there.
+        ("SuppressContactRequest", "lead") => Key,
         (_, "lead" | "queue" | "campaign" | "rep") => Given,
         ("HandoverKey", _) | (_, "touch_id") | ("CreateTokenRequest", "name") => Word,
         ("SuppressContactRequest" | "ImportSuppressionsRequest", "source") => Word,

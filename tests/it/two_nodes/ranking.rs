@@ -96,6 +96,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         zone: "UTC".into(),
         hours: "always".parse().unwrap(),
         law: Default::default(),
+        caps: Vec::new(),
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,

@@ -1,7 +1,8 @@
 -- $1: pairs of caller and request id; $2: pairs of caller and touch id; $3: lead ids; $4: reps, for the
--- leads that they have. All that calls need to know as a rule, in one round trip: what was answered
--- before; the leads, as in leads_packed.sql; who holds their numbers, and what of them is suppressed in
--- clear, as in load_numbers.sql; the key of the last event of all.
+-- leads that they have; $5: since when dials count. All that calls need to know as a rule, in one round
+-- trip: what was answered before; the leads, as in leads_packed.sql; who holds their numbers, and what of
+-- them is suppressed in clear, as in load_numbers.sql; the key of the last event of all; when the numbers
+-- were dialled.
 WITH
 wanted AS MATERIALIZED (
     SELECT value::bigint AS lead_id FROM jsonb_array_elements_text($3::jsonb)
@@ -25,7 +26,8 @@ leads AS (
         s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms, s.last_event,
         c.ends_at_ms, c.route_at_end,
         e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
-        e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms
+        e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms,
+        e.dialable
     )) AS packed, string_agg(l.facts, ',') AS facts
     FROM facts l
     JOIN standing s ON s.lead_id = l.lead_id
@@ -49,12 +51,12 @@ SELECT
     json_build_array(
         (SELECT coalesce(json_agg(json_build_array(number, lead_id)), '[]') FROM held_number
          WHERE number = ANY (ARRAY(SELECT number FROM numbers))),
-        array_to_json(ARRAY(
-            SELECT value FROM suppression WHERE kind = 'number'
-                AND value = ANY (ARRAY(SELECT number FROM numbers)))),
-        array_to_json(ARRAY(
-            SELECT value FROM suppression WHERE kind = 'email'
-                AND value = ANY (ARRAY(SELECT email_folded FROM facts))))
+        (SELECT coalesce(json_agg(json_build_array(value, until_ms)), '[]') FROM suppression
+         WHERE kind = 'number' AND value = ANY (ARRAY(SELECT number FROM numbers))),
+        (SELECT coalesce(json_agg(json_build_array(value, until_ms)), '[]') FROM suppression
+         WHERE kind = 'email' AND value = ANY (ARRAY(SELECT email_folded FROM facts)))
     )::text,
-    (SELECT coalesce(max(event_key), 0) FROM ledger)
+    (SELECT coalesce(max(event_key), 0) FROM ledger),
+    (SELECT coalesce(json_agg(json_build_array(number, at_ms, token)), '[]') FROM dial
+     WHERE number = ANY (ARRAY(SELECT number FROM numbers)) AND at_ms > $5)::text
 FROM leads

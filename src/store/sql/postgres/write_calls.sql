@@ -37,17 +37,19 @@ ended AS (
 ),
 carried AS (
     UPDATE lease SET holder_key = (new.value ->> 2)::bigint,
-        expires_at_ms = (new.value ->> 3)::bigint, held_until_ms = (new.value ->> 4)::bigint
+        expires_at_ms = (new.value ->> 3)::bigint, held_until_ms = (new.value ->> 4)::bigint,
+        dialable = new.value ->> 5
     FROM jsonb_array_elements($5::jsonb) AS new(value)
     WHERE lease.lead_id = (new.value ->> 0)::bigint AND lease.token = new.value ->> 1
     RETURNING 1
 ),
 given AS (
     INSERT INTO lease (lead_id, queue_key, rep_key, holder_key, token, serve_order, rule_version,
-        granted_at_ms, expires_at_ms, held_until_ms, renewable_until_ms)
+        granted_at_ms, expires_at_ms, held_until_ms, renewable_until_ms, dialable)
     SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, (value ->> 2)::bigint,
         (value ->> 3)::bigint, value ->> 4, value ->> 5, (value ->> 6)::bigint,
-        (value ->> 7)::bigint, (value ->> 8)::bigint, (value ->> 9)::bigint, (value ->> 10)::bigint
+        (value ->> 7)::bigint, (value ->> 8)::bigint, (value ->> 9)::bigint, (value ->> 10)::bigint,
+        value ->> 11
     FROM jsonb_array_elements($6::jsonb) AS new(value)
     WHERE (SELECT count(*) FROM ended) + (SELECT count(*) FROM carried) >= 0
     ON CONFLICT DO NOTHING
@@ -109,6 +111,16 @@ books AS (
     WHERE book.queue_key = (new.value ->> 0)::bigint AND book.campaign_key = (new.value ->> 1)::bigint
         AND book.source = new.value ->> 2
     RETURNING 1
+),
+told AS (
+    DELETE FROM dial WHERE token = ANY (ARRAY(SELECT value FROM jsonb_array_elements_text($12::jsonb)))
+    RETURNING 1
+),
+dials AS (
+    INSERT INTO dial (number, at_ms, lead_id, token)
+    SELECT value ->> 0, (value ->> 1)::bigint, (value ->> 2)::bigint, value ->> 3
+    FROM jsonb_array_elements($13::jsonb) AS new(value)
+    RETURNING 1
 )
 SELECT json_build_array(
     (SELECT count(*) FROM standings),
@@ -119,5 +131,6 @@ SELECT json_build_array(
     (SELECT count(*) FROM held),
     (SELECT count(*) FROM touches),
     (SELECT count(*) FROM requests),
-    (SELECT count(*) FROM books)
+    (SELECT count(*) FROM books),
+    (SELECT count(*) FROM dials)
 )::text

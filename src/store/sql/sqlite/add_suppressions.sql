@@ -1,3 +1,8 @@
-INSERT INTO suppression (kind, value, is_hashed, source, actor, at_ms)
-SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5
+-- One that has ended, or that ends sooner, gives way.
+INSERT INTO suppression (kind, value, is_hashed, source, actor, at_ms, until_ms)
+SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+    value ->> 6
 FROM jsonb_each($1)
+WHERE true
+ON CONFLICT (kind, value) DO UPDATE SET source = excluded.source, actor = excluded.actor,
+    at_ms = excluded.at_ms, until_ms = excluded.until_ms

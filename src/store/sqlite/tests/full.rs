@@ -22,12 +22,19 @@ async fn below_the_reserve_leads_are_refused_and_wishes_never_to_be_called_are_n
     let change = HandOver { rows, actor: "crm".into(), now: START, request: None };
     assert!(matches!(store.hand_over(change).await, Err(StoreError::Low)));
     let what = SuppressionOf::Number(Number::from_e164("+12020000001").unwrap());
-    let suppress =
-        Suppress { what, source: "letter".into(), actor: "crm".into(), now: START, request: None };
+    let suppress = Suppress {
+        what,
+        source: "letter".into(),
+        until: None,
+        actor: "crm".into(),
+        now: START,
+        request: None,
+    };
     assert_eq!(store.suppress(suppress).await.unwrap().closed_count, 1);
     let number = |nth: u64| Number::from_e164(&format!("+1202{nth:07}")).unwrap();
     let whats = (2..1_000).map(|nth| SuppressionOf::Number(number(nth))).collect();
-    let list = SuppressAll { whats, source: "list".into(), actor: "crm".into(), now: START };
+    let list =
+        SuppressAll { whats, source: "list".into(), until: None, actor: "crm".into(), now: START };
     let all = store.suppress_all(list).await.unwrap();
     assert_eq!((all.new_count, all.closed_count, all.is_unfinished), (998, 1, false));
     assert!(store.lead(LeadId(4)).await.unwrap().is_none());

@@ -94,6 +94,9 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
 /// Puts the ledger and the standings back to how they were before the events were kept in order.
 const BEFORE_THE_ORDER: &str = r#"
     DELETE FROM _sqlx_migrations WHERE version >= 8;
+    DROP TABLE dial;
+    ALTER TABLE lease DROP COLUMN dialable;
+    ALTER TABLE suppression DROP COLUMN until_ms;
     ALTER TABLE ledger RENAME TO ledger_in_order;
     CREATE TABLE ledger (
         lead_id BIGINT NOT NULL, seq BIGINT NOT NULL CHECK (seq > 0), at_ms BIGINT NOT NULL,
@@ -170,15 +173,15 @@ async fn two_holders_of_a_lead_a_rep_or_a_number_cannot_be_written() {
         sqlx::query(statement).execute(&mut stranger).await.map(drop)
     };
     const LEASE: &str = "INSERT INTO lease VALUES
-        (1, 1, 7, 7, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4)";
+        (1, 1, 7, 7, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL)";
     run(LEASE).await.unwrap();
     run("INSERT INTO held_number VALUES ('+12025550100', 1)").await.unwrap();
     for statement in [
         LEASE,
         "INSERT INTO lease VALUES
-            (2, 1, 7, 7, '00000000000000000000000000000002', 'ordinary', 0, 1, 2, 3, 4)",
+            (2, 1, 7, 7, '00000000000000000000000000000002', 'ordinary', 0, 1, 2, 3, 4, NULL)",
         "INSERT INTO lease VALUES
-            (2, 1, 8, 8, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4)",
+            (2, 1, 8, 8, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL)",
         "INSERT INTO held_number VALUES ('+12025550100', 1)",
         "INSERT INTO held_number VALUES ('+12025550101', 2)",
     ] {
