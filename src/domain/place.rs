@@ -352,21 +352,16 @@ mod tests {
 
     #[test]
     fn a_number_tells_zones_and_state() {
-        check(&facts("", "", "", &["+12125550100"]), "America/New_York US", ZoneEvidence::Number);
-        check(
-            &facts("", "", "", &["+13055550100"]),
-            "America/New_York US-FL",
-            ZoneEvidence::Number,
-        );
+        let told = |numbers: &[&str], name| {
+            check(&facts("", "", "", numbers), name, ZoneEvidence::Number);
+        };
+        told(&["+12125550100"], "America/New_York US");
+        told(&["+13055550100"], "America/New_York US-FL");
         let west = "America/Los_Angeles&America/New_York US-FL&US-WA";
-        check(&facts("", "", "", &["+13055550100", "+12065550100"]), west, ZoneEvidence::Number);
-        check(&facts("", "", "", &["+4930123456"]), "Europe/Berlin", ZoneEvidence::Number);
-        check(&facts("", "", "", &["+16045550100"]), "America/Vancouver CA", ZoneEvidence::Number);
-        check(
-            &facts("", "", "", &["+17875550100"]),
-            "America/Puerto_Rico US",
-            ZoneEvidence::Number,
-        );
+        told(&["+13055550100", "+12065550100"], west);
+        told(&["+4930123456"], "Europe/Berlin");
+        told(&["+16045550100"], "America/Vancouver CA");
+        told(&["+17875550100"], "America/Puerto_Rico US");
     }
 
     #[test]
