@@ -68,6 +68,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0008_ledger_in_order.sql",
         "61efa76257f36d628b450c70264d435f0dd97122ecb6e59beae62dbf1865d04e",
     ),
+    (
+        "postgres/0011_engagements.sql",
+        "9f437fb663f625d1614c549f170f1f397127f47c185332360d0eeebb40832489",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -81,6 +85,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     (
         "sqlite/0008_ledger_in_order.sql",
         "26a3e02f84ddd4d2fe5c544cf5ff49200a077204c489bc37f43e94c1a41e9107",
+    ),
+    (
+        "sqlite/0011_engagements.sql",
+        "29f4cf651e25407ccf690aeb9272497e27e507762e2eb2b422cf5b557855f970",
     ),
 ];
 

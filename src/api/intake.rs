@@ -16,8 +16,9 @@ use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
     ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
     ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
-    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
-    UpsertLeadRequest, UpsertLeadResponse,
+    RecordEngagementRequest, RecordEngagementResponse, SuppressContactRequest,
+    SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse, UpsertLeadRequest,
+    UpsertLeadResponse,
 };
 use super::status::Problems;
 use super::{Services, suppressions};
@@ -97,6 +98,21 @@ impl IntakeService for IntakeApi {
             async move { Ok(import(&services, &actor, batch?).await?) }
         });
         Ok(Response::new(Box::pin(answers.buffered(BATCH_COUNT_MAX))))
+    }
+
+    async fn record_engagement(
+        &self,
+        request: Request<RecordEngagementRequest>,
+    ) -> Result<Response<RecordEngagementResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let new = convert::new_engagement(&mut fields, message, self.0.dialer.now());
+        let (name, new) = fields.finish(name.zip(new))?;
+        let lead = self.0.lead(name).await?;
+        let recorded = self.0.dialer.record_engagement(lead, new, &caller.name).await?;
+        Ok(Response::new(convert::engaged(&recorded)))
     }
 
     async fn suppress_contact(

@@ -14,6 +14,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.IntakeService/ListCampaigns", &[Intake, Manager, Marketing, Admin]),
     ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/ImportLeads", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/RecordEngagement", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/SuppressContact", &[Intake, Manager, Admin]),
     ("/nextlead.v1.IntakeService/ImportSuppressions", &[Intake, Manager, Admin]),
     ("/nextlead.v1.IntakeService/ListSuppressions", &[Intake, Manager, Admin]),

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::lead::{LeadArgs, bar_text, lead_text, points_text, state_text};
+use super::lead_story::engagements_text;
 use super::output::{Output, count, facts, table};
 use super::words::{instant_text, word};
 use crate::api::client::Client;
@@ -49,6 +50,11 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
     text.push_str("\nWorth\n");
     text.push_str(&points_text(answer.rule_version, answer.explanation.as_ref()));
     text.push('\n');
+    if !answer.engagements.is_empty() {
+        text.push_str("What it did, the last first\n");
+        text.push_str(&engagements_text(&answer.engagements));
+        text.push('\n');
+    }
     if answer.obstacles.is_empty() {
         text.push_str("Nothing keeps it from being served.\n");
     } else {

@@ -79,6 +79,7 @@ impl Dialer {
             whereabouts,
             obstacles,
             place,
+            engagements: self.engagements_of(&record).await?,
             read_at: now,
             record,
         })

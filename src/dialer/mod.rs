@@ -8,6 +8,7 @@
 mod backup;
 mod callback;
 mod duties;
+mod engage;
 mod error;
 mod explain;
 mod fit;
@@ -58,6 +59,7 @@ use roster::Roster;
 use sweep::Rung;
 
 pub use duties::Among;
+pub use engage::NewEngagement;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use sweep::Rest;

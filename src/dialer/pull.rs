@@ -424,6 +424,7 @@ impl Dialer {
             Some(_) => self.parts.store.touches(record.lead.id, STORY_LENGTH_MAX).await?,
             None => Vec::new(),
         };
+        let engagements = self.engagements_of(&record).await?;
         let rep_id = |key| self.roster().rep_by_key(key).map(|entry| entry.rep.id.clone());
         let story_reps = story.iter().map(|one| one.touch.rep.and_then(rep_id)).collect();
         let subject = Follower::subject(&record, campaign.as_str());
@@ -436,7 +437,17 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
-        Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
+        Ok(Served {
+            record,
+            campaign,
+            lease,
+            remaining_ms,
+            story,
+            story_reps,
+            engagements,
+            why,
+            was_held,
+        })
     }
 
     async fn nothing(

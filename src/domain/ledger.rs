@@ -31,6 +31,8 @@ codes! {
         Closed = "closed",
         /// Everything personal about it was erased.
         Erased = "erased",
+        /// It did something by itself.
+        Engaged = "engaged",
     }
 }
 

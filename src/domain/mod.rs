@@ -11,6 +11,7 @@ mod calling;
 mod codes;
 mod deadline;
 mod disposition;
+mod engagement;
 mod holiday;
 mod id;
 mod law;
@@ -34,9 +35,10 @@ pub use calling::{
 };
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
+pub use engagement::{Engagement, RecordedEngagement, is_engagement_kind};
 pub use id::{
-    CampaignId, CampaignKey, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId, QueueKey,
-    RepId, RepKey, RequestId, TokenId, TouchId, check_id,
+    CampaignId, CampaignKey, EngagementId, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId,
+    QueueKey, RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
 pub use law::{Law, Rule};
 pub use lead::{

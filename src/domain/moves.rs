@@ -42,6 +42,12 @@ pub enum Command {
         /// Whether it keeps the first-touch promise.
         is_first_touch: bool,
     },
+    /// It did something by itself. A new interest brings it back from nurture, or ends its wait for the
+    /// next attempt; a promised callback, any other close and a rep's hands keep it where it is.
+    Engage {
+        /// When the new interest was shown; `None`: it is none.
+        interest_at: Option<i64>,
+    },
     /// Its facts changed: an update or a merge.
     Amend {
         /// The event that tells which.
@@ -110,6 +116,10 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             count_touch(&mut next, disposition, started_at, is_attempt, is_first_touch);
             EventKind::Noted
         }
+        Command::Engage { interest_at } => {
+            engage(&mut next, interest_at.map(|interest_at| interest_at.min(at)))?;
+            EventKind::Engaged
+        }
         Command::Amend { kind } => kind,
         Command::Close { why, route } => {
             close(&mut next, why, route)?;
@@ -156,6 +166,23 @@ fn wake(next: &mut LeadState, due_at: i64) {
     }
     next.standing = Standing::Ready;
     next.ready_since = due_at;
+}
+
+fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal> {
+    if next.standing == Standing::Erased {
+        return Err(Refusal::Erased);
+    }
+    let Some(interest_at) = interest_at else { return Ok(()) };
+    match next.standing {
+        // Its chain of attempts begins anew, as after the date of a nurture.
+        Standing::Closed { route: Route::Nurture { .. }, .. } => next.attempts = 0,
+        Standing::Waiting { why: WaitReason::Retry, .. } => {}
+        _ => return Ok(()),
+    }
+    next.standing = Standing::Ready;
+    next.tier = Tier::Ordinary;
+    next.ready_since = interest_at.max(next.handed_over_at);
+    Ok(())
 }
 
 fn lease(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
@@ -317,6 +344,43 @@ mod tests {
             120,
         );
         assert_eq!(step(&lost, Command::Wake, 600).unwrap_err(), Refusal::Closed);
+    }
+
+    #[test]
+    fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
+        let interest = |at| Command::Engage { interest_at: Some(at) };
+        let leased = moved(&state(), Command::Lease, 120);
+        let retry = moved(&leased, retry_at(500), 160);
+        let woken = moved(&retry, interest(170), 180);
+        assert_eq!((woken.standing, woken.ready_since), (Standing::Ready, 170));
+        assert_eq!((woken.attempts, woken.first_touched_at), (1, Some(150)));
+
+        let why = CloseReason::AttemptsExhausted;
+        for until in [None, Some(9_000)] {
+            let close = Command::Close { why, route: Route::Nurture { until } };
+            let nurtured = moved(&retry, close, 200);
+            let woken = moved(&nurtured, interest(900), 300);
+            assert_eq!((woken.standing, woken.attempts), (Standing::Ready, 0));
+            assert_eq!((woken.ready_since, woken.tier), (300, Tier::Ordinary), "not in the future");
+            assert_eq!(
+                moved(&nurtured, interest(5), 300).ready_since,
+                100,
+                "not before its handover"
+            );
+            let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
+            assert_eq!(seen.standing, nurtured.standing);
+        }
+        let mut callback = retry.clone();
+        callback.standing = Standing::Waiting { until: 500, why: WaitReason::Callback };
+        let close = |route| Command::Close { why, route };
+        let lost = moved(&retry, close(Route::Lost), 200);
+        let never = moved(&retry, close(Route::Suppressed), 200);
+        for before in [state(), leased, callback, lost, never] {
+            let after = moved(&before, interest(300), 300);
+            assert_eq!((after.standing, after.ready_since), (before.standing, before.ready_since));
+        }
+        let erased = moved(&retry, Command::Erase, 200);
+        assert_eq!(step(&erased, interest(300), 300).unwrap_err(), Refusal::Erased);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod backup;
 mod books;
 mod changes;
 mod duty;
+mod engagements;
 mod error;
 mod measures;
 mod postgres;
@@ -24,7 +25,8 @@ use async_trait::async_trait;
 
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue,
-    QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion, TokenId,
+    QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep, RepId, RepKey,
+    RuleVersion, TokenId,
 };
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
@@ -35,6 +37,7 @@ pub use changes::{
     Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
+pub use engagements::{EngagementRecorded, RecordEngagement};
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
@@ -122,6 +125,12 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<(LeadId, crate::domain::LeaseToken)>, StoreError>;
     /// The touches of a lead, newest first.
     async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError>;
+    /// The engagements of a lead, the last recorded first.
+    async fn engagements(
+        &self,
+        lead: LeadId,
+        limit: usize,
+    ) -> Result<Vec<RecordedEngagement>, StoreError>;
     /// The ledger of a lead, in order, after event `after_seq`.
     async fn ledger(
         &self,
@@ -246,6 +255,13 @@ pub trait Store: Send + Sync {
     /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first
     /// candidate that holds to the rep in the same transaction.
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
+    /// Records something that a lead did, counts it, and brings the lead back if it is a new interest
+    /// and may. [`Denied::UnknownLead`], [`Denied::LeadErased`], and [`Denied::RequestReused`] for
+    /// another body under a known id.
+    async fn record_engagement(
+        &self,
+        change: RecordEngagement,
+    ) -> Result<EngagementRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
     /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see

@@ -2,6 +2,7 @@
 
 mod desk;
 mod duties;
+mod engagements;
 mod erasures;
 mod handovers;
 mod leases;
@@ -80,6 +81,14 @@ macro_rules! check_store {
                     a_suppression_outlives_the_erasure_of_whoever_said_never,
                     an_erased_handover_is_turned_away,
                     an_erasure_is_done_once_and_names_who_else_it_may_be,
+                }
+                engagements {
+                    an_engagement_counts_once_and_is_kept,
+                    a_handover_sent_again_leaves_recorded_engagements,
+                    a_new_interest_wakes_nurture_with_its_history,
+                    a_new_interest_ends_a_retry_and_no_callback,
+                    nobody_suppressed_or_of_an_ended_campaign_is_woken,
+                    an_erasure_takes_engagements_and_lets_none_in,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

@@ -9,6 +9,7 @@ mod collector;
 mod command_line;
 mod crash;
 mod demo;
+mod engage;
 mod erase;
 mod export;
 mod exposition;

@@ -46,7 +46,7 @@ mirror!(WaitReason, domain::WaitReason: Retry Callback);
 mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
-    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
+    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased Engaged);
 
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;

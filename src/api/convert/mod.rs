@@ -6,6 +6,7 @@
 
 mod admin;
 mod codes;
+mod engagements;
 mod exports;
 mod fields;
 mod leads;
@@ -19,6 +20,7 @@ mod states;
 mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use engagements::{engaged, new_engagement};
 pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
 pub(super) use leads::{

@@ -11,7 +11,7 @@ use crate::domain::{
 
 use super::super::proto;
 use super::fields::DAY_MS;
-use super::{Fields, count, duration, states, time};
+use super::{Fields, count, duration, engagements, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
 
@@ -215,6 +215,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         place,
         read_time: Some(time(one.read_at)),
         whereabouts: one.whereabouts.as_ref().map(whereabouts),
+        engagements: engagements::engagements(one.engagements),
     }
 }
 

@@ -115,6 +115,13 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn record_engagement(
+        &self,
+        _: Request<proto::RecordEngagementRequest>,
+    ) -> Answer<proto::RecordEngagementResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn suppress_contact(
         &self,
         _: Request<proto::SuppressContactRequest>,

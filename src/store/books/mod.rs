@@ -7,6 +7,7 @@
 
 mod answer;
 mod book;
+mod engage;
 mod erase;
 mod grant;
 mod handover;
@@ -24,11 +25,13 @@ use super::changes::{
     Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::duty::Duty;
+use super::engagements::{EngagementRecorded, RecordEngagement};
 use super::error::Denied;
 use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
+pub(super) use engage::{EngagementRow, NewEngagement};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use seal::Seal;
@@ -53,6 +56,7 @@ pub(super) enum Change {
     Renew(Renew),
     Release(Release),
     Touch(Box<RecordTouch>),
+    Engage(Box<RecordEngagement>),
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
@@ -79,6 +83,11 @@ impl Change {
                     then.now = at;
                 }
             }
+            Self::Engage(change) => {
+                change.now = at;
+                // Nobody engages in the future.
+                change.engagement.engaged_at = change.engagement.engaged_at.min(at);
+            }
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
@@ -86,7 +95,7 @@ impl Change {
         }
     }
 
-    /// The request that it came with; a touch's own id is kept with the touch.
+    /// The request that it came with; the own id of a touch or an engagement is kept with it.
     pub(super) fn request(&self) -> Option<&RequestKey> {
         match self {
             Self::HandOver(change) => change.request.as_ref(),
@@ -95,7 +104,7 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
-            Self::Touch(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
+            Self::Touch(_) | Self::Engage(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
         }
     }
 }
@@ -108,6 +117,7 @@ pub(super) enum Answer {
     Renew(Lease),
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
+    Engage(EngagementRecorded),
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
@@ -124,6 +134,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
         Change::Touch(change) => {
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
+        Change::Engage(change) => engage::engage(slate, change).map(Answer::Engage),
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
         Change::SuppressAll(change) => {
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foldhash::{HashMap, HashSet};
 
 use super::book::{BookDelta, BookKey};
+use super::engage::{EngagementRow, NewEngagement};
 use super::erase::Erasable;
 use super::seal::Seal;
 use super::sweep::Found;
@@ -152,6 +153,8 @@ pub(crate) struct Slate {
     pub(crate) has_more_carriers: bool,
     pub(crate) requests: HashMap<(String, String), RequestRow>,
     pub(crate) touches: HashMap<(String, String), TouchRow>,
+    /// By source system and id.
+    pub(crate) engagements: HashMap<(String, String), EngagementRow>,
     pub(crate) handovers: HashMap<HandoverOnce, HandoverRow>,
     /// Who carries a number in a queue: at most one more than may share it.
     pub(crate) by_number: HashMap<(QueueKey, Number), Vec<LeadId>>,
@@ -176,6 +179,7 @@ pub(crate) struct Slate {
     // What is to be written, beside the leads that changed.
     pub(crate) events: Vec<NewEvent>,
     pub(crate) new_touches: Vec<NewTouch>,
+    pub(crate) new_engagements: Vec<NewEngagement>,
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
     pub(crate) new_suppressions: Vec<SuppressionRow>,

@@ -52,6 +52,7 @@ macro_rules! packed {
 
 pairs! {
     ADD_BOOKS = "add_books";
+    ADD_ENGAGEMENTS = "add_engagements";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
     ADD_HELD_NUMBERS = "add_held_numbers";
@@ -75,6 +76,7 @@ pairs! {
     DROP_LEAD_NUMBERS = "drop_lead_numbers";
     DROP_LEASES = "drop_leases";
     DROP_PASSES = "drop_passes";
+    ERASE_ENGAGEMENTS = "erase_engagements";
     ERASE_HANDOVERS = "erase_handovers";
     ERASE_LEADS = "erase_leads";
     ERASE_TOUCHES = "erase_touches";
@@ -82,6 +84,7 @@ pairs! {
     FORGET_REQUESTS = "forget_requests";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
+    LOAD_ENGAGEMENTS = "load_engagements";
     LOAD_ERASABLE = "load_erasable";
     LOAD_HANDOVERS = "load_handovers";
     LOAD_MATCHES = "load_matches";
@@ -114,6 +117,7 @@ shared! {
     BOOKS = "books";
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
+    ENGAGEMENTS = "engagements";
     LAST_INSTANT = "last_instant";
     LAST_ID = "last_id";
     LAST_LEAD = "last_lead";
@@ -236,6 +240,9 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("touches_between", TOUCHES_BETWEEN),
     ("lead_by_key", LEAD_BY_KEY),
     ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_engagements", LOAD_ENGAGEMENTS),
+    ("engagements", ENGAGEMENTS),
+    ("erase_engagements", ERASE_ENGAGEMENTS),
     ("load_erasable", LOAD_ERASABLE),
     ("load_others", LOAD_OTHERS),
     ("load_refused", LOAD_REFUSED),

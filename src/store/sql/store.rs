@@ -15,6 +15,7 @@ use super::super::changes::{
     SuppressedAll, Swept, TouchRecorded,
 };
 use super::super::duty::{Duty, TakeDuty};
+use super::super::engagements::{EngagementRecorded, RecordEngagement};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::reports::{
@@ -32,8 +33,8 @@ use super::writer::{Follower, Stopping, Writer, Writing};
 use super::{audit, duty, export, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
-    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
-    RuleVersion, TokenId,
+    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
+    RepId, RepKey, RuleVersion, TokenId,
 };
 use crate::metrics::Present;
 
@@ -252,6 +253,14 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Call, by => read::touches(by, lead, limit))
     }
 
+    async fn engagements(
+        &self,
+        lead: LeadId,
+        limit: usize,
+    ) -> Result<Vec<RecordedEngagement>, StoreError> {
+        read!(self, Call, by => read::engagements(by, lead, limit))
+    }
+
     async fn ledger(
         &self,
         lead: LeadId,
@@ -428,6 +437,14 @@ impl<R: Readers> Store for SqlStore<R> {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError> {
         let answer = self.change(Change::Touch(Box::new(change))).await?;
         answered!(answer, Answer::Touch(recorded) => *recorded)
+    }
+
+    async fn record_engagement(
+        &self,
+        change: RecordEngagement,
+    ) -> Result<EngagementRecorded, StoreError> {
+        let answer = self.change(Change::Engage(Box::new(change))).await?;
+        answered!(answer, Answer::Engage(recorded) => recorded)
     }
 
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {

@@ -29,6 +29,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.IntakeService/ListCampaigns", "intake manager marketing"),
     ("nextlead.v1.IntakeService/UpsertLead", "intake"),
     ("nextlead.v1.IntakeService/ImportLeads", "intake"),
+    ("nextlead.v1.IntakeService/RecordEngagement", "intake"),
     ("nextlead.v1.IntakeService/SuppressContact", "intake manager"),
     ("nextlead.v1.IntakeService/ImportSuppressions", "intake manager"),
     ("nextlead.v1.IntakeService/ListSuppressions", "intake manager"),

@@ -97,6 +97,15 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
         "ImportLeads",
         proto::ImportLeadsRequest { batch_number: 1, rows: vec![row], validate_only: false },
     );
+    let engagement = proto::RecordEngagementRequest {
+        lead: Some(by_id(other)),
+        source_system: "web".into(),
+        engagement_id: "visit-1".into(),
+        kind: "visited".into(),
+        wakes: true,
+        ..Default::default()
+    };
+    put(all, "RecordEngagement", engagement);
     let suppression = proto::SuppressContactRequest {
         contact: Some(Contact::Number("+12025550177".into())),
         source: "a letter".into(),

@@ -1,0 +1,119 @@
+//! `lead` tells the node what became of a lead elsewhere.
+
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use super::lead::{LeadArgs, standing_text};
+use super::output::{Output, table};
+use super::words::{Instant, instant_text, read_instant};
+use crate::api::client::Client;
+use crate::api::proto::{Engagement, RecordEngagementRequest, RecordEngagementResponse};
+use crate::clock::{Clock as _, SystemClock};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum LeadCommand {
+    Engage(EngageArgs),
+}
+
+/// Record something that a lead did: it visited, downloaded, answered
+#[derive(Debug, Args)]
+#[command(override_usage = "nextlead lead engage [OPTIONS] LEAD
+       nextlead lead engage [OPTIONS] --source-system S --external-id ID --campaign C")]
+#[command(after_help = "\
+It counts in what rules read as lead.engagements. With --wakes it is a new interest: a lead in nurture
+or waiting for its next attempt is ready at once; a callback, a rep's hands and any other close keep it.
+
+Examples:
+  nextlead lead engage 17 --kind visited --seen-by web --id v-1
+  nextlead lead engage 17 --kind asked_for_offer --seen-by web --id v-2 --wakes")]
+pub(super) struct EngageArgs {
+    #[command(flatten)]
+    lead: LeadArgs,
+    /// What it did: visited, downloaded, answered. Nothing personal
+    #[arg(long, value_name = "WORD")]
+    kind: String,
+    /// The system that saw it
+    #[arg(long, value_name = "SYSTEM")]
+    seen_by: String,
+    /// That system's id of it: recording it again changes nothing
+    #[arg(long, value_name = "ID")]
+    id: String,
+    /// When: an instant with its offset [default: now]
+    #[arg(long, value_name = "INSTANT", value_parser = read_instant)]
+    at: Option<Instant>,
+    /// It is a new interest, that may bring the lead back
+    #[arg(long)]
+    wakes: bool,
+}
+
+pub(super) async fn run(
+    command: LeadCommand,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    match command {
+        LeadCommand::Engage(args) => engage(args, node, output).await,
+    }
+}
+
+async fn engage(args: EngageArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
+    let now = SystemClock::start(0).now();
+    let request = RecordEngagementRequest {
+        lead: Some(args.lead.into_ref()),
+        source_system: args.seen_by,
+        engagement_id: args.id,
+        kind: args.kind,
+        engaged_time: args.at.map(|instant| instant.timestamp(now)),
+        wakes: args.wakes,
+    };
+    let answer = node.intake().record_engagement(request).await?.into_inner();
+    output.answer(&answer, engaged_text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn engaged_text(answer: &RecordEngagementResponse) -> String {
+    let before = if answer.recorded_before { "It had been recorded before. " } else { "" };
+    let woken = if answer.woken { "It came back: it" } else { "It" };
+    let standing = answer.state.as_ref().map_or(String::new(), |state| {
+        format!("{woken} is {}.\n", standing_text(state.standing.as_ref()))
+    });
+    format!("{before}Lead {} engaged. {standing}", answer.lead_id)
+}
+
+/// What a lead did by itself, one a line.
+pub(super) fn engagements_text(engagements: &[Engagement]) -> String {
+    let rows = engagements.iter().map(|one| {
+        let what = match (one.wakes, one.woken) {
+            (_, true) => "a new interest: it came back",
+            (true, false) => "a new interest",
+            (false, false) => "",
+        };
+        let at = instant_text(one.engaged_time.as_ref());
+        [at, one.kind.clone(), one.source_system.clone(), what.to_owned()]
+    });
+    table(["when", "did", "seen by", ""], &[], rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::proto::standing::Standing as Stands;
+    use crate::api::proto::{LeadState, ReadyStanding, Standing};
+
+    #[test]
+    fn an_engagement_says_what_it_did_to_the_lead() {
+        let standing = Standing { standing: Some(Stands::Ready(ReadyStanding {})) };
+        let state = LeadState { standing: Some(standing), ..LeadState::default() };
+        let mut answer = RecordEngagementResponse {
+            lead_id: "17".into(),
+            state: Some(state),
+            woken: true,
+            recorded_before: false,
+        };
+        assert_eq!(engaged_text(&answer), "Lead 17 engaged. It came back: it is ready.\n");
+        (answer.woken, answer.recorded_before) = (false, true);
+        let again = "It had been recorded before. Lead 17 engaged. It is ready.\n";
+        assert_eq!(engaged_text(&answer), again);
+    }
+}
