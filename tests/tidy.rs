@@ -70,7 +70,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     (
         "postgres/0011_engagements.sql",
-        "9f437fb663f625d1614c549f170f1f397127f47c185332360d0eeebb40832489",
+        "9a869f24bdfd9bb4b82e7e90897a93ecdc4b5237ddf2c127853dbf15fb0226bf",
     ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
@@ -88,7 +88,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     (
         "sqlite/0011_engagements.sql",
-        "29f4cf651e25407ccf690aeb9272497e27e507762e2eb2b422cf5b557855f970",
+        "abc28c33465935b43000d51e5e69ecd89d7598c232face7678e5c5fbb5908df2",
     ),
 ];
 

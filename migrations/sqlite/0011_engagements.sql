@@ -18,3 +18,39 @@ CREATE TABLE engagement (
 ) STRICT;
 CREATE UNIQUE INDEX engagement_once ON engagement (engagement_id, source_system);
 CREATE INDEX engagement_by_lead ON engagement (lead_id, engagement_key);
+
+-- Outcomes: facts, written once, each in the book of its lead as it was then.
+CREATE TABLE outcome (
+    outcome_key    INTEGER NOT NULL PRIMARY KEY,
+    -- The system that told, and that system's id of it: may be personal, and gone with the lead that is
+    -- erased.
+    source_system  TEXT    NOT NULL,
+    outcome_id     TEXT,
+    body_hash      TEXT    NOT NULL,
+    lead_id        INTEGER NOT NULL,
+    queue_key      INTEGER NOT NULL,
+    campaign_key   INTEGER NOT NULL,
+    source         TEXT    NOT NULL,
+    result         TEXT    NOT NULL CHECK (result IN ('won', 'lost')),
+    -- In minor units of the currency, by its ISO 4217 code; 0 and empty: no amount was told.
+    amount_minor   INTEGER NOT NULL CHECK (amount_minor >= 0),
+    currency       TEXT    NOT NULL,
+    decided_at_ms  INTEGER NOT NULL,
+    -- 1: it closed the lead.
+    closed         INTEGER NOT NULL CHECK (closed IN (0, 1)),
+    recorded_at_ms INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX outcome_once ON outcome (outcome_id, source_system);
+CREATE INDEX outcome_by_lead ON outcome (lead_id);
+
+-- What the leads of each book became: counts and sums by result and currency.
+CREATE TABLE book_outcome (
+    queue_key      INTEGER NOT NULL,
+    campaign_key   INTEGER NOT NULL,
+    source         TEXT    NOT NULL,
+    result         TEXT    NOT NULL,
+    currency       TEXT    NOT NULL,
+    outcome_count  INTEGER NOT NULL CHECK (outcome_count > 0),
+    amount_minor   INTEGER NOT NULL CHECK (amount_minor >= 0),
+    PRIMARY KEY (queue_key, campaign_key, source, result, currency)
+) STRICT, WITHOUT ROWID;

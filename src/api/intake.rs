@@ -16,9 +16,9 @@ use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
     ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
     ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
-    RecordEngagementRequest, RecordEngagementResponse, SuppressContactRequest,
-    SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse, UpsertLeadRequest,
-    UpsertLeadResponse,
+    RecordEngagementRequest, RecordEngagementResponse, RecordOutcomeRequest, RecordOutcomeResponse,
+    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
+    UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
 use super::{Services, suppressions};
@@ -113,6 +113,21 @@ impl IntakeService for IntakeApi {
         let lead = self.0.lead(name).await?;
         let recorded = self.0.dialer.record_engagement(lead, new, &caller.name).await?;
         Ok(Response::new(convert::engaged(&recorded)))
+    }
+
+    async fn record_outcome(
+        &self,
+        request: Request<RecordOutcomeRequest>,
+    ) -> Result<Response<RecordOutcomeResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let new = convert::new_outcome(&mut fields, message, self.0.dialer.now());
+        let (name, new) = fields.finish(name.zip(new))?;
+        let lead = self.0.lead(name).await?;
+        let recorded = self.0.dialer.record_outcome(lead, new, &caller.name).await?;
+        Ok(Response::new(convert::concluded(&recorded)))
     }
 
     async fn suppress_contact(

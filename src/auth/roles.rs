@@ -15,6 +15,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/ImportLeads", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/RecordEngagement", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/RecordOutcome", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/SuppressContact", &[Intake, Manager, Admin]),
     ("/nextlead.v1.IntakeService/ImportSuppressions", &[Intake, Manager, Admin]),
     ("/nextlead.v1.IntakeService/ListSuppressions", &[Intake, Manager, Admin]),

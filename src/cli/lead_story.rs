@@ -6,14 +6,18 @@ use clap::{Args, Subcommand};
 
 use super::lead::{LeadArgs, standing_text};
 use super::output::{Output, table};
-use super::words::{Instant, instant_text, read_instant};
+use super::words::{Instant, instant_text, read_instant, read_word};
 use crate::api::client::Client;
-use crate::api::proto::{Engagement, RecordEngagementRequest, RecordEngagementResponse};
+use crate::api::proto::{
+    Engagement, OutcomeResult, RecordEngagementRequest, RecordEngagementResponse,
+    RecordOutcomeRequest,
+};
 use crate::clock::{Clock as _, SystemClock};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum LeadCommand {
     Engage(EngageArgs),
+    Outcome(OutcomeArgs),
 }
 
 /// Record something that a lead did: it visited, downloaded, answered
@@ -47,6 +51,39 @@ pub(super) struct EngageArgs {
     wakes: bool,
 }
 
+/// Record what became of a lead in the CRM: a deal that was won or lost
+#[derive(Debug, Args)]
+#[command(override_usage = "nextlead lead outcome [OPTIONS] LEAD
+       nextlead lead outcome [OPTIONS] --source-system S --external-id ID --campaign C")]
+#[command(after_help = "\
+It counts for the lead's campaign: see `nextlead coverage`. An open lead in nobody's hands closes.
+
+Examples:
+  nextlead lead outcome 17 --result won --amount-minor 120000 --currency EUR --told-by crm --id D-9
+  nextlead lead outcome 17 --result lost --told-by crm --id D-9")]
+pub(super) struct OutcomeArgs {
+    #[command(flatten)]
+    lead: LeadArgs,
+    /// How the deal ended: won or lost
+    #[arg(long, value_name = "WORD", value_parser = read_word::<OutcomeResult>)]
+    result: OutcomeResult,
+    /// What it was worth, in minor units of the currency: cents, say
+    #[arg(long, value_name = "NUMBER", requires = "currency", default_value_t = 0)]
+    amount_minor: i64,
+    /// The ISO 4217 code of the currency: EUR
+    #[arg(long, value_name = "CODE", default_value = "", hide_default_value = true)]
+    currency: String,
+    /// The system that knows of the deal
+    #[arg(long, value_name = "SYSTEM")]
+    told_by: String,
+    /// That system's id of the outcome: recording it again changes nothing
+    #[arg(long, value_name = "ID")]
+    id: String,
+    /// When it was decided: an instant with its offset [default: now]
+    #[arg(long, value_name = "INSTANT", value_parser = read_instant)]
+    at: Option<Instant>,
+}
+
 pub(super) async fn run(
     command: LeadCommand,
     node: Client,
@@ -54,6 +91,7 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     match command {
         LeadCommand::Engage(args) => engage(args, node, output).await,
+        LeadCommand::Outcome(args) => outcome(args, node, output).await,
     }
 }
 
@@ -69,6 +107,26 @@ async fn engage(args: EngageArgs, node: Client, output: Output) -> anyhow::Resul
     };
     let answer = node.intake().record_engagement(request).await?.into_inner();
     output.answer(&answer, engaged_text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn outcome(args: OutcomeArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
+    let now = SystemClock::start(0).now();
+    let request = RecordOutcomeRequest {
+        lead: Some(args.lead.into_ref()),
+        source_system: args.told_by,
+        outcome_id: args.id,
+        result: args.result as i32,
+        amount_minor: args.amount_minor,
+        currency: args.currency,
+        decided_time: args.at.map(|instant| instant.timestamp(now)),
+    };
+    let answer = node.intake().record_outcome(request).await?.into_inner();
+    output.answer(&answer, |answer| {
+        let before = if answer.recorded_before { "It had been recorded before. " } else { "" };
+        let standing = answer.state.as_ref().and_then(|state| state.standing.as_ref());
+        format!("{before}Lead {} is {}.\n", answer.lead_id, standing_text(standing))
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -21,6 +21,7 @@ mod measures;
 mod mend;
 mod missed;
 mod news;
+mod outcome;
 mod own;
 mod passes;
 mod passing;
@@ -62,6 +63,7 @@ pub use duties::Among;
 pub use engage::NewEngagement;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
+pub use outcome::NewOutcome;
 pub use sweep::Rest;
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,

@@ -33,6 +33,8 @@ codes! {
         Erased = "erased",
         /// It did something by itself.
         Engaged = "engaged",
+        /// What became of it in the CRM was told.
+        Outcome = "outcome",
     }
 }
 

@@ -20,6 +20,7 @@ mod lease;
 mod ledger;
 pub mod moves;
 mod number;
+mod outcome;
 mod place;
 mod policy;
 mod queue;
@@ -37,8 +38,8 @@ pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
 pub use engagement::{Engagement, RecordedEngagement, is_engagement_kind};
 pub use id::{
-    CampaignId, CampaignKey, EngagementId, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId,
-    QueueKey, RepId, RepKey, RequestId, TokenId, TouchId, check_id,
+    CampaignId, CampaignKey, EngagementId, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, OutcomeId,
+    QueueId, QueueKey, RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
 pub use law::{Law, Rule};
 pub use lead::{
@@ -49,6 +50,7 @@ pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
+pub use outcome::{AMOUNT_MINOR_MAX, Currency, Outcome, OutcomeResult};
 pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
 pub use queue::{

@@ -48,6 +48,12 @@ pub enum Command {
         /// When the new interest was shown; `None`: it is none.
         interest_at: Option<i64>,
     },
+    /// What became of it in the CRM. It closes by that route if it is open and in nobody's hands; won, it
+    /// leaves nurture too, as nobody is to call a customer as a stranger.
+    Conclude {
+        /// Won or lost.
+        route: Route,
+    },
     /// Its facts changed: an update or a merge.
     Amend {
         /// The event that tells which.
@@ -120,6 +126,10 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             engage(&mut next, interest_at.map(|interest_at| interest_at.min(at)))?;
             EventKind::Engaged
         }
+        Command::Conclude { route } => {
+            conclude(&mut next, route)?;
+            EventKind::Outcome
+        }
         Command::Amend { kind } => kind,
         Command::Close { why, route } => {
             close(&mut next, why, route)?;
@@ -182,6 +192,18 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
     next.standing = Standing::Ready;
     next.tier = Tier::Ordinary;
     next.ready_since = interest_at.max(next.handed_over_at);
+    Ok(())
+}
+
+fn conclude(next: &mut LeadState, route: Route) -> Result<(), Refusal> {
+    match next.standing {
+        Standing::Erased => return Err(Refusal::Erased),
+        Standing::Ready | Standing::Waiting { .. } => {}
+        Standing::Closed { route: Route::Nurture { .. }, .. } if route == Route::Won => {}
+        Standing::Leased | Standing::Closed { .. } => return Ok(()),
+    }
+    next.standing = Standing::Closed { why: CloseReason::Outcome, route };
+    next.tier = Tier::Ordinary;
     Ok(())
 }
 
@@ -381,6 +403,27 @@ mod tests {
         }
         let erased = moved(&retry, Command::Erase, 200);
         assert_eq!(step(&erased, interest(300), 300).unwrap_err(), Refusal::Erased);
+    }
+
+    #[test]
+    fn an_outcome_closes_what_is_open_and_in_nobody_s_hands() {
+        let conclude = |route| Command::Conclude { route };
+        let closed = |route| Standing::Closed { why: CloseReason::Outcome, route };
+        let leased = moved(&state(), Command::Lease, 120);
+        let waiting = moved(&leased, retry_at(500), 160);
+        for open in [&state(), &waiting] {
+            assert_eq!(moved(open, conclude(Route::Lost), 200).standing, closed(Route::Lost));
+        }
+        assert_eq!(moved(&leased, conclude(Route::Won), 200).standing, Standing::Leased);
+        let rest = Route::Nurture { until: Some(900) };
+        let rest = Command::Close { why: CloseReason::AttemptsExhausted, route: rest };
+        let nurtured = moved(&waiting, rest, 200);
+        assert_eq!(moved(&nurtured, conclude(Route::Lost), 300).standing, nurtured.standing);
+        let won = moved(&nurtured, conclude(Route::Won), 300);
+        assert_eq!(won.standing, closed(Route::Won));
+        assert_eq!(moved(&won, conclude(Route::Lost), 400).standing, won.standing);
+        let erased = moved(&won, Command::Erase, 500);
+        assert_eq!(step(&erased, conclude(Route::Won), 600).unwrap_err(), Refusal::Erased);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod duty;
 mod engagements;
 mod error;
 mod measures;
+mod outcomes;
 mod postgres;
 mod reports;
 mod sql;
@@ -40,6 +41,7 @@ pub use duty::{Duty, TakeDuty};
 pub use engagements::{EngagementRecorded, RecordEngagement};
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
+pub use outcomes::{OutcomeRecorded, OutcomeTotal, RecordOutcome};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
     AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression,
@@ -262,6 +264,9 @@ pub trait Store: Send + Sync {
         &self,
         change: RecordEngagement,
     ) -> Result<EngagementRecorded, StoreError>;
+    /// Records what became of a lead, counts it in the lead's book, and closes the lead if it is open and
+    /// in nobody's hands. Refuses as [`Store::record_engagement`] does.
+    async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
     /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see

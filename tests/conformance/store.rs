@@ -6,6 +6,7 @@ mod engagements;
 mod erasures;
 mod handovers;
 mod leases;
+mod outcomes;
 mod postgres;
 mod reports;
 mod strangers;
@@ -89,6 +90,11 @@ macro_rules! check_store {
                     a_new_interest_ends_a_retry_and_no_callback,
                     nobody_suppressed_or_of_an_ended_campaign_is_woken,
                     an_erasure_takes_engagements_and_lets_none_in,
+                }
+                outcomes {
+                    outcomes_are_summed_by_result_and_currency,
+                    an_outcome_closes_no_lead_in_a_rep_s_hands,
+                    an_erasure_keeps_the_sums_and_forgets_whose_they_are,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

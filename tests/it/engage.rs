@@ -91,6 +91,41 @@ async fn a_new_interest_reaches_a_rep_who_waits() {
 }
 
 #[tokio::test]
+async fn what_a_campaign_earned_is_told_with_its_coverage() {
+    let mut node = TestNode::start().await;
+    let lead_id = node.hand_over(lead(1)).await;
+    let request = proto::RecordOutcomeRequest {
+        lead: Some(by_id(&lead_id)),
+        source_system: "crm".into(),
+        outcome_id: "deal-1".into(),
+        result: proto::OutcomeResult::Won.into(),
+        amount_minor: 120_050,
+        currency: "EUR".into(),
+        decided_time: Some(time(NOON)),
+    };
+    let answer = node.intake.record_outcome(request.clone()).await.expect("one").into_inner();
+    assert!(answer.closed && !answer.recorded_before);
+    let again = node.intake.record_outcome(request.clone()).await.expect("one").into_inner();
+    assert!(again.recorded_before);
+    node.pull_nothing("ann").await;
+
+    let coverage = node.coverage.get_coverage(proto::GetCoverageRequest::default()).await;
+    let books = coverage.expect("a report").into_inner().books;
+    let total = &books[0].outcomes[0];
+    assert_eq!((total.result(), total.outcome_count), (proto::OutcomeResult::Won, 1));
+    assert_eq!((total.currency.as_str(), total.amount_minor), ("EUR", 120_050));
+    let bad = proto::RecordOutcomeRequest {
+        result: 0,
+        amount_minor: -1,
+        currency: "euro".into(),
+        ..request
+    };
+    let refused = node.intake.record_outcome(bad).await.expect_err("a bad request");
+    assert_eq!(fields(&refused), ["result", "amount_minor", "currency"]);
+    assert_eq!(node.audit().await.imbalance, 0);
+}
+
+#[tokio::test]
 async fn what_makes_no_engagement_is_said_field_by_field() {
     let mut node = TestNode::start().await;
     let lead_id = node.hand_over(lead(1)).await;

@@ -11,6 +11,7 @@ mod exports;
 mod fields;
 mod leads;
 mod masked;
+mod outcomes;
 mod page;
 mod queues;
 mod reports;
@@ -27,6 +28,7 @@ pub(super) use leads::{
     LeadName, handed_over, lead_name, new_lead, rejection, row_accepted, row_result,
 };
 pub(super) use masked::masked_if_number;
+pub(super) use outcomes::{concluded, new_outcome};
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,

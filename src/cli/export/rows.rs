@@ -154,6 +154,7 @@ pub(super) fn touch(exported: &ExportedTouch) -> anyhow::Result<Value> {
 pub(super) fn book_columns() -> Vec<String> {
     let mut columns = BOOK_FIELDS.map(String::from).to_vec();
     columns.push("overdue_count".to_owned());
+    columns.push("outcomes".to_owned());
     columns.extend(CLOSED.map(|route| format!("closed.{route}")));
     columns
 }

@@ -122,6 +122,13 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn record_outcome(
+        &self,
+        _: Request<proto::RecordOutcomeRequest>,
+    ) -> Answer<proto::RecordOutcomeResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn suppress_contact(
         &self,
         _: Request<proto::SuppressContactRequest>,

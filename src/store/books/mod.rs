@@ -13,6 +13,7 @@ mod grant;
 mod handover;
 mod lease;
 mod matching;
+mod outcome;
 mod seal;
 mod slate;
 mod suppress;
@@ -27,6 +28,7 @@ use super::changes::{
 use super::duty::Duty;
 use super::engagements::{EngagementRecorded, RecordEngagement};
 use super::error::Denied;
+use super::outcomes::{OutcomeRecorded, RecordOutcome};
 use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
@@ -34,6 +36,7 @@ pub(super) use book::{BookDelta, BookKey, route_index};
 pub(super) use engage::{EngagementRow, NewEngagement};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
+pub(super) use outcome::{NewOutcome, OutcomeRow};
 pub(super) use seal::Seal;
 pub(super) use slate::{
     HandoverOnce, HandoverRow, LeadRow, NewEvent, NewTouch, RequestRow, SealedSuppression, Slate,
@@ -57,6 +60,7 @@ pub(super) enum Change {
     Release(Release),
     Touch(Box<RecordTouch>),
     Engage(Box<RecordEngagement>),
+    Conclude(Box<RecordOutcome>),
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
@@ -88,6 +92,10 @@ impl Change {
                 // Nobody engages in the future.
                 change.engagement.engaged_at = change.engagement.engaged_at.min(at);
             }
+            Self::Conclude(change) => {
+                change.now = at;
+                change.outcome.decided_at = change.outcome.decided_at.min(at);
+            }
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
@@ -95,7 +103,7 @@ impl Change {
         }
     }
 
-    /// The request that it came with; the own id of a touch or an engagement is kept with it.
+    /// The request that it came with; the own id of a touch, engagement or outcome is kept with it.
     pub(super) fn request(&self) -> Option<&RequestKey> {
         match self {
             Self::HandOver(change) => change.request.as_ref(),
@@ -104,7 +112,11 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
-            Self::Touch(_) | Self::Engage(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
+            Self::Touch(_)
+            | Self::Engage(_)
+            | Self::Conclude(_)
+            | Self::SuppressAll(_)
+            | Self::Sweep { .. } => None,
         }
     }
 }
@@ -118,6 +130,7 @@ pub(super) enum Answer {
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
     Engage(EngagementRecorded),
+    Conclude(OutcomeRecorded),
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
@@ -135,6 +148,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
         Change::Engage(change) => engage::engage(slate, change).map(Answer::Engage),
+        Change::Conclude(change) => outcome::conclude(slate, change).map(Answer::Conclude),
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
         Change::SuppressAll(change) => {
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))

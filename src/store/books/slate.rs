@@ -8,6 +8,7 @@ use foldhash::{HashMap, HashSet};
 use super::book::{BookDelta, BookKey};
 use super::engage::{EngagementRow, NewEngagement};
 use super::erase::Erasable;
+use super::outcome::{NewOutcome, OutcomeRow, OutcomeSum};
 use super::seal::Seal;
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
@@ -41,7 +42,7 @@ impl LeadRow {
     }
 
     /// The books in which it stands.
-    fn book_key(&self) -> BookKey {
+    pub(crate) fn book_key(&self) -> BookKey {
         BookKey {
             queue: self.state.queue,
             campaign: self.state.campaign,
@@ -155,6 +156,7 @@ pub(crate) struct Slate {
     pub(crate) touches: HashMap<(String, String), TouchRow>,
     /// By source system and id.
     pub(crate) engagements: HashMap<(String, String), EngagementRow>,
+    pub(crate) outcomes: HashMap<(String, String), OutcomeRow>,
     pub(crate) handovers: HashMap<HandoverOnce, HandoverRow>,
     /// Who carries a number in a queue: at most one more than may share it.
     pub(crate) by_number: HashMap<(QueueKey, Number), Vec<LeadId>>,
@@ -180,6 +182,9 @@ pub(crate) struct Slate {
     pub(crate) events: Vec<NewEvent>,
     pub(crate) new_touches: Vec<NewTouch>,
     pub(crate) new_engagements: Vec<NewEngagement>,
+    pub(crate) new_outcomes: Vec<NewOutcome>,
+    /// By how much counts and amounts move.
+    pub(crate) outcome_sums: BTreeMap<OutcomeSum, (i64, i64)>,
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_passes: BTreeMap<(RepKey, LeadId), i64>,
     pub(crate) new_suppressions: Vec<SuppressionRow>,

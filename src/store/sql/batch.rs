@@ -84,7 +84,7 @@ fn kind(work: &Work) -> Kind {
             Change::Suppress(_) | Change::SuppressAll(_) | Change::Erase(_) | Change::Sweep { .. },
         )
         | Work::Roster(_) => Kind::Alone,
-        Work::Change(Change::Engage(_)) => Kind::Fact,
+        Work::Change(Change::Engage(_) | Change::Conclude(_)) => Kind::Fact,
         Work::Change(_) => Kind::Call,
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::super::books::{
-    Change, EMAIL_MATCH_COUNT_MAX, EngagementRow, Found, HandoverOnce, HandoverRow, RequestRow,
-    SHARED_COUNT_MAX, Seal, Slate, StoredAnswer, TouchRow,
+    Change, EMAIL_MATCH_COUNT_MAX, EngagementRow, Found, HandoverOnce, HandoverRow, OutcomeRow,
+    RequestRow, SHARED_COUNT_MAX, Seal, Slate, StoredAnswer, TouchRow,
 };
 use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf};
 use super::super::duty::Duty;
@@ -26,6 +26,7 @@ struct Needs {
     requests: Vec<(String, String)>,
     touches: Vec<(String, String)>,
     engagements: Vec<(String, String)>,
+    outcomes: Vec<(String, String)>,
     /// Leads whose every carrier is needed, as they said never.
     persons: BTreeSet<LeadId>,
     numbers: BTreeSet<Number>,
@@ -94,6 +95,12 @@ impl Needs {
                     needs.engagements.push((engagement.source_system.clone(), id));
                     needs.leads.insert(engagement.lead);
                 }
+                Change::Conclude(change) => {
+                    let outcome = &change.outcome;
+                    let id = outcome.id.as_str().to_owned();
+                    needs.outcomes.push((outcome.source_system.clone(), id));
+                    needs.leads.insert(outcome.lead);
+                }
                 Change::Suppress(suppress) => needs.suppression(&suppress.what),
                 Change::SuppressAll(all) => {
                     all.whats.iter().for_each(|what| needs.suppression(what));
@@ -133,6 +140,7 @@ pub(in crate::store) async fn load(
         load_requests(connection, &mut slate, &mut needs).await?;
         load_touches(connection, &mut slate, &mut needs).await?;
         load_engagements(connection, &mut slate, &mut needs).await?;
+        load_outcomes(connection, &mut slate, &mut needs).await?;
     }
     if let Some((now, limit, duty)) = needs.sweep.take() {
         match duty::check(connection, duty.as_ref()).await {
@@ -289,6 +297,25 @@ async fn load_engagements(
         needs.leads.insert(lead);
         let row = EngagementRow { lead, body_hash, woke: woke == 1 };
         slate.engagements.insert((source_system, id), row);
+    }
+    Ok(())
+}
+
+async fn load_outcomes(
+    connection: &mut Connection,
+    slate: &mut Slate,
+    needs: &mut Needs,
+) -> Result<(), StoreError> {
+    if needs.outcomes.is_empty() {
+        return Ok(());
+    }
+    type Columns = (String, String, String, LeadId, i64);
+    let query = sql::LOAD_OUTCOMES.bind(json(&needs.outcomes));
+    let rows: Vec<Columns> = packed(connection, "outcome", query).await?;
+    for (source_system, id, body_hash, lead, closed) in rows {
+        needs.leads.insert(lead);
+        let row = OutcomeRow { lead, body_hash, closed: closed == 1 };
+        slate.outcomes.insert((source_system, id), row);
     }
     Ok(())
 }

@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod load;
 mod migrate;
+mod parts;
 mod read;
 mod readers;
 mod report;
@@ -24,6 +25,7 @@ mod store;
 mod write;
 mod write_books;
 mod write_calls;
+mod write_facts;
 mod write_leases;
 mod writer;
 

@@ -60,6 +60,7 @@ pairs! {
     ADD_LEADS = "add_leads";
     ADD_LEASES = "add_leases";
     ADD_REQUESTS = "add_requests";
+    ADD_OUTCOMES = "add_outcomes";
     ADD_STANDINGS = "add_standings";
     ADD_SUPPRESSIONS = "add_suppressions";
     ADD_TOUCHES = "add_touches";
@@ -79,6 +80,7 @@ pairs! {
     ERASE_ENGAGEMENTS = "erase_engagements";
     ERASE_HANDOVERS = "erase_handovers";
     ERASE_LEADS = "erase_leads";
+    ERASE_OUTCOMES = "erase_outcomes";
     ERASE_TOUCHES = "erase_touches";
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
@@ -90,10 +92,12 @@ pairs! {
     LOAD_MATCHES = "load_matches";
     LOAD_NUMBERS = "load_numbers";
     LOAD_OTHERS = "load_others";
+    LOAD_OUTCOMES = "load_outcomes";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
     LOAD_TOUCHES = "load_touches";
     MOVE_BOOKS = "move_books";
+    MOVE_BOOK_OUTCOMES = "move_book_outcomes";
     NOTE_TOKEN_USES = "note_token_uses";
     PUT_PASSES = "put_passes";
     SEAL_SUPPRESSIONS = "seal_suppressions";
@@ -114,7 +118,9 @@ shared! {
     ADD_TOKEN = "add_token";
     AUDIT_HOMELESS = "audit_homeless";
     AUDIT_NEXT_LEAD = "audit_next_lead";
+    AUDIT_OUTCOMES = "audit_outcomes";
     BOOKS = "books";
+    BOOK_OUTCOMES = "book_outcomes";
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
     ENGAGEMENTS = "engagements";
@@ -242,6 +248,8 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
     ("load_engagements", LOAD_ENGAGEMENTS),
     ("engagements", ENGAGEMENTS),
+    ("load_outcomes", LOAD_OUTCOMES),
+    ("erase_outcomes", ERASE_OUTCOMES),
     ("erase_engagements", ERASE_ENGAGEMENTS),
     ("load_erasable", LOAD_ERASABLE),
     ("load_others", LOAD_OTHERS),

@@ -18,6 +18,7 @@ use super::super::duty::{Duty, TakeDuty};
 use super::super::engagements::{EngagementRecorded, RecordEngagement};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
+use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
     AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression, SuppressionPage,
     TouchOfLead, Uncontacted, UncontactedPage,
@@ -50,7 +51,7 @@ pub struct SqlStore<R: Readers> {
     follower: Follower,
     metrics: StoreMetrics,
     /// How many handovers go into one commit.
-    row_count_max: usize,
+    pub(super) row_count_max: usize,
     pub(in crate::store) readers: R,
 }
 
@@ -120,7 +121,7 @@ impl<R: Readers> SqlStore<R> {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+    pub(super) async fn change(&self, change: Change) -> Result<Answer, StoreError> {
         match self.ask(Work::Change(change)).await? {
             Reply::Change(answer) => Ok(answer),
             Reply::Roster(_) => unreachable!("a change is answered as such"),
@@ -139,31 +140,6 @@ impl<R: Readers> SqlStore<R> {
             RosterAnswer::Access(answer) => Ok(answer),
             _ => unreachable!("a change of access is answered as such"),
         }
-    }
-}
-
-#[expect(private_bounds, reason = "which databases there are is decided here")]
-impl<R: Readers> SqlStore<R> {
-    /// Takes rows in by a few commits, one after the other: whoever else writes need not wait for all.
-    async fn hand_over_in_parts(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
-        let HandOver { rows, actor, now, .. } = change;
-        let mut answers = Vec::with_capacity(rows.len());
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
-            let rows = rows.by_ref().take(self.row_count_max).collect();
-            let part = HandOver { rows, actor: actor.clone(), now, request: None };
-            match self.change(Change::HandOver(part)).await {
-                Ok(Answer::HandOver(part)) => answers.extend(part),
-                Ok(_) => unreachable!("each change is answered in kind"),
-                Err(error) if answers.is_empty() => return Err(error),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "took in only a part of many handovers");
-                    return Err(StoreError::Unknown);
-                }
-            }
-        }
-        Ok(answers)
     }
 }
 
@@ -445,6 +421,11 @@ impl<R: Readers> Store for SqlStore<R> {
     ) -> Result<EngagementRecorded, StoreError> {
         let answer = self.change(Change::Engage(Box::new(change))).await?;
         answered!(answer, Answer::Engage(recorded) => recorded)
+    }
+
+    async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError> {
+        let answer = self.change(Change::Conclude(Box::new(change))).await?;
+        answered!(answer, Answer::Conclude(recorded) => recorded)
     }
 
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {

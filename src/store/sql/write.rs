@@ -9,7 +9,7 @@ use futures_util::future::join;
 use serde::Serialize;
 
 use super::super::books::{
-    LeadRow, NewEngagement, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index,
+    LeadRow, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex, route_index,
     standing_to_text,
 };
 use super::super::error::StoreError;
@@ -17,7 +17,7 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books, write_calls, write_leases};
+use super::{erasure, write_books, write_calls, write_facts, write_leases};
 use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
 
 /// Writes the slate.
@@ -42,8 +42,8 @@ pub(in crate::store) async fn write(
         freed.statement.bind(freed.rows).execute(connection).await?;
     }
     run(connection, [leases.ended, leases.carried, leases.given, leases.held]).await?;
-    let facts = [touch_statement(slate), engagement_statement(slate), request_statement(slate)];
-    run(connection, facts).await?;
+    run(connection, [touch_statement(slate), request_statement(slate)]).await?;
+    write_facts::write(connection, slate).await?;
     write_memory(connection, slate).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
@@ -381,18 +381,6 @@ impl<'a> From<&'a NewTouch> for TouchColumns<'a> {
 pub(in crate::store) fn touch_statement(slate: &Slate) -> Option<Rows> {
     let rows: Vec<TouchColumns<'_>> = slate.new_touches.iter().map(Into::into).collect();
     Rows::of("touch", sql::ADD_TOUCHES, &rows)
-}
-
-fn engagement_statement(slate: &Slate) -> Option<Rows> {
-    let row = |new: &NewEngagement| {
-        let fact = new.engagement.clone();
-        let (wakes, woke) = (i64::from(fact.wakes), i64::from(new.row.woke));
-        let hash = new.row.body_hash.clone();
-        let (source_system, kind, at) = (fact.source_system, fact.kind, fact.engaged_at);
-        (source_system, fact.id, hash, fact.lead, kind, at, wakes, woke, new.recorded_at)
-    };
-    let rows: Vec<_> = slate.new_engagements.iter().map(row).collect();
-    Rows::of("engagement", sql::ADD_ENGAGEMENTS, &rows)
 }
 
 pub(in crate::store) fn request_statement(slate: &Slate) -> Option<Rows> {

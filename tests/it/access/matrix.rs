@@ -30,6 +30,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.IntakeService/UpsertLead", "intake"),
     ("nextlead.v1.IntakeService/ImportLeads", "intake"),
     ("nextlead.v1.IntakeService/RecordEngagement", "intake"),
+    ("nextlead.v1.IntakeService/RecordOutcome", "intake"),
     ("nextlead.v1.IntakeService/SuppressContact", "intake manager"),
     ("nextlead.v1.IntakeService/ImportSuppressions", "intake manager"),
     ("nextlead.v1.IntakeService/ListSuppressions", "intake manager"),

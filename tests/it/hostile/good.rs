@@ -106,6 +106,16 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
         ..Default::default()
     };
     put(all, "RecordEngagement", engagement);
+    let outcome = proto::RecordOutcomeRequest {
+        lead: Some(by_id(other)),
+        source_system: "crm".into(),
+        outcome_id: "deal-1".into(),
+        result: proto::OutcomeResult::Won.into(),
+        amount_minor: 120_000,
+        currency: "EUR".into(),
+        decided_time: None,
+    };
+    put(all, "RecordOutcome", outcome);
     let suppression = proto::SuppressContactRequest {
         contact: Some(Contact::Number("+12025550177".into())),
         source: "a letter".into(),
