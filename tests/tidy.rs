@@ -70,7 +70,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     (
         "postgres/0011_engagements.sql",
-        "9a869f24bdfd9bb4b82e7e90897a93ecdc4b5237ddf2c127853dbf15fb0226bf",
+        "f74a3d2161dba62d46f5ddd8460361b5eb7c2f9ac4def3c9ecec9544d2bdd960",
     ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
@@ -88,7 +88,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     (
         "sqlite/0011_engagements.sql",
-        "abc28c33465935b43000d51e5e69ecd89d7598c232face7678e5c5fbb5908df2",
+        "813f3a6b550988ea1ff0dc024e5f4e5f2e847f1154a77a0d6e1663e5dfdc7e55",
     ),
 ];
 

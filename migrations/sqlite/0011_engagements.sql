@@ -54,3 +54,6 @@ CREATE TABLE book_outcome (
     amount_minor   INTEGER NOT NULL CHECK (amount_minor >= 0),
     PRIMARY KEY (queue_key, campaign_key, source, result, currency)
 ) STRICT, WITHOUT ROWID;
+
+-- 1: its leads are not served, and keep their places.
+ALTER TABLE campaign ADD COLUMN is_paused INTEGER NOT NULL DEFAULT 0 CHECK (is_paused IN (0, 1));

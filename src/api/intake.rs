@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dialer::{DialerError, FieldProblem};
-use crate::domain::QueueId;
+use crate::domain::{CampaignId, QueueId};
 use crate::store::HandedOver;
 
 use super::caller::caller_of;
@@ -15,10 +15,10 @@ use super::proto::intake_service_server::IntakeService;
 use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
     ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
-    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
-    RecordEngagementRequest, RecordEngagementResponse, RecordOutcomeRequest, RecordOutcomeResponse,
-    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
-    UpsertLeadRequest, UpsertLeadResponse,
+    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse, PauseCampaignRequest,
+    PauseCampaignResponse, RecordEngagementRequest, RecordEngagementResponse, RecordOutcomeRequest,
+    RecordOutcomeResponse, SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest,
+    UpsertCampaignResponse, UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
 use super::{Services, suppressions};
@@ -59,6 +59,18 @@ impl IntakeService for IntakeApi {
         let (campaigns, next_page_token) = convert::by_id(campaigns, &page, |one| one.id.as_str());
         let campaigns = campaigns.into_iter().map(convert::campaign).collect();
         Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token }))
+    }
+
+    async fn pause_campaign(
+        &self,
+        request: Request<PauseCampaignRequest>,
+    ) -> Result<Response<PauseCampaignResponse>, Status> {
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let id = fields.id("campaign_id", &message.campaign_id, CampaignId::new);
+        let id = fields.finish(id)?;
+        let campaign = self.0.dialer.pause_campaign(id, !message.resume).await?;
+        Ok(Response::new(PauseCampaignResponse { campaign: Some(convert::campaign(campaign)) }))
     }
 
     async fn upsert_lead(

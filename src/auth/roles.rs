@@ -11,6 +11,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.RepService/ReleaseLease", &[Rep, Admin]),
     ("/nextlead.v1.RepService/RecordTouch", &[Rep, Admin]),
     ("/nextlead.v1.IntakeService/UpsertCampaign", &[Intake, Admin]),
+    ("/nextlead.v1.IntakeService/PauseCampaign", &[Intake, Manager, Admin]),
     ("/nextlead.v1.IntakeService/ListCampaigns", &[Intake, Manager, Marketing, Admin]),
     ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/ImportLeads", &[Intake, Admin]),

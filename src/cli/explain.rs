@@ -116,6 +116,7 @@ fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
             format!("no active rep has its skills: {}", obstacle.skills.join(", "))
         }
         Ok(ObstacleKind::Erased) => "everything personal about it was erased".to_owned(),
+        Ok(ObstacleKind::Paused) => "its campaign is paused".to_owned(),
         Ok(ObstacleKind::NoNumber) => "none of its numbers may be dialled".to_owned(),
         _ => word::<ObstacleKind>(obstacle.kind),
     };

@@ -106,6 +106,10 @@ impl Dialer {
             }
             Standing::Waiting { .. } | Standing::Ready => {}
         }
+        let campaign = self.roster().campaign_by_key(record.state.campaign);
+        if campaign.is_some_and(|one| one.campaign.is_paused) {
+            obstacles.push(Obstacle::Paused);
+        }
         let facts = &record.lead.facts;
         if facts.callable_numbers().next().is_none() {
             obstacles.push(Obstacle::NoNumber);
@@ -168,6 +172,7 @@ fn next_servable_at(
             Obstacle::UnknownZone
             | Obstacle::NoRepWithSkills { .. }
             | Obstacle::NoNumber
+            | Obstacle::Paused
             | Obstacle::Erased => {
                 return None;
             }

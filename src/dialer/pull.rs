@@ -380,6 +380,7 @@ impl Dialer {
                 | Turned::NotDue
                 | Turned::Closed
                 | Turned::NoNumber
+                | Turned::Paused
                 | Turned::Unfit => true,
                 Turned::NumberHeld | Turned::Suppressed | Turned::CampaignEnded => false,
             };
@@ -391,6 +392,10 @@ impl Dialer {
         }
         if stale.is_empty() {
             return Ok(());
+        }
+        if turned.iter().any(|(_, why)| *why == Turned::Paused) {
+            // Another node may have paused the campaign: known here, its leads leave their lane.
+            self.parts.follower.reload_roster().await?;
         }
         Ok(self.parts.follower.settle(queue, &stale).await?)
     }

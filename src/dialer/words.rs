@@ -232,6 +232,8 @@ pub struct CampaignView {
     pub queue: QueueId,
     /// Its settings.
     pub settings: CampaignSettings,
+    /// Its leads are not served until it is resumed.
+    pub is_paused: bool,
 }
 
 /// A rep.
@@ -327,6 +329,8 @@ pub enum Obstacle {
     },
     /// None of its numbers may be dialled.
     NoNumber,
+    /// Its campaign is paused.
+    Paused,
     /// It was erased: nothing else counts.
     Erased,
 }

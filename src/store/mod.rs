@@ -221,6 +221,13 @@ pub trait Store: Send + Sync {
         queue: QueueKey,
         settings: &CampaignSettings,
     ) -> Result<Campaign, StoreError>;
+    /// Pauses a campaign, or resumes it: from the commit on no lead of a paused one is leased. Leases that
+    /// stand go on. `None`: there is no such campaign.
+    async fn pause_campaign(
+        &self,
+        id: &CampaignId,
+        is_paused: bool,
+    ) -> Result<Option<Campaign>, StoreError>;
     /// Makes or changes a rep.
     async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError>;
     /// Accepts a version of a queue's rules.

@@ -44,6 +44,7 @@ macro_rules! check_store {
                 leases {
                     the_first_candidate_that_holds_is_leased_and_the_others_say_why_not,
                     a_lead_of_an_ended_campaign_is_closed_when_it_is_asked_for,
+                    a_lead_of_a_paused_campaign_is_not_leased,
                     a_lead_without_a_number_to_dial_is_turned_down,
                     a_lead_that_does_not_fit_is_turned_down_as_it_stands,
                     a_rep_with_a_lease_gets_it_again,

@@ -27,6 +27,7 @@ mod load;
 mod lying_redis;
 mod metrics;
 mod oracle;
+mod pause;
 mod privacy;
 mod process;
 mod pty;

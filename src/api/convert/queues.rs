@@ -137,6 +137,7 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
         end_time: view.settings.ends_at.map(time),
         end_route: proto::Route::from(view.settings.route_at_end).into(),
         default_country: view.settings.default_country.unwrap_or_default(),
+        paused: view.is_paused,
     }
 }
 
@@ -259,6 +260,7 @@ fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
             ..of(Kind::NoRepWithSkills, None)
         },
         Obstacle::NoNumber => of(Kind::NoNumber, None),
+        Obstacle::Paused => of(Kind::Paused, None),
         Obstacle::Erased => of(Kind::Erased, None),
     }
 }

@@ -101,6 +101,13 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn pause_campaign(
+        &self,
+        _: Request<proto::PauseCampaignRequest>,
+    ) -> Answer<proto::PauseCampaignResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn list_campaigns(
         &self,
         _: Request<proto::ListCampaignsRequest>,

@@ -228,6 +228,7 @@ fn open_lead(
         lease: None,
         source: row.facts.source.as_str().into(),
         campaign_end: None,
+        is_paused: false,
         is_parked: false,
         last_event: 0,
     };

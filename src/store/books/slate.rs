@@ -29,6 +29,8 @@ pub(crate) struct LeadRow {
     pub(crate) source: Arc<str>,
     /// When its campaign ends, and the route of what is open then.
     pub(crate) campaign_end: Option<(i64, Route)>,
+    /// Its campaign is paused: it is not served.
+    pub(crate) is_paused: bool,
     /// In a nurture that nothing wakes, as its campaign ended.
     pub(crate) is_parked: bool,
     /// The key of its last event; 0 before it has one.

@@ -137,6 +137,7 @@ shared! {
     OVERDUE = "overdue";
     MIDDLE_LEAD = "middle_lead";
     PASSES = "passes";
+    PAUSE_CAMPAIGN = "pause_campaign";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
     PUT_REP = "put_rep";

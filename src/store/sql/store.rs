@@ -348,6 +348,15 @@ impl<R: Readers> Store for SqlStore<R> {
         answered!(self.change_roster(change).await?, RosterAnswer::Campaign(campaign) => campaign)
     }
 
+    async fn pause_campaign(
+        &self,
+        id: &CampaignId,
+        is_paused: bool,
+    ) -> Result<Option<Campaign>, StoreError> {
+        let change = RosterChange::Pause(id.clone(), is_paused);
+        answered!(self.change_roster(change).await?, RosterAnswer::Paused(campaign) => campaign)
+    }
+
     async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError> {
         let change = RosterChange::Rep(id.clone(), rep.clone());
         answered!(self.change_roster(change).await?, RosterAnswer::Rep(rep) => rep)

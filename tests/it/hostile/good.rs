@@ -87,6 +87,8 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
     };
     let campaign = proto::UpsertCampaignRequest { campaign: Some(campaign), ..Default::default() };
     put(all, "UpsertCampaign", campaign);
+    let resume = proto::PauseCampaignRequest { campaign_id: "autumn".into(), resume: true };
+    put(all, "PauseCampaign", resume);
     put(all, "ListCampaigns", proto::ListCampaignsRequest::default());
     let new = proto::Lead { score: Some(1.0), ..lead(9) };
     let handover = proto::UpsertLeadRequest { lead: Some(new.clone()), ..Default::default() };
