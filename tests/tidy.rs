@@ -73,6 +73,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0010_cadence.sql",
         "b96b696139427ef50b9ddab3ddad63c530f9410d6fe095295222e939675103b3",
     ),
+    (
+        "postgres/0011_engagements.sql",
+        "f74a3d2161dba62d46f5ddd8460361b5eb7c2f9ac4def3c9ecec9544d2bdd960",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -89,6 +93,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     ("sqlite/0009_caps.sql", "95e0853514cc876b9b3bce427cdbbe8eb6f181827966075813072a959413ba3d"),
     ("sqlite/0010_cadence.sql", "3912b37a823a484438cd4e82cb6311ddd522c901b35e8301f41328ee14ec8d7c"),
+    (
+        "sqlite/0011_engagements.sql",
+        "813f3a6b550988ea1ff0dc024e5f4e5f2e847f1154a77a0d6e1663e5dfdc7e55",
+    ),
 ];
 
 fn sources(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {

@@ -6,7 +6,7 @@ use futures_util::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::dialer::{DialerError, FieldProblem};
-use crate::domain::QueueId;
+use crate::domain::{CampaignId, QueueId};
 use crate::store::{HandedOver, SuppressionOf};
 
 use super::caller::caller_of;
@@ -15,9 +15,10 @@ use super::proto::intake_service_server::IntakeService;
 use super::proto::{
     EraseLeadRequest, EraseLeadResponse, ImportLeadsRequest, ImportLeadsResponse,
     ImportSuppressionsRequest, ImportSuppressionsResponse, ListCampaignsRequest,
-    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse,
-    SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest, UpsertCampaignResponse,
-    UpsertLeadRequest, UpsertLeadResponse,
+    ListCampaignsResponse, ListSuppressionsRequest, ListSuppressionsResponse, PauseCampaignRequest,
+    PauseCampaignResponse, RecordEngagementRequest, RecordEngagementResponse, RecordOutcomeRequest,
+    RecordOutcomeResponse, SuppressContactRequest, SuppressContactResponse, UpsertCampaignRequest,
+    UpsertCampaignResponse, UpsertLeadRequest, UpsertLeadResponse,
 };
 use super::status::Problems;
 use super::{Services, suppressions};
@@ -60,6 +61,18 @@ impl IntakeService for IntakeApi {
         Ok(Response::new(ListCampaignsResponse { campaigns, next_page_token }))
     }
 
+    async fn pause_campaign(
+        &self,
+        request: Request<PauseCampaignRequest>,
+    ) -> Result<Response<PauseCampaignResponse>, Status> {
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let id = fields.id("campaign_id", &message.campaign_id, CampaignId::new);
+        let id = fields.finish(id)?;
+        let campaign = self.0.dialer.pause_campaign(id, !message.resume).await?;
+        Ok(Response::new(PauseCampaignResponse { campaign: Some(convert::campaign(campaign)) }))
+    }
+
     async fn upsert_lead(
         &self,
         request: Request<UpsertLeadRequest>,
@@ -97,6 +110,36 @@ impl IntakeService for IntakeApi {
             async move { Ok(import(&services, &actor, batch?).await?) }
         });
         Ok(Response::new(Box::pin(answers.buffered(BATCH_COUNT_MAX))))
+    }
+
+    async fn record_engagement(
+        &self,
+        request: Request<RecordEngagementRequest>,
+    ) -> Result<Response<RecordEngagementResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let new = convert::new_engagement(&mut fields, message, self.0.dialer.now());
+        let (name, new) = fields.finish(name.zip(new))?;
+        let lead = self.0.lead(name).await?;
+        let recorded = self.0.dialer.record_engagement(lead, new, &caller.name).await?;
+        Ok(Response::new(convert::engaged(&recorded)))
+    }
+
+    async fn record_outcome(
+        &self,
+        request: Request<RecordOutcomeRequest>,
+    ) -> Result<Response<RecordOutcomeResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let new = convert::new_outcome(&mut fields, message, self.0.dialer.now());
+        let (name, new) = fields.finish(name.zip(new))?;
+        let lead = self.0.lead(name).await?;
+        let recorded = self.0.dialer.record_outcome(lead, new, &caller.name).await?;
+        Ok(Response::new(convert::concluded(&recorded)))
     }
 
     async fn suppress_contact(

@@ -215,6 +215,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::BackupElsewhere => (Code::FailedPrecondition, "BACKUP_ELSEWHERE"),
         Denied::UnknownRep(_) => (Code::NotFound, not_found("rep")),
+        Denied::LeadErased => (Code::FailedPrecondition, "ERASED"),
         Denied::DutyLost => (Code::Aborted, "DUTY_LOST"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
     }

@@ -8,7 +8,8 @@ use super::output::{Output, table};
 use super::words::{Instant, instant_text, read_instant, read_word, word};
 use crate::api::client::Client;
 use crate::api::proto::{
-    Campaign, ListCampaignsRequest, ListCampaignsResponse, Route, UpsertCampaignRequest,
+    Campaign, ListCampaignsRequest, ListCampaignsResponse, PauseCampaignRequest, Route,
+    UpsertCampaignRequest,
 };
 use crate::clock::{Clock as _, SystemClock};
 
@@ -18,6 +19,8 @@ const PAGE_SIZE: i32 = 1_000;
 pub(super) enum CampaignCommand {
     Set(SetArgs),
     List(ListArgs),
+    Pause(PauseArgs),
+    Resume(ResumeArgs),
 }
 
 /// Make a campaign, or change its settings. What is not named gets its default
@@ -46,6 +49,24 @@ pub(super) struct SetArgs {
     default_country: Option<String>,
 }
 
+/// Serve none of a campaign's leads until it is resumed; they keep their places
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead campaign pause spring")]
+pub(super) struct PauseArgs {
+    /// The campaign's id
+    id: String,
+}
+
+/// Serve a paused campaign's leads again, from where they stood
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  nextlead campaign resume spring")]
+pub(super) struct ResumeArgs {
+    /// The campaign's id
+    id: String,
+}
+
 /// List the campaigns
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
@@ -64,6 +85,8 @@ pub(super) async fn run(
     match command {
         CampaignCommand::Set(args) => set(args, node, output).await,
         CampaignCommand::List(args) => list(args, node, output).await,
+        CampaignCommand::Pause(args) => pause(args.id, false, node, output).await,
+        CampaignCommand::Resume(args) => pause(args.id, true, node, output).await,
     }
 }
 
@@ -76,10 +99,23 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         end_time: args.ends_at.map(|instant| instant.timestamp(now)),
         end_route: args.route_at_end.unwrap_or_default() as i32,
         default_country: args.default_country.unwrap_or_default(),
+        paused: false,
     };
     let request =
         UpsertCampaignRequest { campaign: Some(campaign), ..UpsertCampaignRequest::default() };
     let answer = node.intake().upsert_campaign(request).await?.into_inner();
+    output.answer(&answer, |answer| campaigns_text(answer.campaign.as_slice()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn pause(
+    campaign_id: String,
+    resume: bool,
+    node: Client,
+    output: Output,
+) -> anyhow::Result<ExitCode> {
+    let request = PauseCampaignRequest { campaign_id, resume };
+    let answer = node.intake().pause_campaign(request).await?.into_inner();
     output.answer(&answer, |answer| campaigns_text(answer.campaign.as_slice()))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -114,7 +150,8 @@ fn campaigns_text(campaigns: &[Campaign]) -> String {
             ends_at,
             word::<Route>(campaign.end_route),
             campaign.default_country.clone(),
+            if campaign.paused { "paused".to_owned() } else { String::new() },
         ]
     });
-    table(["campaign", "queue", "skills", "ends", "then", "country"], &[], rows)
+    table(["campaign", "queue", "skills", "ends", "then", "country", ""], &[], rows)
 }

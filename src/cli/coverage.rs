@@ -7,12 +7,14 @@ use clap::{Args, Subcommand};
 use super::color::Tone;
 use super::lead::standing_text;
 use super::output::{Output, count, percent, table, toned_facts, toned_table};
-use super::words::{duration_text, instant_text, millis};
+use super::words::{duration_text, instant_text, millis, word};
 use crate::api::client::Client;
 use crate::api::proto::{
     AuditLedgerRequest, AuditLedgerResponse, Book, GetCoverageRequest, GetCoverageResponse,
-    ListUncontactedRequest, ListUncontactedResponse, Route, UncontactedLead,
+    ListUncontactedRequest, ListUncontactedResponse, OutcomeResult, OutcomeTotal, Route,
+    UncontactedLead,
 };
+use crate::domain::Currency;
 
 /// Show where every handover stands, by campaign and source, and how many were touched
 #[derive(Debug, Args)]
@@ -199,7 +201,39 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
     };
     let read_at = instant_text(answer.read_time.as_ref());
     let table = toned_table(header, &right, rows, tone);
-    format!("{table}\nRead at {read_at}; {balance}.\n")
+    format!("{table}\n{}Read at {read_at}; {balance}.\n", earned_text(answer))
+}
+
+/// What each campaign earned; empty as long as nobody told.
+fn earned_text(answer: &GetCoverageResponse) -> String {
+    let row = |book: &Book, total: &OutcomeTotal| {
+        [
+            book.campaign_id.clone(),
+            book.source.clone(),
+            word::<OutcomeResult>(total.result),
+            count(total.outcome_count),
+            amount_text(total.amount_minor, &total.currency),
+            total.currency.clone(),
+        ]
+    };
+    let of_book = |book: &Book| book.outcomes.iter().map(|sum| row(book, sum)).collect::<Vec<_>>();
+    let rows: Vec<_> = answer.books.iter().flat_map(of_book).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = ["campaign", "source", "became", "deals", "amount", ""];
+    format!("What they earned\n{}\n", table(header, &[3, 4], rows))
+}
+
+/// An amount as people write it, with as many digits behind the point as its currency has.
+fn amount_text(amount_minor: i64, code: &str) -> String {
+    let Some(currency) = Currency::from_code(code) else { return String::new() };
+    let digits = currency.digit_count();
+    let unit = 10_i64.pow(u32::try_from(digits).expect("three at most"));
+    match digits {
+        0 => count(amount_minor),
+        _ => format!("{}.{:0digits$}", count(amount_minor / unit), amount_minor % unit),
+    }
 }
 
 pub(super) async fn uncontacted(

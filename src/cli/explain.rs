@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::lead::{LeadArgs, bar_text, lead_text, points_text, state_text};
+use super::lead_story::engagements_text;
 use super::output::{Output, count, facts, table};
 use super::words::{instant_text, word};
 use crate::api::client::Client;
@@ -49,6 +50,11 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
     text.push_str("\nWorth\n");
     text.push_str(&points_text(answer.rule_version, answer.explanation.as_ref()));
     text.push('\n');
+    if !answer.engagements.is_empty() {
+        text.push_str("What it did, the last first\n");
+        text.push_str(&engagements_text(&answer.engagements));
+        text.push('\n');
+    }
     if answer.obstacles.is_empty() {
         text.push_str("Nothing keeps it from being served.\n");
     } else {
@@ -110,6 +116,7 @@ fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
             format!("no active rep has its skills: {}", obstacle.skills.join(", "))
         }
         Ok(ObstacleKind::Erased) => "everything personal about it was erased".to_owned(),
+        Ok(ObstacleKind::Paused) => "its campaign is paused".to_owned(),
         Ok(ObstacleKind::NoNumber) => "none of its numbers may be dialled".to_owned(),
         _ => word::<ObstacleKind>(obstacle.kind),
     };

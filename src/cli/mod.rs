@@ -24,6 +24,7 @@ mod health;
 mod import;
 mod json;
 mod lead;
+mod lead_story;
 mod load;
 mod manual;
 mod next;
@@ -124,6 +125,9 @@ enum Command {
     /// Set up campaigns: where leads come from
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
+    /// Tell what a lead did, and what became of it
+    #[command(subcommand)]
+    Lead(lead_story::LeadCommand),
     /// Set up reps: who calls
     #[command(subcommand)]
     Rep(rep::RepCommand),
@@ -188,6 +192,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Rules(command) => rules::run(command, server.open().await?, output).await,
         Command::Queue(command) => queue::run(command, server.open().await?, output).await,
         Command::Campaign(command) => campaign::run(command, server.open().await?, output).await,
+        Command::Lead(command) => lead_story::run(command, server.open().await?, output).await,
         Command::Rep(command) => rep::run(command, server.open().await?, output).await,
         Command::Token(command) => token::run(command, server.open().await?, output).await,
         Command::Peek(args) => queue::peek(args, server.open().await?, output).await,

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::lead::{bar_text, lead_text, points_text, state_text};
+use super::lead_story::engagements_text;
 use super::output::{Output, count, facts, table};
 use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
 use crate::api::client::Client;
@@ -67,6 +68,10 @@ pub(super) fn served_text(rep: &str, served: &ServedLead) -> String {
     if !served.story.is_empty() {
         text.push_str("\nTouches so far, newest first\n");
         text.push_str(&story_text(&served.story));
+    }
+    if !served.engagements.is_empty() {
+        text.push_str("\nWhat it did, the last first\n");
+        text.push_str(&engagements_text(&served.engagements));
     }
     let dispositions = served.dispositions.iter().map(|one| word::<Disposition>(*one));
     text.push('\n');

@@ -57,8 +57,8 @@ pub enum DialerError {
     /// The lease is over, or was never given.
     #[error("the lease no longer stands")]
     LeaseLost,
-    /// The lead of this handover was erased: it is not to come back.
-    #[error("the lead of this handover was erased")]
+    /// The lead, or that of this handover, was erased: it is not to come back.
+    #[error("the lead was erased")]
     Erased,
     /// A callback was promised for an instant at which the lead may not be called.
     #[error("{}", of_callback(*.next_at, .bar.as_ref()))]
@@ -130,6 +130,7 @@ impl From<StoreError> for DialerError {
             StoreError::Denied(Denied::LeaseLost) => Self::LeaseLost,
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
             StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
+            StoreError::Denied(Denied::LeadErased) => Self::Erased,
             StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
             other => Self::Store(other),
         }

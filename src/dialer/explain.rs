@@ -79,6 +79,7 @@ impl Dialer {
             whereabouts,
             obstacles,
             place,
+            engagements: self.engagements_of(&record).await?,
             read_at: now,
             record,
         })
@@ -104,6 +105,10 @@ impl Dialer {
                 obstacles.push(Obstacle::Waiting { until });
             }
             Standing::Waiting { .. } | Standing::Ready => {}
+        }
+        let campaign = self.roster().campaign_by_key(record.state.campaign);
+        if campaign.is_some_and(|one| one.campaign.is_paused) {
+            obstacles.push(Obstacle::Paused);
         }
         let facts = &record.lead.facts;
         if facts.callable_numbers().next().is_none() {
@@ -167,6 +172,7 @@ fn next_servable_at(
             Obstacle::UnknownZone
             | Obstacle::NoRepWithSkills { .. }
             | Obstacle::NoNumber
+            | Obstacle::Paused
             | Obstacle::Erased => {
                 return None;
             }

@@ -19,8 +19,12 @@ use super::missed::Missed;
 use super::passes::Passes;
 use super::passing::Passing;
 use super::places::Places;
-use super::roster::Roster;
+use super::roster::{Roster, RosterCampaign};
 use super::rulebook::{Rulebook, Versioned};
+
+/// The skill of the lanes in which leads of paused campaigns stand: no rep has it, as no skill that a
+/// client names holds a control character. So they keep their ranks and are in nobody's way.
+const SKILL_OF_NOBODY: &str = "\u{0}paused";
 
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
@@ -143,7 +147,7 @@ impl Follower {
             ready_since: due_at.filter(|_| !is_capped).unwrap_or(state.ready_since),
             due_at,
             worth: rules.rules.evaluate(&subject, now),
-            lane: self.lane(record, &campaign.skills),
+            lane: self.lane(record, &campaign),
             keeper: None,
             first_touch,
         }))
@@ -155,8 +159,13 @@ impl Follower {
         records.iter().map(|record| self.update_for(record, rules, now)).collect()
     }
 
-    fn lane(&self, record: &LeadRecord, campaign_skills: &Arc<BTreeSet<String>>) -> Lane {
+    fn lane(&self, record: &LeadRecord, campaign: &RosterCampaign) -> Lane {
+        let (campaign_skills, is_paused) = (&campaign.skills, campaign.campaign.is_paused);
         let facts = &record.lead.facts;
+        if is_paused {
+            let skills = Arc::new(BTreeSet::from([SKILL_OF_NOBODY.to_owned()]));
+            return Lane { skills, hours: self.places.hours_of(facts) };
+        }
         let skills = if facts.skills.is_empty() {
             campaign_skills.clone()
         } else {

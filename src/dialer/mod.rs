@@ -9,6 +9,7 @@ mod backup;
 mod callback;
 mod caps;
 mod duties;
+mod engage;
 mod error;
 mod explain;
 mod fit;
@@ -21,6 +22,7 @@ mod measures;
 mod mend;
 mod missed;
 mod news;
+mod outcome;
 mod own;
 mod passes;
 mod passing;
@@ -62,8 +64,10 @@ use sweep::Rung;
 use verdicts::Verdicts;
 
 pub use duties::Among;
+pub use engage::NewEngagement;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
+pub use outcome::NewOutcome;
 pub use sweep::Rest;
 pub use verdicts::Forbidden;
 pub use words::{

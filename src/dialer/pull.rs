@@ -355,6 +355,7 @@ impl Dialer {
                 | Turned::NotDue
                 | Turned::Closed
                 | Turned::NoNumber
+                | Turned::Paused
                 | Turned::Unfit => true,
                 Turned::NumberHeld
                 | Turned::Suppressed
@@ -369,6 +370,10 @@ impl Dialer {
         }
         if stale.is_empty() {
             return Ok(());
+        }
+        if turned.iter().any(|(_, why)| *why == Turned::Paused) {
+            // Another node may have paused the campaign: known here, its leads leave their lane.
+            self.parts.follower.reload_roster().await?;
         }
         Ok(self.parts.follower.settle(queue, &stale).await?)
     }
@@ -402,6 +407,7 @@ impl Dialer {
             Some(_) => self.parts.store.touches(record.lead.id, STORY_LENGTH_MAX).await?,
             None => Vec::new(),
         };
+        let engagements = self.engagements_of(&record).await?;
         let rep_id = |key| self.roster().rep_by_key(key).map(|entry| entry.rep.id.clone());
         let story_reps = story.iter().map(|one| one.touch.rep.and_then(rep_id)).collect();
         let subject = Follower::subject(&record, campaign.as_str());
@@ -418,7 +424,17 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
-        Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
+        Ok(Served {
+            record,
+            campaign,
+            lease,
+            remaining_ms,
+            story,
+            story_reps,
+            engagements,
+            why,
+            was_held,
+        })
     }
 
     async fn nothing(

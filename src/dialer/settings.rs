@@ -74,11 +74,45 @@ impl Dialer {
                 other => other,
             })?;
             let lanes_before = dialer.roster().lane_version(queue.key);
+            let is_paused = campaign.is_paused;
             dialer.roster().put_campaign(campaign);
             if dialer.roster().lane_version(queue.key) > lanes_before {
                 dialer.rank_again(queue.key);
             }
-            Ok(CampaignView { id, queue: queue.id.clone(), settings })
+            Ok(CampaignView { id, queue: queue.id.clone(), settings, is_paused })
+        })
+        .await
+    }
+
+    /// Pauses a campaign, or resumes it. From the answer on no lead of a paused one is served; leases that
+    /// stand go on, and handovers are taken in. Its leads keep their places: when the answer says that it
+    /// is resumed they are served again, unless another node ranks the queue just then.
+    pub async fn pause_campaign(
+        &self,
+        id: CampaignId,
+        is_paused: bool,
+    ) -> Result<CampaignView, DialerError> {
+        let dialer = self.clone();
+        Self::apart(async move {
+            let queue = {
+                let _turn = dialer.parts.settings_turn.lock().await;
+                let campaign = dialer.parts.store.pause_campaign(&id, is_paused).await?;
+                let campaign = campaign.ok_or_else(|| DialerError::not_found("campaign", &id))?;
+                let queue = campaign.queue;
+                dialer.roster().put_campaign(campaign);
+                queue
+            };
+            if is_paused {
+                dialer.rank_again(queue);
+            } else if let Err(error) = dialer.clone().rank_by(queue, None, false).await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "a resumed campaign's leads are ranked by a later sweep");
+            }
+            let known = dialer.roster().campaign(&id)?.campaign;
+            let queue = dialer.roster().queue_by_key(queue);
+            let queue = queue.expect("a campaign's queue is in the roster before it");
+            let (settings, is_paused) = (known.settings.clone(), known.is_paused);
+            Ok(CampaignView { id, queue: queue.id.clone(), settings, is_paused })
         })
         .await
     }
@@ -91,7 +125,8 @@ impl Dialer {
         let view = |campaign: &crate::domain::Campaign| {
             let queue = self.roster().queue_by_key(campaign.queue)?;
             let (id, settings) = (campaign.id.clone(), campaign.settings.clone());
-            Some(CampaignView { id, queue: queue.id.clone(), settings })
+            let is_paused = campaign.is_paused;
+            Some(CampaignView { id, queue: queue.id.clone(), settings, is_paused })
         };
         Ok(campaigns.filter_map(|campaign| view(campaign)).collect())
     }

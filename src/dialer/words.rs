@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
-    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, ReleaseReason,
-    RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
+    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedEngagement,
+    RecordedTouch, ReleaseReason, RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::{Explanation, PolicyLine};
@@ -47,6 +47,8 @@ pub struct Served {
     pub story: Vec<RecordedTouch>,
     /// The reps of those touches, in the same order.
     pub story_reps: Vec<Option<RepId>>,
+    /// What it did by itself, the last recorded first; at most [`super::STORY_LENGTH_MAX`].
+    pub engagements: Vec<RecordedEngagement>,
     /// Why this one.
     pub why: Why,
     /// The rep held it already: nothing new was taken.
@@ -253,6 +255,8 @@ pub struct CampaignView {
     pub queue: QueueId,
     /// Its settings.
     pub settings: CampaignSettings,
+    /// Its leads are not served until it is resumed.
+    pub is_paused: bool,
 }
 
 /// A rep.
@@ -350,6 +354,8 @@ pub enum Obstacle {
     },
     /// None of its numbers may be dialled.
     NoNumber,
+    /// Its campaign is paused.
+    Paused,
     /// It was erased: nothing else counts.
     Erased,
 }
@@ -377,6 +383,8 @@ pub struct LeadExplanation {
     pub next_servable_at: Option<i64>,
     /// How many ready leads of its queue stand before it, and how many are ready.
     pub place: Option<(usize, usize)>,
+    /// What it did by itself, the last recorded first; at most [`super::STORY_LENGTH_MAX`].
+    pub engagements: Vec<RecordedEngagement>,
     /// When this was read.
     pub read_at: i64,
 }

@@ -128,6 +128,10 @@ text_ids! {
     RepId
     /// A touch's id, chosen by the client (a UUID, say). It is the touch's request id, and kept for ever.
     TouchId
+    /// An engagement's id, chosen by the system that saw it; kept for ever.
+    EngagementId
+    /// An outcome's id, chosen by the system that knows of it; kept for ever.
+    OutcomeId
     /// An access token's id, made by the node. Not the token: it is no secret.
     TokenId
     /// A request's id, chosen by the client, so that a retry changes nothing twice.

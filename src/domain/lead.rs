@@ -133,9 +133,12 @@ pub struct Facts {
     /// Skills that this lead needs beside its campaign's; sorted, without repeats.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skills: Vec<String>,
-    /// How often the lead engaged, as far as marketing told.
+    /// How often the lead engaged, as far as marketing told with its handover.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub engagements: i64,
+    /// How often it engaged since, each recorded here; no handover changes it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub recorded_engagements: i64,
     /// Another handover of the same person has filled something in: an update of the first one must
     /// not take that away again.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -160,6 +163,11 @@ impl fmt::Debug for Facts {
 }
 
 impl Facts {
+    /// How often the lead engaged, in all.
+    pub fn engagement_count(&self) -> i64 {
+        self.engagements.saturating_add(self.recorded_engagements)
+    }
+
     /// The numbers that may still be dialled, as far as the lead itself goes.
     pub fn callable_numbers(&self) -> impl Iterator<Item = &Number> {
         self.numbers.iter().filter(|entry| entry.stopped.is_none()).map(|entry| &entry.number)

@@ -33,6 +33,10 @@ codes! {
         Closed = "closed",
         /// Everything personal about it was erased.
         Erased = "erased",
+        /// It did something by itself.
+        Engaged = "engaged",
+        /// What became of it in the CRM was told.
+        Outcome = "outcome",
     }
 }
 

@@ -14,6 +14,7 @@ mod codes;
 mod daypart;
 mod deadline;
 mod disposition;
+mod engagement;
 mod holiday;
 mod id;
 mod law;
@@ -22,6 +23,7 @@ mod lease;
 mod ledger;
 pub mod moves;
 mod number;
+mod outcome;
 mod place;
 mod policy;
 mod postcode;
@@ -44,9 +46,10 @@ pub use cap::{
 pub use daypart::{Daypart, LeadClock};
 pub use deadline::{PromiseClock, first_touch_due_at};
 pub use disposition::Disposition;
+pub use engagement::{Engagement, RecordedEngagement, is_engagement_kind};
 pub use id::{
-    CampaignId, CampaignKey, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId, QueueKey,
-    RepId, RepKey, RequestId, TokenId, TouchId, check_id,
+    CampaignId, CampaignKey, EngagementId, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, OutcomeId,
+    QueueId, QueueKey, RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
 pub use law::{Law, Rule};
 pub use lead::{
@@ -57,6 +60,7 @@ pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
+pub use outcome::{AMOUNT_MINOR_MAX, Currency, Outcome, OutcomeResult};
 pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{
     AfterRoute, AfterRule, DecidedBy, Decision, Delay, NextStep, Occasion, Policy, Stage,

@@ -47,6 +47,18 @@ pub enum Command {
         /// Whether it keeps the first-touch promise.
         is_first_touch: bool,
     },
+    /// It did something by itself. A new interest brings it back from nurture, or ends its wait for the
+    /// next attempt; a promised callback, any other close and a rep's hands keep it where it is.
+    Engage {
+        /// When the new interest was shown; `None`: it is none.
+        interest_at: Option<i64>,
+    },
+    /// What became of it in the CRM. It closes by that route if it is open and in nobody's hands; won, it
+    /// leaves nurture too, as nobody is to call a customer as a stranger.
+    Conclude {
+        /// Won or lost.
+        route: Route,
+    },
     /// Its facts changed: an update or a merge.
     Amend {
         /// The event that tells which.
@@ -122,6 +134,14 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             count_touch(&mut next, disposition, started_at, is_attempt, is_first_touch);
             EventKind::Noted
         }
+        Command::Engage { interest_at } => {
+            engage(&mut next, interest_at.map(|interest_at| interest_at.min(at)))?;
+            EventKind::Engaged
+        }
+        Command::Conclude { route } => {
+            conclude(&mut next, route)?;
+            EventKind::Outcome
+        }
         Command::Amend { kind } => kind,
         Command::Cap { until } => {
             become_ready(&mut next, at)?;
@@ -189,6 +209,35 @@ fn become_ready(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
         }
         ref other => Err(not_due(other)),
     }
+}
+
+fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal> {
+    if next.standing == Standing::Erased {
+        return Err(Refusal::Erased);
+    }
+    let Some(interest_at) = interest_at else { return Ok(()) };
+    match next.standing {
+        // Its chain of attempts begins anew, as after the date of a nurture.
+        Standing::Closed { route: Route::Nurture { .. }, .. } => next.attempts = 0,
+        Standing::Waiting { why: WaitReason::Retry, .. } => {}
+        _ => return Ok(()),
+    }
+    next.standing = Standing::Ready;
+    next.tier = Tier::Ordinary;
+    next.ready_since = interest_at.max(next.handed_over_at);
+    Ok(())
+}
+
+fn conclude(next: &mut LeadState, route: Route) -> Result<(), Refusal> {
+    match next.standing {
+        Standing::Erased => return Err(Refusal::Erased),
+        Standing::Ready | Standing::Waiting { .. } => {}
+        Standing::Closed { route: Route::Nurture { .. }, .. } if route == Route::Won => {}
+        Standing::Leased | Standing::Closed { .. } => return Ok(()),
+    }
+    next.standing = Standing::Closed { why: CloseReason::Outcome, route };
+    next.tier = Tier::Ordinary;
+    Ok(())
 }
 
 fn lease(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
@@ -365,6 +414,64 @@ mod tests {
             120,
         );
         assert_eq!(step(&lost, Command::Wake, 600).unwrap_err(), Refusal::Closed);
+    }
+
+    #[test]
+    fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
+        let interest = |at| Command::Engage { interest_at: Some(at) };
+        let leased = moved(&state(), Command::Lease, 120);
+        let retry = moved(&leased, retry_at(500), 160);
+        let woken = moved(&retry, interest(170), 180);
+        assert_eq!((woken.standing, woken.ready_since), (Standing::Ready, 170));
+        assert_eq!((woken.attempts, woken.first_touched_at), (1, Some(150)));
+
+        let why = CloseReason::AttemptsExhausted;
+        for until in [None, Some(9_000)] {
+            let close = Command::Close { why, route: Route::Nurture { until } };
+            let nurtured = moved(&retry, close, 200);
+            let woken = moved(&nurtured, interest(900), 300);
+            assert_eq!((woken.standing, woken.attempts), (Standing::Ready, 0));
+            assert_eq!((woken.ready_since, woken.tier), (300, Tier::Ordinary), "not in the future");
+            assert_eq!(
+                moved(&nurtured, interest(5), 300).ready_since,
+                100,
+                "not before its handover"
+            );
+            let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
+            assert_eq!(seen.standing, nurtured.standing);
+        }
+        let mut callback = retry.clone();
+        callback.standing = Standing::Waiting { until: 500, why: WaitReason::Callback };
+        let close = |route| Command::Close { why, route };
+        let lost = moved(&retry, close(Route::Lost), 200);
+        let never = moved(&retry, close(Route::Suppressed), 200);
+        for before in [state(), leased, callback, lost, never] {
+            let after = moved(&before, interest(300), 300);
+            assert_eq!((after.standing, after.ready_since), (before.standing, before.ready_since));
+        }
+        let erased = moved(&retry, Command::Erase, 200);
+        assert_eq!(step(&erased, interest(300), 300).unwrap_err(), Refusal::Erased);
+    }
+
+    #[test]
+    fn an_outcome_closes_what_is_open_and_in_nobody_s_hands() {
+        let conclude = |route| Command::Conclude { route };
+        let closed = |route| Standing::Closed { why: CloseReason::Outcome, route };
+        let leased = moved(&state(), Command::Lease, 120);
+        let waiting = moved(&leased, retry_at(500), 160);
+        for open in [&state(), &waiting] {
+            assert_eq!(moved(open, conclude(Route::Lost), 200).standing, closed(Route::Lost));
+        }
+        assert_eq!(moved(&leased, conclude(Route::Won), 200).standing, Standing::Leased);
+        let rest = Route::Nurture { until: Some(900) };
+        let rest = Command::Close { why: CloseReason::AttemptsExhausted, route: rest };
+        let nurtured = moved(&waiting, rest, 200);
+        assert_eq!(moved(&nurtured, conclude(Route::Lost), 300).standing, nurtured.standing);
+        let won = moved(&nurtured, conclude(Route::Won), 300);
+        assert_eq!(won.standing, closed(Route::Won));
+        assert_eq!(moved(&won, conclude(Route::Lost), 400).standing, won.standing);
+        let erased = moved(&won, Command::Erase, 500);
+        assert_eq!(step(&erased, conclude(Route::Won), 600).unwrap_err(), Refusal::Erased);
     }
 
     #[test]

@@ -63,9 +63,11 @@ pub struct Campaign {
     pub queue: QueueKey,
     /// Its settings.
     pub settings: CampaignSettings,
-    /// How often the skills that its leads need were changed: an index that was ranked before the last
+    /// How often the skills that its leads need were changed, or it was paused or resumed: an index that was ranked before the last
     /// of these changes has its leads in the wrong lanes.
     pub lane_version: i64,
+    /// Its leads are not served until it is resumed; they keep their places.
+    pub is_paused: bool,
 }
 
 /// What marketing sets about a campaign.

@@ -125,6 +125,8 @@ pub enum CloseReason {
     Suppressed,
     /// A new handover took it up again.
     Superseded,
+    /// The CRM told what became of it.
+    Outcome,
 }
 
 impl CloseReason {
@@ -136,6 +138,7 @@ impl CloseReason {
             Self::CampaignEnded => "campaign_ended",
             Self::Suppressed => "suppressed",
             Self::Superseded => "superseded",
+            Self::Outcome => "outcome",
         }
     }
 }

@@ -166,7 +166,7 @@ impl<'a> Row<'a> {
     pub(super) fn int(self, column: Column) -> Result<i64, Fault> {
         match column {
             Column::Attempts => Ok(i64::from(self.subject.attempts)),
-            Column::Engagements => Ok(self.subject.facts.engagements),
+            Column::Engagements => Ok(self.subject.facts.engagement_count()),
             Column::Declared(nth) => match self.attribute(nth) {
                 Some(Value::Int(int)) => Ok(*int),
                 // JSON and protobuf know one type of numbers: a whole one is a whole one.

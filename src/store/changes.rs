@@ -237,6 +237,8 @@ pub enum Turned {
     NoNumber,
     /// It is not what the rep may have now: see [`Fit`].
     Unfit,
+    /// Its campaign is paused.
+    Paused,
     /// It was found to be suppressed, and was closed.
     Suppressed,
     /// Its campaign was found to have ended, and it was closed.

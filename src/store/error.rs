@@ -25,6 +25,9 @@ pub enum Denied {
     /// There is no such rep.
     #[error("there is no rep {:?}", .0.as_str())]
     UnknownRep(RepId),
+    /// Everything personal about the lead is gone, and nothing new is taken in about it.
+    #[error("the lead was erased")]
+    LeadErased,
     /// Another node has the duty by now.
     #[error("another node has taken this duty over")]
     DutyLost,

@@ -9,8 +9,10 @@ mod backup;
 mod books;
 mod changes;
 mod duty;
+mod engagements;
 mod error;
 mod measures;
+mod outcomes;
 mod postgres;
 mod reports;
 mod sql;
@@ -24,7 +26,8 @@ use async_trait::async_trait;
 
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue,
-    QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey, RuleVersion, TokenId,
+    QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep, RepId, RepKey,
+    RuleVersion, TokenId,
 };
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
@@ -35,8 +38,10 @@ pub use changes::{
     SuppressedAll, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
+pub use engagements::{EngagementRecorded, RecordEngagement};
 pub use error::{Denied, StoreError};
 pub use measures::{StoreMetrics, WriterState};
+pub use outcomes::{OutcomeRecorded, OutcomeTotal, RecordOutcome};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
     AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression,
@@ -122,6 +127,12 @@ pub trait Store: Send + Sync {
     ) -> Result<Option<(LeadId, crate::domain::LeaseToken)>, StoreError>;
     /// The touches of a lead, newest first.
     async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError>;
+    /// The engagements of a lead, the last recorded first.
+    async fn engagements(
+        &self,
+        lead: LeadId,
+        limit: usize,
+    ) -> Result<Vec<RecordedEngagement>, StoreError>;
     /// The ledger of a lead, in order, after event `after_seq`.
     async fn ledger(
         &self,
@@ -210,6 +221,13 @@ pub trait Store: Send + Sync {
         queue: QueueKey,
         settings: &CampaignSettings,
     ) -> Result<Campaign, StoreError>;
+    /// Pauses a campaign, or resumes it: from the commit on no lead of a paused one is leased. Leases that
+    /// stand go on. `None`: there is no such campaign.
+    async fn pause_campaign(
+        &self,
+        id: &CampaignId,
+        is_paused: bool,
+    ) -> Result<Option<Campaign>, StoreError>;
     /// Makes or changes a rep.
     async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError>;
     /// Accepts a version of a queue's rules.
@@ -247,6 +265,16 @@ pub trait Store: Send + Sync {
     /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first
     /// candidate that holds to the rep in the same transaction.
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
+    /// Records something that a lead did, counts it, and brings the lead back if it is a new interest
+    /// and may. [`Denied::UnknownLead`], [`Denied::LeadErased`], and [`Denied::RequestReused`] for
+    /// another body under a known id.
+    async fn record_engagement(
+        &self,
+        change: RecordEngagement,
+    ) -> Result<EngagementRecorded, StoreError>;
+    /// Records what became of a lead, counts it in the lead's book, and closes the lead if it is open and
+    /// in nobody's hands. Refuses as [`Store::record_engagement`] does.
+    async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
     /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see

@@ -1,5 +1,6 @@
 //! What one can ask the store about all leads.
 
+use super::outcomes::OutcomeTotal;
 use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, Route};
 
 /// Which books.
@@ -45,6 +46,8 @@ pub struct Book {
     pub touches: i64,
     /// Open leads without a first touch whose deadline has passed.
     pub overdue: i64,
+    /// What its leads became in the CRM, by result and currency, those that were won first.
+    pub outcomes: Vec<OutcomeTotal>,
 }
 
 impl Book {

@@ -3,9 +3,11 @@
 mod caps;
 mod desk;
 mod duties;
+mod engagements;
 mod erasures;
 mod handovers;
 mod leases;
+mod outcomes;
 mod postgres;
 mod reports;
 mod strangers;
@@ -43,6 +45,7 @@ macro_rules! check_store {
                 leases {
                     the_first_candidate_that_holds_is_leased_and_the_others_say_why_not,
                     a_lead_of_an_ended_campaign_is_closed_when_it_is_asked_for,
+                    a_lead_of_a_paused_campaign_is_not_leased,
                     a_lead_without_a_number_to_dial_is_turned_down,
                     a_lead_that_does_not_fit_is_turned_down_as_it_stands,
                     a_rep_with_a_lease_gets_it_again,
@@ -82,6 +85,19 @@ macro_rules! check_store {
                     a_suppression_outlives_the_erasure_of_whoever_said_never,
                     an_erased_handover_is_turned_away,
                     an_erasure_is_done_once_and_names_who_else_it_may_be,
+                }
+                engagements {
+                    an_engagement_counts_once_and_is_kept,
+                    a_handover_sent_again_leaves_recorded_engagements,
+                    a_new_interest_wakes_nurture_with_its_history,
+                    a_new_interest_ends_a_retry_and_no_callback,
+                    nobody_suppressed_or_of_an_ended_campaign_is_woken,
+                    an_erasure_takes_engagements_and_lets_none_in,
+                }
+                outcomes {
+                    outcomes_are_summed_by_result_and_currency,
+                    an_outcome_closes_no_lead_in_a_rep_s_hands,
+                    an_erasure_keeps_the_sums_and_forgets_whose_they_are,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

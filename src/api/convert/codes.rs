@@ -46,7 +46,9 @@ mirror!(WaitReason, domain::WaitReason: Retry Callback Cap);
 mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
-    Opened Updated Merged Woken Leased Released Expired Touched Noted Capped Closed Erased);
+    Opened Updated Merged Woken Leased Released Expired Touched Noted Capped Closed Erased Engaged
+    Outcome);
+mirror!(OutcomeResult, domain::OutcomeResult: Won Lost);
 
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;
@@ -93,6 +95,7 @@ impl From<domain::CloseReason> for proto::CloseReason {
             domain::CloseReason::CampaignEnded => Self::CampaignEnded,
             domain::CloseReason::Suppressed => Self::Suppressed,
             domain::CloseReason::Superseded => Self::Superseded,
+            domain::CloseReason::Outcome => Self::Outcome,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::super::proto;
 use super::Fields;
 
 /// How far the clock of who hands over may run ahead of ours.
-const SKEW_MS_MAX: i64 = 5_000;
+pub(super) const SKEW_MS_MAX: i64 = 5_000;
 /// How many problems of a row are told: a batch has thousands of rows.
 const ROW_PROBLEM_COUNT_MAX: usize = 4;
 
@@ -126,6 +126,7 @@ fn facts(
         language: language(fields, &lead.language),
         skills: fields.skills("lead.skills", &lead.skills).into_iter().flatten().collect(),
         engagements: lead.engagements,
+        recorded_engagements: 0,
         attributes: attributes(fields, &lead.attributes),
     }
 }

@@ -6,10 +6,12 @@
 
 mod admin;
 mod codes;
+mod engagements;
 mod exports;
 mod fields;
 mod leads;
 mod masked;
+mod outcomes;
 mod page;
 mod queues;
 mod reports;
@@ -19,12 +21,14 @@ mod states;
 mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use engagements::{engaged, new_engagement};
 pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
 pub(super) use leads::{
     LeadName, handed_over, lead_name, new_lead, rejection, row_accepted, row_result,
 };
 pub(super) use masked::masked_if_number;
+pub(super) use outcomes::{concluded, new_outcome};
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,

@@ -14,7 +14,7 @@ use crate::domain::{
 
 use super::super::proto;
 use super::fields::DAY_MS;
-use super::{Fields, count, duration, states, time};
+use super::{Fields, count, duration, engagements, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
 
@@ -173,6 +173,7 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
         end_time: view.settings.ends_at.map(time),
         end_route: proto::Route::from(view.settings.route_at_end).into(),
         default_country: view.settings.default_country.unwrap_or_default(),
+        paused: view.is_paused,
     }
 }
 
@@ -251,6 +252,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         place,
         read_time: Some(time(one.read_at)),
         whereabouts: one.whereabouts.as_ref().map(whereabouts),
+        engagements: engagements::engagements(one.engagements),
     }
 }
 
@@ -295,6 +297,7 @@ fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
             ..of(Kind::NoRepWithSkills, None)
         },
         Obstacle::NoNumber => of(Kind::NoNumber, None),
+        Obstacle::Paused => of(Kind::Paused, None),
         Obstacle::Erased => of(Kind::Erased, None),
     }
 }

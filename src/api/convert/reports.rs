@@ -9,7 +9,7 @@ use super::super::proto;
 use super::super::status::Problems;
 use super::codes::ROUTES;
 use super::page::token_problem;
-use super::{Page, duration, masked_if_number, states, time};
+use super::{Page, duration, masked_if_number, outcomes, states, time};
 
 /// The books.
 pub(in crate::api) fn coverage(report: CoverageReport) -> proto::GetCoverageResponse {
@@ -41,6 +41,7 @@ fn book(view: BookView) -> proto::Book {
         touch_count: book.touches,
         overdue_count: book.overdue,
         source: book.source,
+        outcomes: book.outcomes.into_iter().map(outcomes::total).collect(),
     }
 }
 

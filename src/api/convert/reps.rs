@@ -10,7 +10,7 @@ use crate::domain::{Channel, Direction, Disposition, LeadId, RepId, TouchId};
 use super::super::proto;
 use super::super::status::Problems;
 use super::fields::{DAY_MS, body_hash};
-use super::{Fields, LeadName, count, duration, lead_name, states, time};
+use super::{Fields, LeadName, count, duration, engagements, lead_name, states, time};
 
 /// How far ahead a callback can be promised.
 const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
@@ -206,7 +206,9 @@ pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
 fn served(served: Served) -> proto::ServedLead {
     let callable = served.callable_numbers();
     let callable_numbers = callable.iter().map(|one| one.as_str().to_owned()).collect();
-    let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held } = served;
+    let Served { record, campaign, lease, remaining_ms, story, story_reps, engagements, .. } =
+        served;
+    let (why, was_held) = (served.why, served.was_held);
     let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
     let story = story.iter().zip(&story_reps);
     let all = Disposition::ALL.iter().map(|one| proto::Disposition::from(*one).into());
@@ -225,6 +227,7 @@ fn served(served: Served) -> proto::ServedLead {
         story: story.map(|(touch, rep)| states::touch(touch, rep.as_ref())).collect(),
         dispositions: all.collect(),
         callable_numbers,
+        engagements: engagements::engagements(engagements),
     }
 }
 

@@ -45,6 +45,7 @@ pub(super) fn lead(lead: &Lead, campaign: &CampaignId) -> proto::Lead {
         skills: facts.skills.clone(),
         engagements: facts.engagements,
         attributes: attributes.collect(),
+        recorded_engagements: facts.recorded_engagements,
     }
 }
 

@@ -34,7 +34,7 @@ const LEAD_FIELDS: [&str; 19] = [
     "engagements",
 ];
 /// What nextlead knows of a lead.
-const LEAD_STATE: [&str; 19] = [
+const LEAD_STATE: [&str; 20] = [
     "lead_id",
     "queue_id",
     "predecessor_lead_id",
@@ -54,6 +54,7 @@ const LEAD_STATE: [&str; 19] = [
     "released_count",
     "event_count",
     "nurture_until_time",
+    "recorded_engagements",
 ];
 const TOUCH_FIELDS: [&str; 18] = [
     "touch_id",
@@ -111,7 +112,7 @@ pub(super) fn lead(exported: &ExportedLead) -> anyhow::Result<Value> {
     };
     lift(&mut row, "handover_key");
     state.insert("queue_id".to_owned(), json!(exported.queue_id));
-    for name in ["lead_id", "predecessor_lead_id"] {
+    for name in ["lead_id", "predecessor_lead_id", "recorded_engagements"] {
         state.insert(name.to_owned(), row.remove(name).unwrap_or_default());
     }
     // A standing is an object of its one word, with what goes with it.
@@ -153,6 +154,7 @@ pub(super) fn touch(exported: &ExportedTouch) -> anyhow::Result<Value> {
 pub(super) fn book_columns() -> Vec<String> {
     let mut columns = BOOK_FIELDS.map(String::from).to_vec();
     columns.push("overdue_count".to_owned());
+    columns.push("outcomes".to_owned());
     columns.extend(CLOSED.map(|route| format!("closed.{route}")));
     columns
 }

@@ -101,6 +101,13 @@ impl IntakeService for Intake {
         Err(Status::unimplemented("not in this test"))
     }
 
+    async fn pause_campaign(
+        &self,
+        _: Request<proto::PauseCampaignRequest>,
+    ) -> Answer<proto::PauseCampaignResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
     async fn list_campaigns(
         &self,
         _: Request<proto::ListCampaignsRequest>,
@@ -112,6 +119,20 @@ impl IntakeService for Intake {
         &self,
         _: Request<proto::UpsertLeadRequest>,
     ) -> Answer<proto::UpsertLeadResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn record_engagement(
+        &self,
+        _: Request<proto::RecordEngagementRequest>,
+    ) -> Answer<proto::RecordEngagementResponse> {
+        Err(Status::unimplemented("not in this test"))
+    }
+
+    async fn record_outcome(
+        &self,
+        _: Request<proto::RecordOutcomeRequest>,
+    ) -> Answer<proto::RecordOutcomeResponse> {
         Err(Status::unimplemented("not in this test"))
     }
 

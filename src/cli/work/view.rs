@@ -7,6 +7,7 @@ use super::keys::{NOTES, QUIT, SKIP, TALKING, key_of, local_time};
 use super::lead::Held;
 use crate::api::proto::{Disposition, NothingToServe};
 use crate::cli::color::Tone;
+use crate::cli::lead_story::engagements_text;
 use crate::cli::next::{order_text, story_text};
 use crate::cli::output::{count, printable};
 use crate::cli::words::{duration_text, millis, word};
@@ -71,6 +72,11 @@ pub(super) fn card(held: &Held, now: i64) -> Vec<String> {
         lines.push(String::new());
         lines.push(Tone::Strong.paint("So far, newest first"));
         lines.extend(story_text(&held.served.story).lines().map(str::to_owned));
+    }
+    if !held.served.engagements.is_empty() {
+        lines.push(String::new());
+        lines.push(Tone::Strong.paint("What it did, the last first"));
+        lines.extend(engagements_text(&held.served.engagements).lines().map(str::to_owned));
     }
     lines
 }

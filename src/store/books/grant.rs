@@ -120,6 +120,9 @@ fn offer(
         close(slate, lead, CloseReason::CampaignEnded, route, now);
         return Err(Turned::CampaignEnded);
     }
+    if slate.known(lead).is_paused {
+        return Err(Turned::Paused);
+    }
     let facts = &slate.known(lead).lead.facts;
     if facts.callable_numbers().next().is_none() {
         return Err(Turned::NoNumber);

@@ -148,7 +148,8 @@ fn filled(before: &Facts, other: &Facts) -> Facts {
 /// The new facts, but a number that was stopped stays so, and stays known when it is left out: it may
 /// come back. What other handovers have filled in stays as well.
 fn renewed(before: &Facts, other: &Facts) -> Facts {
-    let mut facts = other.clone();
+    let recorded_engagements = before.recorded_engagements;
+    let mut facts = Facts { recorded_engagements, ..other.clone() };
     for one in &mut facts.numbers {
         let known = before.numbers.iter().find(|known| known.number == one.number);
         one.stopped = one.stopped.or(known.and_then(|known| known.stopped));
@@ -229,6 +230,7 @@ fn open_lead(
         lease: None,
         source: row.facts.source.as_str().into(),
         campaign_end: None,
+        is_paused: false,
         is_parked: false,
         last_event: 0,
     };

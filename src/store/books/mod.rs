@@ -8,11 +8,13 @@
 mod answer;
 mod book;
 mod dials;
+mod engage;
 mod erase;
 mod grant;
 mod handover;
 mod lease;
 mod matching;
+mod outcome;
 mod seal;
 mod slate;
 mod suppress;
@@ -26,13 +28,17 @@ use super::changes::{
     TouchRecorded,
 };
 use super::duty::Duty;
+use super::engagements::{EngagementRecorded, RecordEngagement};
 use super::error::Denied;
+use super::outcomes::{OutcomeRecorded, RecordOutcome};
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
 pub(super) use dials::{Dial, NewDial};
+pub(super) use engage::{EngagementRow, NewEngagement};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
+pub(super) use outcome::{NewOutcome, OutcomeRow};
 pub(super) use seal::Seal;
 pub(super) use slate::{
     HandoverOnce, HandoverRow, LeadRow, NewEvent, NewTouch, RequestRow, SealedSuppression, Slate,
@@ -57,6 +63,8 @@ pub(super) enum Change {
     Renew(Renew),
     Release(Release),
     Touch(Box<RecordTouch>),
+    Engage(Box<RecordEngagement>),
+    Conclude(Box<RecordOutcome>),
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
@@ -83,6 +91,15 @@ impl Change {
                     then.now = at;
                 }
             }
+            Self::Engage(change) => {
+                change.now = at;
+                // Nobody engages in the future.
+                change.engagement.engaged_at = change.engagement.engaged_at.min(at);
+            }
+            Self::Conclude(change) => {
+                change.now = at;
+                change.outcome.decided_at = change.outcome.decided_at.min(at);
+            }
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
@@ -90,7 +107,7 @@ impl Change {
         }
     }
 
-    /// The request that it came with; a touch's own id is kept with the touch.
+    /// The request that it came with; the own id of a touch, engagement or outcome is kept with it.
     pub(super) fn request(&self) -> Option<&RequestKey> {
         match self {
             Self::HandOver(change) => change.request.as_ref(),
@@ -99,7 +116,11 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
-            Self::Touch(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
+            Self::Touch(_)
+            | Self::Engage(_)
+            | Self::Conclude(_)
+            | Self::SuppressAll(_)
+            | Self::Sweep { .. } => None,
         }
     }
 }
@@ -112,6 +133,8 @@ pub(super) enum Answer {
     Renew(Box<RenewOutcome>),
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
+    Engage(EngagementRecorded),
+    Conclude(OutcomeRecorded),
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
@@ -130,6 +153,8 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
         Change::Touch(change) => {
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
+        Change::Engage(change) => engage::engage(slate, change).map(Answer::Engage),
+        Change::Conclude(change) => outcome::conclude(slate, change).map(Answer::Conclude),
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
         Change::SuppressAll(change) => {
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))

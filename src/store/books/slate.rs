@@ -7,7 +7,9 @@ use foldhash::HashMap;
 
 use super::book::{BookDelta, BookKey};
 use super::dials::{Dial, NewDial};
+use super::engage::{EngagementRow, NewEngagement};
 use super::erase::Erasable;
+use super::outcome::{NewOutcome, OutcomeRow, OutcomeSum};
 use super::seal::Seal;
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
@@ -28,6 +30,8 @@ pub(crate) struct LeadRow {
     pub(crate) source: Arc<str>,
     /// When its campaign ends, and the route of what is open then.
     pub(crate) campaign_end: Option<(i64, Route)>,
+    /// Its campaign is paused: it is not served.
+    pub(crate) is_paused: bool,
     /// In a nurture that nothing wakes, as its campaign ended.
     pub(crate) is_parked: bool,
     /// The key of its last event; 0 before it has one.
@@ -41,7 +45,7 @@ impl LeadRow {
     }
 
     /// The books in which it stands.
-    fn book_key(&self) -> BookKey {
+    pub(crate) fn book_key(&self) -> BookKey {
         BookKey {
             queue: self.state.queue,
             campaign: self.state.campaign,
@@ -158,6 +162,9 @@ pub(crate) struct Slate {
     pub(crate) has_more_carriers: bool,
     pub(crate) requests: HashMap<(String, String), RequestRow>,
     pub(crate) touches: HashMap<(String, String), TouchRow>,
+    /// By source system and id.
+    pub(crate) engagements: HashMap<(String, String), EngagementRow>,
+    pub(crate) outcomes: HashMap<(String, String), OutcomeRow>,
     pub(crate) handovers: HashMap<HandoverOnce, HandoverRow>,
     /// Who carries a number in a queue: at most one more than may share it.
     pub(crate) by_number: HashMap<(QueueKey, Number), Vec<LeadId>>,
@@ -182,6 +189,10 @@ pub(crate) struct Slate {
     // What is to be written, beside the leads that changed.
     pub(crate) events: Vec<NewEvent>,
     pub(crate) new_touches: Vec<NewTouch>,
+    pub(crate) new_engagements: Vec<NewEngagement>,
+    pub(crate) new_outcomes: Vec<NewOutcome>,
+    /// By how much counts and amounts move.
+    pub(crate) outcome_sums: BTreeMap<OutcomeSum, (i64, i64)>,
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_dials: Vec<NewDial>,
     /// Leases that ended in doubt and of which a touch has told.

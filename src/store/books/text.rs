@@ -78,6 +78,7 @@ fn close_reason(code: &str) -> Option<CloseReason> {
         CloseReason::CampaignEnded,
         CloseReason::Suppressed,
         CloseReason::Superseded,
+        CloseReason::Outcome,
     ];
     let other = others.into_iter().find(|why| why.code() == code);
     other.or_else(|| Disposition::from_code(code).map(CloseReason::Disposition))
@@ -100,6 +101,7 @@ mod tests {
             CloseReason::CampaignEnded,
             CloseReason::Suppressed,
             CloseReason::Superseded,
+            CloseReason::Outcome,
         ]);
         let routes = [
             Route::Won,

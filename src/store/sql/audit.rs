@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use super::super::books::{DIAL_KEPT_MS, route_index, standing_from_text};
 use super::super::error::StoreError;
+use super::super::outcomes::OutcomeTotal;
 use super::super::reports::{AuditFault, AuditReport, Book};
 use super::connection::Connection;
 use super::rows::packed;
 use super::statements as sql;
 use super::{read, report, roster};
-use crate::domain::{LeadId, Link, Standing, fold};
+use crate::domain::{CampaignKey, LeadId, Link, QueueKey, Standing, fold};
 
 /// How many leads are folded at a time.
 const PAGE_LEAD_COUNT: i64 = 5_000;
@@ -143,6 +144,15 @@ async fn count_books(
             *(if is_kept { &mut pair.0 } else { &mut pair.1 }) = book;
         }
     }
+    let kept = sql::BOOK_OUTCOMES.bind(None::<i64>).bind(None::<i64>);
+    let kept = report::outcomes(connection, kept).await?;
+    let counted = report::outcomes(connection, sql::AUDIT_OUTCOMES.query()).await?;
+    for (outcomes, is_kept) in [(kept, true), (counted, false)] {
+        for ((queue, campaign, source), totals) in outcomes {
+            let pair = books.entry((QueueKey(queue), CampaignKey(campaign), source)).or_default();
+            (if is_kept { &mut pair.0 } else { &mut pair.1 }).outcomes = totals;
+        }
+    }
     audit.books = books.len() as i64;
     for ((_, campaign, source), (kept, counted)) in books {
         audit.handovers += counted.handed_over;
@@ -178,7 +188,13 @@ fn difference(one: &Book, other: &Book) -> i64 {
         counters.extend(book.closed);
         counters
     };
-    counters(one).iter().zip(counters(other)).map(|(one, other)| (one - other).abs()).sum()
+    let counted = counters(one).into_iter().zip(counters(other));
+    let sum: i64 = counted.map(|(one, other)| (one - other).abs()).sum();
+    // A total that only one of them has differs by all of it.
+    let has = |book: &Book, total: &OutcomeTotal| book.outcomes.contains(total);
+    let lost = one.outcomes.iter().filter(|total| !has(other, total));
+    let found = other.outcomes.iter().filter(|total| !has(one, total));
+    sum + (lost.count() + found.count()) as i64
 }
 
 async fn count_strays(

@@ -66,11 +66,13 @@ pub(in crate::store) fn answer_one(job: Job, reply: Result<Reply, StoreError>) {
     let _ = job.reply.send(reply);
 }
 
-/// Which changes may share a commit. Handovers and calls do not look at the same rows by key, so
-/// each kind has its own; sweeps, suppressions, erasures and the roster are rare and go alone.
+/// Which changes may share a commit. Handovers, calls and facts do not look at the same rows by
+/// key, so each kind has its own; sweeps, suppressions, erasures and the roster are rare and go alone.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Call,
+    /// What clients tell of leads: it is loaded by keys of its own.
+    Fact,
     Handover,
     Alone,
 }
@@ -82,6 +84,7 @@ fn kind(work: &Work) -> Kind {
             Change::Suppress(_) | Change::SuppressAll(_) | Change::Erase(_) | Change::Sweep { .. },
         )
         | Work::Roster(_) => Kind::Alone,
+        Work::Change(Change::Engage(_) | Change::Conclude(_)) => Kind::Fact,
         Work::Change(_) => Kind::Call,
     }
 }
@@ -100,12 +103,14 @@ pub(in crate::store) fn batches(
     row_count_max: usize,
 ) -> Vec<Vec<Job>> {
     let mut calls = Vec::new();
+    let mut facts = Vec::new();
     let mut handovers: Vec<Vec<Job>> = Vec::new();
     let mut alone = Vec::new();
     let mut row_count = usize::MAX;
     for job in jobs {
         match kind(&job.work) {
             Kind::Call => calls.push(job),
+            Kind::Fact => facts.push(job),
             Kind::Alone => alone.push(vec![job]),
             Kind::Handover => {
                 let Work::Change(Change::HandOver(change)) = &job.work else { continue };
@@ -119,6 +124,6 @@ pub(in crate::store) fn batches(
             }
         }
     }
-    let calls = (!calls.is_empty()).then_some(calls);
-    calls.into_iter().chain(handovers).chain(alone).collect()
+    let first = [calls, facts].into_iter().filter(|batch| !batch.is_empty());
+    first.chain(handovers).chain(alone).collect()
 }

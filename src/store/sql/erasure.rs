@@ -125,6 +125,8 @@ pub(in crate::store) async fn write(
     let rows: Vec<_> = slate.erased_handovers.iter().map(handover).collect();
     each(connection, "handover", sql::ERASE_HANDOVERS, &rows).await?;
     some(connection, sql::ERASE_TOUCHES, &slate.erased_leads).await?;
+    some(connection, sql::ERASE_ENGAGEMENTS, &slate.erased_leads).await?;
+    some(connection, sql::ERASE_OUTCOMES, &slate.erased_leads).await?;
     some(connection, sql::DROP_PASSES, &slate.erased_leads).await?;
     Ok(())
 }

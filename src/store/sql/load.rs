@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::super::books::{
-    Change, EMAIL_MATCH_COUNT_MAX, Found, HandoverOnce, HandoverRow, RequestRow, SHARED_COUNT_MAX,
-    Seal, Slate, StoredAnswer, TouchRow,
+    Change, EMAIL_MATCH_COUNT_MAX, EngagementRow, Found, HandoverOnce, HandoverRow, OutcomeRow,
+    RequestRow, SHARED_COUNT_MAX, Seal, Slate, StoredAnswer, TouchRow,
 };
 use super::super::changes::{CARRIER_COUNT_MAX, Grant, RequestKey, SuppressionOf};
 use super::super::duty::Duty;
@@ -24,6 +24,8 @@ struct Needs {
     reps: BTreeSet<RepKey>,
     requests: Vec<(String, String)>,
     touches: Vec<(String, String)>,
+    engagements: Vec<(String, String)>,
+    outcomes: Vec<(String, String)>,
     /// Leads whose every carrier is needed, as they said never.
     persons: BTreeSet<LeadId>,
     numbers: BTreeSet<Number>,
@@ -96,6 +98,18 @@ impl Needs {
                         needs.numbers.extend(touch.number.clone());
                     }
                 }
+                Change::Engage(change) => {
+                    let engagement = &change.engagement;
+                    let id = engagement.id.as_str().to_owned();
+                    needs.engagements.push((engagement.source_system.clone(), id));
+                    needs.leads.insert(engagement.lead);
+                }
+                Change::Conclude(change) => {
+                    let outcome = &change.outcome;
+                    let id = outcome.id.as_str().to_owned();
+                    needs.outcomes.push((outcome.source_system.clone(), id));
+                    needs.leads.insert(outcome.lead);
+                }
                 Change::Suppress(suppress) => needs.suppression(&suppress.what),
                 Change::SuppressAll(all) => {
                     all.whats.iter().for_each(|what| needs.suppression(what));
@@ -134,6 +148,8 @@ pub(in crate::store) async fn load(
     } else {
         load_requests(connection, &mut slate, &mut needs).await?;
         load_touches(connection, &mut slate, &mut needs).await?;
+        load_engagements(connection, &mut slate, &mut needs).await?;
+        load_outcomes(connection, &mut slate, &mut needs).await?;
     }
     if let Some((now, limit, duty)) = needs.sweep.take() {
         match duty::check(connection, duty.as_ref()).await {
@@ -278,6 +294,44 @@ fn take_touches(
         needs.leads.extend(next.map(|(lead, _)| lead));
         let row = TouchRow { lead, body_hash, late: late == 1, suppressed_count, next };
         slate.touches.insert((caller, id), row);
+    }
+    Ok(())
+}
+
+async fn load_engagements(
+    connection: &mut Connection,
+    slate: &mut Slate,
+    needs: &mut Needs,
+) -> Result<(), StoreError> {
+    if needs.engagements.is_empty() {
+        return Ok(());
+    }
+    type Columns = (String, String, String, LeadId, i64);
+    let query = sql::LOAD_ENGAGEMENTS.bind(json(&needs.engagements));
+    let rows: Vec<Columns> = packed(connection, "engagement", query).await?;
+    for (source_system, id, body_hash, lead, woke) in rows {
+        needs.leads.insert(lead);
+        let row = EngagementRow { lead, body_hash, woke: woke == 1 };
+        slate.engagements.insert((source_system, id), row);
+    }
+    Ok(())
+}
+
+async fn load_outcomes(
+    connection: &mut Connection,
+    slate: &mut Slate,
+    needs: &mut Needs,
+) -> Result<(), StoreError> {
+    if needs.outcomes.is_empty() {
+        return Ok(());
+    }
+    type Columns = (String, String, String, LeadId, i64);
+    let query = sql::LOAD_OUTCOMES.bind(json(&needs.outcomes));
+    let rows: Vec<Columns> = packed(connection, "outcome", query).await?;
+    for (source_system, id, body_hash, lead, closed) in rows {
+        needs.leads.insert(lead);
+        let row = OutcomeRow { lead, body_hash, closed: closed == 1 };
+        slate.outcomes.insert((source_system, id), row);
     }
     Ok(())
 }

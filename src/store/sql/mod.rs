@@ -14,6 +14,7 @@ mod failure;
 mod load;
 mod migrate;
 mod numbers;
+mod parts;
 mod read;
 mod readers;
 mod report;
@@ -25,6 +26,7 @@ mod store;
 mod write;
 mod write_books;
 mod write_calls;
+mod write_facts;
 mod write_leases;
 mod writer;
 

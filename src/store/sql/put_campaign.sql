@@ -5,4 +5,4 @@ ON CONFLICT (campaign_id) DO UPDATE SET
     settings = excluded.settings, ends_at_ms = excluded.ends_at_ms,
     route_at_end = excluded.route_at_end, lane_version = campaign.lane_version + $6
 WHERE campaign.queue_key = excluded.queue_key
-RETURNING campaign_key, lane_version
+RETURNING campaign_key, lane_version, is_paused

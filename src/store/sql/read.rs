@@ -12,8 +12,9 @@ use super::rows::{LeaseColumns, corrupt, disposition, packed_leads, token};
 use super::statements as sql;
 use super::{erasure, roster};
 use crate::domain::{
-    Channel, Direction, Event, EventKind, HandoverKey, LeadId, Lease, LeaseToken, Number, QueueKey,
-    RecordedTouch, RepKey, RuleVersion, Standing, Touch, TouchId,
+    Channel, Direction, Engagement, EngagementId, Event, EventKind, HandoverKey, LeadId, Lease,
+    LeaseToken, Number, QueueKey, RecordedEngagement, RecordedTouch, RepKey, RuleVersion, Standing,
+    Touch, TouchId,
 };
 
 /// A lead as it is answered.
@@ -147,6 +148,28 @@ pub(in crate::store) fn touch(row: &Row) -> Result<RecordedTouch, StoreError> {
         notes: text(11)?,
     };
     Ok(RecordedTouch { touch, late: number(12)? == 1, recorded_at: number(13)? })
+}
+
+pub(in crate::store) async fn engagements(
+    connection: &mut Connection,
+    lead: LeadId,
+    limit: usize,
+) -> Result<Vec<RecordedEngagement>, StoreError> {
+    let query = sql::ENGAGEMENTS.bind(lead.0).bind(limit_of(limit));
+    let parse = |row: &Row| {
+        let bad = |_| corrupt("engagement", "engagement_id", "(hidden)");
+        let engagement = Engagement {
+            source_system: row.string(0)?,
+            id: EngagementId::new(row.text(1)?).map_err(bad)?,
+            lead: LeadId(row.integer(2)?),
+            kind: row.string(3)?,
+            engaged_at: row.integer(4)?,
+            wakes: row.integer(5)? == 1,
+        };
+        let (woke, recorded_at) = (row.integer(6)? == 1, row.integer(7)?);
+        Ok(RecordedEngagement { engagement, woke, recorded_at })
+    };
+    query.all(connection).await?.iter().map(parse).collect()
 }
 
 pub(in crate::store) async fn ledger(

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use super::super::error::StoreError;
+use super::super::outcomes::OutcomeTotal;
 use super::super::reports::{
     Book, BookFilter, Suppression, SuppressionKind, SuppressionPage, Uncontacted, UncontactedPage,
 };
-use super::connection::{Connection, Row};
+use super::connection::{Connection, Query, Row};
 use super::load::{json, limit_of};
-use super::rows::packed_leads;
+use super::rows::{corrupt, packed_leads};
 use super::statements as sql;
-use crate::domain::{CampaignKey, LeadId, QueueKey};
+use crate::domain::{CampaignKey, LeadId, OutcomeResult, QueueKey};
 
 pub(in crate::store) async fn books(
     connection: &mut Connection,
@@ -28,11 +29,38 @@ pub(in crate::store) async fn books(
         let key = (row.integer(0)?, row.integer(1)?, row.string(2)?);
         overdue.insert(key, row.integer(3)?);
     }
+    let query = sql::BOOK_OUTCOMES.bind(queue).bind(campaign);
+    let mut outcomes = outcomes(connection, query).await?;
     for book in &mut books {
         let key = (book.queue.0, book.campaign.0, book.source.clone());
         book.overdue = overdue.get(&key).copied().unwrap_or(0);
+        book.outcomes = outcomes.remove(&key).unwrap_or_default();
     }
     Ok(books)
+}
+
+/// What became of leads, by queue, campaign and source.
+pub(in crate::store) type OutcomesByBook = HashMap<(i64, i64, String), Vec<OutcomeTotal>>;
+
+/// Reads rows of `book_outcomes.sql`.
+pub(in crate::store) async fn outcomes(
+    connection: &mut Connection,
+    query: Query<'_>,
+) -> Result<OutcomesByBook, StoreError> {
+    let mut outcomes = OutcomesByBook::new();
+    for row in query.all(connection).await? {
+        let key = (row.integer(0)?, row.integer(1)?, row.string(2)?);
+        let result = row.text(3)?;
+        let total = OutcomeTotal {
+            result: OutcomeResult::from_code(result)
+                .ok_or_else(|| corrupt("book_outcome", "result", result))?,
+            currency: row.string(4)?,
+            count: row.integer(5)?,
+            amount_minor: row.integer(6)?,
+        };
+        outcomes.entry(key).or_default().push(total);
+    }
+    Ok(outcomes)
 }
 
 /// A row of `books.sql`.
@@ -60,6 +88,7 @@ pub(in crate::store) fn book(row: &Row) -> Result<Book, StoreError> {
         touches: row.integer(17)?,
         erased: row.integer(18)?,
         overdue: 0,
+        outcomes: Vec::new(),
     })
 }
 

@@ -21,6 +21,7 @@ use crate::domain::{
 pub(in crate::store) enum RosterChange {
     Queue(QueueId, QueueSettings),
     Campaign(CampaignId, QueueKey, CampaignSettings),
+    Pause(CampaignId, bool),
     Rep(RepId, NewRep),
     Publish(NewRules),
     InForce { queue: QueueKey, version: i64, now: i64, duty: Option<Duty> },
@@ -44,6 +45,7 @@ impl RosterChange {
 pub(in crate::store) enum RosterAnswer {
     Queue(Queue),
     Campaign(Campaign),
+    Paused(Option<Campaign>),
     Rep(Rep),
     Rules(RuleVersion),
     Access(AccessAnswer),
@@ -54,7 +56,10 @@ pub(in crate::store) enum RosterAnswer {
 impl RosterAnswer {
     /// Whether there is something to commit.
     pub(in crate::store) fn is_moved(&self) -> bool {
-        !matches!(self, Self::Duty(None) | Self::Access(AccessAnswer::Revoked(None)))
+        !matches!(
+            self,
+            Self::Duty(None) | Self::Paused(None) | Self::Access(AccessAnswer::Revoked(None))
+        )
     }
 }
 
@@ -82,6 +87,9 @@ async fn change_rows(
         }
         RosterChange::Campaign(id, queue, settings) => {
             put_campaign(connection, id, *queue, settings).await.map(RosterAnswer::Campaign)
+        }
+        RosterChange::Pause(id, is_paused) => {
+            pause(connection, id, *is_paused).await.map(RosterAnswer::Paused)
         }
         RosterChange::Rep(id, rep) => {
             let query = sql::PUT_REP
@@ -127,7 +135,26 @@ async fn put_campaign(
     let (key, lane_version) = (CampaignKey(row.integer(0)?), row.integer(1)?);
     let query = sql::UNPARK_CAMPAIGN.bind(key.0);
     query.execute(connection).await?;
-    Ok(Campaign { key, id: id.clone(), queue, settings: settings.clone(), lane_version })
+    let (settings, is_paused) = (settings.clone(), row.integer(2)? == 1);
+    Ok(Campaign { key, id: id.clone(), queue, settings, lane_version, is_paused })
+}
+
+/// Pauses a campaign or resumes it; `None`: there is none.
+async fn pause(
+    connection: &mut Connection,
+    id: &CampaignId,
+    is_paused: bool,
+) -> Result<Option<Campaign>, StoreError> {
+    let query = sql::PAUSE_CAMPAIGN.bind(id.as_str()).bind(is_paused);
+    let Some(row) = query.maybe(connection).await? else { return Ok(None) };
+    Ok(Some(Campaign {
+        key: CampaignKey(row.integer(0)?),
+        id: id.clone(),
+        queue: QueueKey(row.integer(1)?),
+        settings: parse("campaign", "settings", row.text(2)?)?,
+        lane_version: row.integer(3)?,
+        is_paused,
+    }))
 }
 
 /// Whether a campaign that is there needs other skills than these: its leads change lanes then.
@@ -258,6 +285,7 @@ pub(in crate::store) async fn roster(
             queue: QueueKey(row.integer(2)?),
             settings: parse("campaign", "settings", settings)?,
             lane_version: row.integer(4)?,
+            is_paused: row.integer(5)? == 1,
         });
     }
     for row in sql::REPS.query().all(connection).await? {

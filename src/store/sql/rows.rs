@@ -39,6 +39,7 @@ struct PackedLead {
     cadence: i64,
     ends_at_ms: Option<i64>,
     route_at_end: String,
+    is_paused: i64,
     rep_key: Option<RepKey>,
     holder_key: Option<RepKey>,
     token: Option<String>,
@@ -233,6 +234,7 @@ impl PackedLead {
             lease,
             last_event: self.last_event,
             source: self.source.into(),
+            is_paused: self.is_paused == 1,
             campaign_end: self.ends_at_ms.map(|ends_at| (ends_at, route_at_end)),
         })
     }

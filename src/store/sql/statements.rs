@@ -53,6 +53,7 @@ macro_rules! packed {
 pairs! {
     ADD_BOOKS = "add_books";
     ADD_DIALS = "add_dials";
+    ADD_ENGAGEMENTS = "add_engagements";
     ADD_EVENTS = "add_events";
     ADD_HANDOVERS = "add_handovers";
     ADD_HELD_NUMBERS = "add_held_numbers";
@@ -60,6 +61,7 @@ pairs! {
     ADD_LEADS = "add_leads";
     ADD_LEASES = "add_leases";
     ADD_REQUESTS = "add_requests";
+    ADD_OUTCOMES = "add_outcomes";
     ADD_STANDINGS = "add_standings";
     ADD_SUPPRESSIONS = "add_suppressions";
     ADD_TOUCHES = "add_touches";
@@ -77,22 +79,27 @@ pairs! {
     DROP_LEAD_NUMBERS = "drop_lead_numbers";
     DROP_LEASES = "drop_leases";
     DROP_PASSES = "drop_passes";
+    ERASE_ENGAGEMENTS = "erase_engagements";
     ERASE_HANDOVERS = "erase_handovers";
     ERASE_LEADS = "erase_leads";
+    ERASE_OUTCOMES = "erase_outcomes";
     ERASE_TOUCHES = "erase_touches";
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
+    LOAD_ENGAGEMENTS = "load_engagements";
     LOAD_ERASABLE = "load_erasable";
     LOAD_HANDOVERS = "load_handovers";
     LOAD_MATCHES = "load_matches";
     LOAD_NUMBERS = "load_numbers";
     LOAD_OTHERS = "load_others";
+    LOAD_OUTCOMES = "load_outcomes";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
     LOAD_TOUCHES = "load_touches";
     MOVE_BOOKS = "move_books";
+    MOVE_BOOK_OUTCOMES = "move_book_outcomes";
     NOTE_TOKEN_USES = "note_token_uses";
     PUT_PASSES = "put_passes";
     SEAL_DIALS = "seal_dials";
@@ -116,9 +123,12 @@ shared! {
     AUDIT_DIALS = "audit_dials";
     AUDIT_HOMELESS = "audit_homeless";
     AUDIT_NEXT_LEAD = "audit_next_lead";
+    AUDIT_OUTCOMES = "audit_outcomes";
     BOOKS = "books";
+    BOOK_OUTCOMES = "book_outcomes";
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
+    ENGAGEMENTS = "engagements";
     LAST_INSTANT = "last_instant";
     LAST_ID = "last_id";
     LAST_LEAD = "last_lead";
@@ -132,6 +142,7 @@ shared! {
     OVERDUE = "overdue";
     MIDDLE_LEAD = "middle_lead";
     PASSES = "passes";
+    PAUSE_CAMPAIGN = "pause_campaign";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
     PUT_REP = "put_rep";
@@ -244,6 +255,11 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("touches_between", TOUCHES_BETWEEN),
     ("lead_by_key", LEAD_BY_KEY),
     ("lead_by_sealed_key", LEAD_BY_SEALED_KEY),
+    ("load_engagements", LOAD_ENGAGEMENTS),
+    ("engagements", ENGAGEMENTS),
+    ("load_outcomes", LOAD_OUTCOMES),
+    ("erase_outcomes", ERASE_OUTCOMES),
+    ("erase_engagements", ERASE_ENGAGEMENTS),
     ("load_erasable", LOAD_ERASABLE),
     ("load_others", LOAD_OTHERS),
     ("load_refused", LOAD_REFUSED),

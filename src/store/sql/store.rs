@@ -15,8 +15,10 @@ use super::super::changes::{
     Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::super::duty::{Duty, TakeDuty};
+use super::super::engagements::{EngagementRecorded, RecordEngagement};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
+use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
     AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression, SuppressionPage,
     TouchOfLead, Uncontacted, UncontactedPage,
@@ -32,8 +34,8 @@ use super::writer::{Follower, Stopping, Writer, Writing};
 use super::{audit, duty, export, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
-    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
-    RuleVersion, TokenId,
+    LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
+    RepId, RepKey, RuleVersion, TokenId,
 };
 use crate::metrics::Present;
 
@@ -49,7 +51,7 @@ pub struct SqlStore<R: Readers> {
     follower: Follower,
     metrics: StoreMetrics,
     /// How many handovers go into one commit.
-    row_count_max: usize,
+    pub(super) row_count_max: usize,
     pub(in crate::store) readers: R,
 }
 
@@ -119,7 +121,7 @@ impl<R: Readers> SqlStore<R> {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+    pub(super) async fn change(&self, change: Change) -> Result<Answer, StoreError> {
         match self.ask(Work::Change(change)).await? {
             Reply::Change(answer) => Ok(answer),
             Reply::Roster(_) => unreachable!("a change is answered as such"),
@@ -138,31 +140,6 @@ impl<R: Readers> SqlStore<R> {
             RosterAnswer::Access(answer) => Ok(answer),
             _ => unreachable!("a change of access is answered as such"),
         }
-    }
-}
-
-#[expect(private_bounds, reason = "which databases there are is decided here")]
-impl<R: Readers> SqlStore<R> {
-    /// Takes rows in by a few commits, one after the other: whoever else writes need not wait for all.
-    async fn hand_over_in_parts(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
-        let HandOver { rows, actor, now, .. } = change;
-        let mut answers = Vec::with_capacity(rows.len());
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
-            let rows = rows.by_ref().take(self.row_count_max).collect();
-            let part = HandOver { rows, actor: actor.clone(), now, request: None };
-            match self.change(Change::HandOver(part)).await {
-                Ok(Answer::HandOver(part)) => answers.extend(part),
-                Ok(_) => unreachable!("each change is answered in kind"),
-                Err(error) if answers.is_empty() => return Err(error),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "took in only a part of many handovers");
-                    return Err(StoreError::Unknown);
-                }
-            }
-        }
-        Ok(answers)
     }
 }
 
@@ -250,6 +227,14 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn touches(&self, lead: LeadId, limit: usize) -> Result<Vec<RecordedTouch>, StoreError> {
         read!(self, Call, by => read::touches(by, lead, limit))
+    }
+
+    async fn engagements(
+        &self,
+        lead: LeadId,
+        limit: usize,
+    ) -> Result<Vec<RecordedEngagement>, StoreError> {
+        read!(self, Call, by => read::engagements(by, lead, limit))
     }
 
     async fn ledger(
@@ -363,6 +348,15 @@ impl<R: Readers> Store for SqlStore<R> {
         answered!(self.change_roster(change).await?, RosterAnswer::Campaign(campaign) => campaign)
     }
 
+    async fn pause_campaign(
+        &self,
+        id: &CampaignId,
+        is_paused: bool,
+    ) -> Result<Option<Campaign>, StoreError> {
+        let change = RosterChange::Pause(id.clone(), is_paused);
+        answered!(self.change_roster(change).await?, RosterAnswer::Paused(campaign) => campaign)
+    }
+
     async fn put_rep(&self, id: &RepId, rep: &NewRep) -> Result<Rep, StoreError> {
         let change = RosterChange::Rep(id.clone(), rep.clone());
         answered!(self.change_roster(change).await?, RosterAnswer::Rep(rep) => rep)
@@ -428,6 +422,19 @@ impl<R: Readers> Store for SqlStore<R> {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError> {
         let answer = self.change(Change::Touch(Box::new(change))).await?;
         answered!(answer, Answer::Touch(recorded) => *recorded)
+    }
+
+    async fn record_engagement(
+        &self,
+        change: RecordEngagement,
+    ) -> Result<EngagementRecorded, StoreError> {
+        let answer = self.change(Change::Engage(Box::new(change))).await?;
+        answered!(answer, Answer::Engage(recorded) => recorded)
+    }
+
+    async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError> {
+        let answer = self.change(Change::Conclude(Box::new(change))).await?;
+        answered!(answer, Answer::Conclude(recorded) => recorded)
     }
 
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {

@@ -17,7 +17,7 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books, write_calls, write_leases};
+use super::{erasure, write_books, write_calls, write_facts, write_leases};
 use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
 
 /// Writes the slate.
@@ -47,6 +47,7 @@ pub(in crate::store) async fn write(
     }
     let touches = [touch_statement(slate), dial_statement(slate), request_statement(slate)];
     run(connection, touches).await?;
+    write_facts::write(connection, slate).await?;
     write_memory(connection, slate).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await

@@ -19,6 +19,8 @@ pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool 
     };
     changed.iter().all(is_moved_only)
         && !slate.handovers.values().any(|row| row.is_new || row.is_changed)
+        && slate.new_engagements.is_empty()
+        && slate.new_outcomes.is_empty()
         && slate.new_suppressions.is_empty()
         && slate.sealed_suppressions.is_empty()
         && slate.erased_leads.is_empty()

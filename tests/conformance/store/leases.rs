@@ -66,6 +66,32 @@ pub(super) async fn a_lead_of_an_ended_campaign_is_closed_when_it_is_asked_for(d
     assert!(matches!(desk.standing(ended).await, Standing::Closed { route: Route::Lost, .. }));
 }
 
+pub(super) async fn a_lead_of_a_paused_campaign_is_not_leased(desk: &Desk) {
+    let leads = desk.leads(2).await;
+    let lease = desk.lease(0, leads[0], START).await;
+    let pause = async |is_paused| {
+        let campaign = desk.store.pause_campaign(&desk.campaign.id, is_paused).await;
+        campaign.expect("an answer").expect("the campaign is there")
+    };
+    let paused = pause(true).await;
+    assert_eq!((paused.is_paused, paused.lane_version), (true, desk.campaign.lane_version + 1));
+    assert_eq!(pause(true).await, paused, "again changes nothing");
+    let roster = desk.store.roster().await.expect("a read");
+    assert!(roster.campaigns.contains(&paused));
+    let turned = desk.pull(1, &leads[1..], START).await;
+    let LeaseOutcome::NoneHeld { turned } = turned else { panic!("it was leased: {turned:?}") };
+    assert_eq!(turned, [(leads[1], Turned::Paused)]);
+    assert!(desk.store.renew(desk.renewal(&lease, START + 1)).await.is_ok(), "it goes on");
+    let touch = desk.call_under(&lease, Disposition::NoAnswer, START + 2).await;
+    assert!(!desk.record_touch(touch).await.late);
+
+    let resumed = pause(false).await;
+    assert_eq!((resumed.is_paused, resumed.lane_version), (false, paused.lane_version + 1));
+    desk.lease(1, leads[1], START + 3).await;
+    let nobody = nextlead::domain::CampaignId::new("never").expect("an id");
+    assert_eq!(desk.store.pause_campaign(&nobody, true).await.expect("an answer"), None);
+}
+
 pub(super) async fn a_lead_without_a_number_to_dial_is_turned_down(desk: &Desk) {
     let lead = desk.leads(1).await[0];
     desk.record_touch(desk.call(lead, Disposition::WrongNumber, START).await).await;

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, Number, RepKey};
-use nextlead::store::{Denied, Erase, Grant, Handover, LeaseOutcome, Store, StoreError};
+use nextlead::domain::{Disposition, Facts, LeadId, LeadNumber, Number, OutcomeResult, RepKey};
+use nextlead::store::{
+    Denied, Erase, Grant, Handover, LeaseOutcome, RecordEngagement, RecordOutcome, Store,
+    StoreError,
+};
 
 use super::desk::{Desk, MINUTE_MS, START, number};
 
@@ -123,6 +126,22 @@ async fn cycle(store: Arc<dyn Store>, desk: Arc<Desk>, grant: Grant, mut dice: D
     }
 }
 
+/// A lead does something by itself.
+async fn tell(store: Arc<dyn Store>, change: RecordEngagement) {
+    match store.record_engagement(change).await {
+        Ok(_) | Err(StoreError::Denied(Denied::UnknownLead(_) | Denied::LeadErased)) => {}
+        Err(error) => panic!("an engagement failed: {error}"),
+    }
+}
+
+/// Something becomes of a lead.
+async fn conclude(store: Arc<dyn Store>, change: RecordOutcome) {
+    match store.record_outcome(change).await {
+        Ok(_) | Err(StoreError::Denied(Denied::UnknownLead(_) | Denied::LeadErased)) => {}
+        Err(error) => panic!("an outcome failed: {error}"),
+    }
+}
+
 /// At most one lease a rep, and one lead a number.
 async fn check_hands(desk: &Desk) {
     let mut reps: BTreeMap<RepKey, LeadId> = BTreeMap::new();
@@ -160,6 +179,18 @@ pub(super) async fn the_books_add_up_after_a_random_walk(desk: &Desk) {
             let grant = desk.grant(dice.roll(32), &leads, now);
             let own = Dice(dice.0 ^ desk.next());
             running.push(tokio::spawn(cycle(desk.store.clone(), shared.clone(), grant, own)));
+        }
+        for _ in 0..6 {
+            let lead = LeadId(dice.roll(400) as i64);
+            let change = desk.engagement(lead, dice.roll(2) == 0, now);
+            running.push(tokio::spawn(tell(desk.store.clone(), change)));
+            let lead = LeadId(dice.roll(400) as i64);
+            let result = [OutcomeResult::Won, OutcomeResult::Lost][dice.roll(2)];
+            let amount = [None, Some((dice.roll(100) as i64, "EUR")), Some((3, "JPY"))];
+            let change = desk.outcome(lead, result, amount[dice.roll(3)], now);
+            if dice.roll(8) == 0 {
+                running.push(tokio::spawn(conclude(desk.store.clone(), change)));
+            }
         }
         if round % 4 == 3 {
             let lead = LeadId(dice.roll(200) as i64);

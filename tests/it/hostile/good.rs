@@ -87,6 +87,8 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
     };
     let campaign = proto::UpsertCampaignRequest { campaign: Some(campaign), ..Default::default() };
     put(all, "UpsertCampaign", campaign);
+    let resume = proto::PauseCampaignRequest { campaign_id: "autumn".into(), resume: true };
+    put(all, "PauseCampaign", resume);
     put(all, "ListCampaigns", proto::ListCampaignsRequest::default());
     let new = proto::Lead { score: Some(1.0), ..lead(9) };
     let handover = proto::UpsertLeadRequest { lead: Some(new.clone()), ..Default::default() };
@@ -97,6 +99,25 @@ fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
         "ImportLeads",
         proto::ImportLeadsRequest { batch_number: 1, rows: vec![row], validate_only: false },
     );
+    let engagement = proto::RecordEngagementRequest {
+        lead: Some(by_id(other)),
+        source_system: "web".into(),
+        engagement_id: "visit-1".into(),
+        kind: "visited".into(),
+        wakes: true,
+        ..Default::default()
+    };
+    put(all, "RecordEngagement", engagement);
+    let outcome = proto::RecordOutcomeRequest {
+        lead: Some(by_id(other)),
+        source_system: "crm".into(),
+        outcome_id: "deal-1".into(),
+        result: proto::OutcomeResult::Won.into(),
+        amount_minor: 120_000,
+        currency: "EUR".into(),
+        decided_time: None,
+    };
+    put(all, "RecordOutcome", outcome);
     let suppression = proto::SuppressContactRequest {
         contact: Some(Contact::Number("+12025550177".into())),
         source: "a letter".into(),
