@@ -64,7 +64,7 @@ fn count(slate: &mut Slate, change: &RecordEngagement) -> bool {
     // Nobody who said never is woken, nor a lead whose campaign is over.
     let may_wake = engagement.wakes
         && row.ended_route(change.now).is_none()
-        && !slate.is_suppressed(&row.lead.facts);
+        && !slate.is_suppressed(&row.lead.facts, change.now);
     let before = &row.lead.facts;
     let recorded_engagements = before.recorded_engagements.saturating_add(1);
     let facts = Facts { recorded_engagements, ..before.clone() };

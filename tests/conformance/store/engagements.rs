@@ -144,7 +144,7 @@ pub(super) async fn nobody_suppressed_or_of_an_ended_campaign_is_woken(desk: &De
     let number = desk.record(lead).await.lead.facts.numbers[0].number.clone();
     let what = SuppressionOf::Number(number);
     let (source, actor) = ("letter".to_owned(), "desk".to_owned());
-    let suppress = Suppress { what, source, actor, now, request: None };
+    let suppress = Suppress { what, source, actor, now, until: None, request: None };
     desk.store.suppress(suppress).await.expect("a suppression");
     let kept = desk.engage(desk.engagement(lead, true, now + 1)).await;
     assert!(!kept.woke);
