@@ -25,8 +25,9 @@ pub(super) enum QueueCommand {
 
 /// Make a queue, or change its settings. What is not named gets its default
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
-  nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"")]
+#[command(after_help = "Examples:
+  nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"
+  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6")]
 pub(super) struct SetArgs {
     /// The queue's id: your own text
     id: String,
@@ -53,6 +54,10 @@ pub(super) struct SetArgs {
     /// How long before the law's closing a lead is no longer offered [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
     closing_margin: Option<i64>,
+    /// How many leads a rep may skip within any hour, those included that they let run out; 0: none
+    /// [default: no limit]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(0..=1_000))]
+    skips_per_hour: Option<i32>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -97,6 +102,7 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
             LawArg::Exempt => CallingLaw::Exempt.into(),
         },
         closing_margin_duration: args.closing_margin.map(duration_of),
+        skips_per_hour_max: args.skips_per_hour,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

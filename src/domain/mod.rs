@@ -23,6 +23,7 @@ mod place;
 mod policy;
 mod queue;
 mod rank;
+mod skip;
 mod standing;
 mod touch;
 mod window;
@@ -54,6 +55,7 @@ pub use queue::{
     PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
 };
 pub use rank::{FirstTouchRank, HEAD_START_MS_MAX, Rank, Worth, WorthStep, head_start_ms};
+pub use skip::{SKIP_WINDOW_MS, ServeTally, SkipReason, ValueBand, may_skip};
 pub use standing::{CloseReason, LeadState, Route, Standing, Tier, WaitReason};
 pub use touch::{Channel, Direction, RecordedTouch, Touch};
 pub use window::{HoursProblem, WeeklyHours, is_zone};

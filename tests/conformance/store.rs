@@ -7,6 +7,7 @@ mod handovers;
 mod leases;
 mod postgres;
 mod reports;
+mod skips;
 mod strangers;
 mod suppressions;
 mod sweeps;
@@ -114,6 +115,13 @@ macro_rules! check_store {
                     a_list_closes_every_open_carrier_and_counts_each_value_once,
                     one_commit_closes_a_bounded_number_of_leads,
                     suppressions_come_in_pages_and_erased_ones_as_hashes,
+                }
+                skips {
+                    one_skip_too_many_is_refused_and_the_lead_stays,
+                    of_many_skips_at_once_as_many_pass_as_are_allowed,
+                    a_lease_that_runs_out_is_a_skip_whether_or_not_it_was_swept,
+                    old_skips_are_forgotten_and_their_counts_are_not,
+                    serves_are_counted_by_hour_rep_worth_and_end,
                 }
                 strangers {
                     a_refused_change_fails_nobody_else,

@@ -34,6 +34,7 @@ mod safety;
 #[path = "../servers.rs"]
 mod servers;
 mod service;
+mod skips;
 mod small_disk;
 mod softphone;
 mod stale_worker;

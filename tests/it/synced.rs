@@ -134,6 +134,7 @@ async fn work(client: Client, client_nth: u32) -> Vec<String> {
             lead: Some(by_id(&second.lead.as_ref().unwrap().lead_id)),
             lease_token: second.lease_token,
             reason: proto::ReleaseReason::Skipped.into(),
+            skip_reason: proto::SkipReason::NoTime.into(),
             request_id: id("release"),
         };
         client.reps().release_lease(release).await.unwrap();

@@ -48,6 +48,8 @@ mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
     Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
 
+mirror!(SkipReason, domain::SkipReason: NotMyArea BadData KnowsMe TooHard NoTime Other);
+
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;
 

@@ -3,7 +3,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
-use crate::api::proto::Disposition;
+use crate::api::proto::{Disposition, ReleaseReason, SkipReason};
 use crate::cli::words::{Instant, read_instant, timestamp_of};
 
 /// A key that was pressed.
@@ -20,6 +20,31 @@ pub(super) enum Key {
 pub(super) const NOTES: char = 'n';
 pub(super) const SKIP: char = 's';
 pub(super) const QUIT: char = 'q';
+
+/// Why a rep gives a lead back.
+pub(super) type GiveBack = (ReleaseReason, SkipReason);
+
+/// Taken by mistake, or not called before the end of the day.
+pub(super) const MISTAKE: GiveBack = (ReleaseReason::RepError, SkipReason::Unspecified);
+
+pub(super) const GIVE_BACK_KEYS: &str = "a not my area, b bad data, k knows me, h too hard, t no time, \
+                                         o other; e taken by mistake, c the call was lost";
+
+/// Why a lead is given back, by the key.
+pub(super) fn give_back_of(key: char) -> Option<GiveBack> {
+    let skip = |reason| Some((ReleaseReason::Skipped, reason));
+    match key {
+        'a' => skip(SkipReason::NotMyArea),
+        'b' => skip(SkipReason::BadData),
+        'k' => skip(SkipReason::KnowsMe),
+        'h' => skip(SkipReason::TooHard),
+        't' => skip(SkipReason::NoTime),
+        'o' => skip(SkipReason::Other),
+        'e' => Some(MISTAKE),
+        'c' => Some((ReleaseReason::ClientLost, SkipReason::Unspecified)),
+        _ => None,
+    }
+}
 
 /// Small letters for what happens often, capitals for what stops a number, signs for what a slip of a
 /// finger must not do.

@@ -205,7 +205,12 @@ fn prompt(desk: &Desk, width: usize) -> Vec<String> {
             faint("+2h, 14:30 or 2026-03-02 14:30 where the lead lives; Esc goes back"),
         ],
         Prompt::Skip => vec![keys_line(&[
-            ('s', "skip it"),
+            ('a', "not my area"),
+            ('b', "bad data"),
+            ('k', "knows me"),
+            ('h', "too hard"),
+            ('t', "no time"),
+            ('o', "other"),
             ('e', "taken by mistake"),
             ('c', "the call was lost"),
         ])],

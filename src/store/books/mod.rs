@@ -13,6 +13,7 @@ mod handover;
 mod lease;
 mod matching;
 mod seal;
+mod skip;
 mod slate;
 mod suppress;
 mod sweep;
@@ -32,6 +33,7 @@ pub(super) use book::{BookDelta, BookKey, route_index};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use seal::Seal;
+pub(super) use skip::{NewSkip, ServeKey, SkipRow};
 pub(super) use slate::{
     HandoverOnce, HandoverRow, LeadRow, NewEvent, NewTouch, RequestRow, SealedSuppression, Slate,
     SuppressionRow, TouchRow, Tracked,

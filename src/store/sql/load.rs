@@ -15,7 +15,7 @@ use super::super::error::{Denied, StoreError};
 use super::connection::Connection;
 use super::rows::{corrupt, packed, read, read_leads, token};
 use super::statements as sql;
-use super::{duty, erasure};
+use super::{duty, erasure, write_skips};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
 
 /// What a batch asks for by key.
@@ -118,6 +118,7 @@ pub(in crate::store) async fn load(
 ) -> Result<Slate, StoreError> {
     let mut slate = Slate { seal, ..Slate::default() };
     let mut needs = Needs::of(changes);
+    write_skips::load(connection, &mut slate, changes).await?;
     if connection.is_remote() && needs.is_of_call {
         if load_calls(connection, &mut slate, &mut needs).await? {
             return Ok(slate);

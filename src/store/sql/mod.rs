@@ -25,6 +25,7 @@ mod write;
 mod write_books;
 mod write_calls;
 mod write_leases;
+mod write_skips;
 mod writer;
 
 pub(super) use audit::audit;

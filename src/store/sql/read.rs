@@ -89,6 +89,7 @@ pub(in crate::store) async fn lease_of(
         order: row.string(5)?,
         rule_version: row.integer(6)?,
         times: [row.integer(7)?, row.integer(8)?, row.integer(9)?, row.integer(10)?],
+        points: row.integer(11)?,
     };
     columns.parse().map(Some)
 }

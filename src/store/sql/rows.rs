@@ -47,6 +47,7 @@ struct PackedLead {
     expires_at_ms: Option<i64>,
     held_until_ms: Option<i64>,
     renewable_until_ms: Option<i64>,
+    points: Option<i64>,
 }
 
 /// A value that makes no sense.
@@ -139,6 +140,7 @@ pub(in crate::store) struct LeaseColumns {
     pub(in crate::store) token: String,
     pub(in crate::store) order: String,
     pub(in crate::store) rule_version: i64,
+    pub(in crate::store) points: i64,
     /// Granted, expires, held until, renewable until.
     pub(in crate::store) times: [i64; 4],
 }
@@ -156,6 +158,7 @@ impl LeaseColumns {
             token: token("lease", &self.token)?,
             order,
             rule_version: self.rule_version,
+            points: self.points,
             granted_at,
             expires_at,
             held_until,
@@ -177,6 +180,7 @@ impl PackedLead {
             token,
             order: self.serve_order.take().unwrap_or_default(),
             rule_version: self.rule_version.unwrap_or_default(),
+            points: self.points.unwrap_or_default(),
             times: times.map(Option::unwrap_or_default),
         };
         columns.parse().map(Some)

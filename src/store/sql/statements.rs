@@ -59,6 +59,7 @@ pairs! {
     ADD_LEADS = "add_leads";
     ADD_LEASES = "add_leases";
     ADD_REQUESTS = "add_requests";
+    ADD_SKIPS = "add_skips";
     ADD_STANDINGS = "add_standings";
     ADD_SUPPRESSIONS = "add_suppressions";
     ADD_TOUCHES = "add_touches";
@@ -71,6 +72,7 @@ pairs! {
     CHANGE_LEASES = "change_leases";
     CHANGE_STANDINGS = "change_standings";
     CHANGE_LEASE_TOKENS = "change_lease_tokens";
+    COUNT_SERVES = "count_serves";
     DROP_HELD_NUMBERS = "drop_held_numbers";
     DROP_LEAD_NUMBERS = "drop_lead_numbers";
     DROP_LEASES = "drop_leases";
@@ -80,6 +82,7 @@ pairs! {
     ERASE_TOUCHES = "erase_touches";
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
+    FORGET_SKIPS = "forget_skips";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
     LOAD_ERASABLE = "load_erasable";
@@ -89,6 +92,7 @@ pairs! {
     LOAD_OTHERS = "load_others";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
+    LOAD_SKIPS = "load_skips";
     LOAD_TOUCHES = "load_touches";
     MOVE_BOOKS = "move_books";
     NOTE_TOKEN_USES = "note_token_uses";
@@ -140,6 +144,7 @@ shared! {
     REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
+    SERVE_COUNTS = "serve_counts";
     SUPPRESSIONS = "suppressions";
     TOUCHES = "touches";
     TOUCHES_BETWEEN = "touches_between";
@@ -227,6 +232,9 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("drop_lead_numbers", DROP_LEAD_NUMBERS),
     ("forget_requests", FORGET_REQUESTS),
     ("forget_passes", FORGET_PASSES),
+    ("forget_skips", FORGET_SKIPS),
+    ("load_skips", LOAD_SKIPS),
+    ("serve_counts", SERVE_COUNTS),
     ("move_books", MOVE_BOOKS),
     ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
@@ -286,6 +294,8 @@ mod tests {
             ADD_REQUESTS,
             PUT_PASSES,
             MOVE_BOOKS,
+            ADD_SKIPS,
+            COUNT_SERVES,
         ];
         for part in parts {
             let part = format!(" AS ( {} RETURNING 1 )", plain(part, &[]));

@@ -17,8 +17,10 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books, write_calls, write_leases};
-use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
+use super::{erasure, write_books, write_calls, write_leases, write_skips};
+use crate::domain::{
+    CampaignKey, LeadId, Number, QueueKey, RepKey, SKIP_WINDOW_MS, Standing, TouchId,
+};
 
 /// Writes the slate.
 pub(in crate::store) async fn write(
@@ -44,6 +46,7 @@ pub(in crate::store) async fn write(
     run(connection, [leases.ended, leases.carried, leases.given, leases.held]).await?;
     run(connection, [touch_statement(slate), request_statement(slate)]).await?;
     write_memory(connection, slate).await?;
+    run(connection, write_skips::statements(slate)).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
 }
@@ -416,7 +419,12 @@ async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), 
     each(connection, "suppression", sql::ADD_SUPPRESSIONS, &suppressions).await?;
     let Some((now, limit)) = slate.forget else { return Ok(()) };
     let kept_from = now.saturating_sub(REQUEST_KEPT_MS);
-    for (statement, until) in [(sql::FORGET_REQUESTS, kept_from), (sql::FORGET_PASSES, now)] {
+    let kept = [
+        (sql::FORGET_REQUESTS, kept_from),
+        (sql::FORGET_PASSES, now),
+        (sql::FORGET_SKIPS, now.saturating_sub(SKIP_WINDOW_MS)),
+    ];
+    for (statement, until) in kept {
         let query = statement.bind(until).bind(limit_of(limit));
         query.execute(connection).await?;
     }

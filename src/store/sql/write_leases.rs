@@ -53,6 +53,7 @@ pub(in crate::store) fn statements(slate: &Slate, changed: &[&Tracked]) -> Lease
                 lease.expires_at,
                 lease.held_until,
                 lease.renewable_until,
+                lease.points,
             ));
             let mine = slate.held_by.get(&lease.lead).into_iter().flatten();
             numbers.extend(mine.map(|number| (number, lease.lead)));

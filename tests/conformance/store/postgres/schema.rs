@@ -93,7 +93,7 @@ async fn both_databases_have_the_same_tables_columns_and_indexes() {
 
 /// Puts the ledger and the standings back to how they were before the events were kept in order.
 const BEFORE_THE_ORDER: &str = r#"
-    DELETE FROM _sqlx_migrations WHERE version >= 8;
+    DELETE FROM _sqlx_migrations WHERE version = 8;
     ALTER TABLE ledger RENAME TO ledger_in_order;
     CREATE TABLE ledger (
         lead_id BIGINT NOT NULL, seq BIGINT NOT NULL CHECK (seq > 0), at_ms BIGINT NOT NULL,
