@@ -27,19 +27,20 @@ pub(super) type GiveBack = (ReleaseReason, SkipReason);
 /// Taken by mistake, or not called before the end of the day.
 pub(super) const MISTAKE: GiveBack = (ReleaseReason::RepError, SkipReason::Unspecified);
 
-pub(super) const GIVE_BACK_KEYS: &str = "a not my area, b bad data, k knows me, h too hard, t no time, \
-                                         o other; e taken by mistake, c the call was lost";
+pub(super) const GIVE_BACK_KEYS: &str = "1 not my area, 2 bad data, 3 knows me, 4 too hard, 5 no time, \
+                                         6 other; e taken by mistake, c the call was lost";
 
-/// Why a lead is given back, by the key.
+/// Why a lead is given back, by the key. Digits, as whoever types a code, `sale` say, opens this with its
+/// first letter.
 pub(super) fn give_back_of(key: char) -> Option<GiveBack> {
     let skip = |reason| Some((ReleaseReason::Skipped, reason));
     match key {
-        'a' => skip(SkipReason::NotMyArea),
-        'b' => skip(SkipReason::BadData),
-        'k' => skip(SkipReason::KnowsMe),
-        'h' => skip(SkipReason::TooHard),
-        't' => skip(SkipReason::NoTime),
-        'o' => skip(SkipReason::Other),
+        '1' => skip(SkipReason::NotMyArea),
+        '2' => skip(SkipReason::BadData),
+        '3' => skip(SkipReason::KnowsMe),
+        '4' => skip(SkipReason::TooHard),
+        '5' => skip(SkipReason::NoTime),
+        '6' => skip(SkipReason::Other),
         'e' => Some(MISTAKE),
         'c' => Some((ReleaseReason::ClientLost, SkipReason::Unspecified)),
         _ => None,

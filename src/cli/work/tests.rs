@@ -158,8 +158,8 @@ fn a_lease_is_renewed_in_its_last_third_while_the_lead_is_here() {
 #[test]
 fn skipping_needs_a_reason_and_pulls_again() {
     let mut desk = desk(false);
-    assert!(press(&mut desk, "sz", 1_000).is_empty());
-    let effects = press(&mut desk, "b", 1_000);
+    assert!(press(&mut desk, "salz", 1_000).is_empty());
+    let effects = press(&mut desk, "2", 1_000);
     let [Effect::Release(release)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(release.reason, ReleaseReason::Skipped as i32);
     assert_eq!(release.skip_reason, SkipReason::BadData as i32);
