@@ -219,6 +219,7 @@ async fn ask(channel: &Channel, kind: &Kind, lead: &str) {
                 lead: lead_ref(id),
                 lease_token: "00112233445566778899aabbccddeeff".into(),
                 reason: proto::ReleaseReason::Skipped.into(),
+                skip_reason: proto::SkipReason::NoTime.into(),
                 ..Default::default()
             };
             let mut reps = RepServiceClient::new(channel.clone());

@@ -20,7 +20,7 @@ use nextlead::api::front::{Deadlines, FrameLimits, Limits, TlsFiles, Transport};
 use nextlead::api::proto::{
     CallingLaw, Campaign, Channel, CreateTokenRequest, Direction, Disposition, HandoverKey,
     ImportLeadsRequest, ImportRow, Lead, LeadNumber, LeadRef, NextLeadRequest, Queue,
-    RecordTouchRequest, ReleaseLeaseRequest, ReleaseReason, Rep, Role, ServedLead,
+    RecordTouchRequest, ReleaseLeaseRequest, ReleaseReason, Rep, Role, ServedLead, SkipReason,
     UpsertCampaignRequest, UpsertQueueRequest, UpsertRepRequest, create_token_request, lead_ref,
     next_lead_response, record_touch_response,
 };
@@ -238,6 +238,7 @@ impl RepClient {
             lead: Some(by_id(&served)),
             lease_token: served.lease_token,
             reason: ReleaseReason::Skipped.into(),
+            skip_reason: SkipReason::NoTime.into(),
             ..Default::default()
         };
         self.client.reps().release_lease(request).await.expect("an answer");

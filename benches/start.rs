@@ -75,6 +75,7 @@ async fn measure(lead_count: usize) {
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
+        skips_per_hour_max: None,
     };
     dialer.put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

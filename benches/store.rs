@@ -99,6 +99,7 @@ async fn roster(store: &dyn Store) -> Campaign {
         lease_ms: 600_000,
         lease_total_ms: 600_000,
         grace_ms: 30_000,
+        skips_per_hour_max: None,
     };
     let id = QueueId::new("sales").expect("an id");
     let queue = store.put_queue(&id, &settings).await.expect("a queue");
@@ -165,6 +166,7 @@ fn grant(rep: u64, lead: u64) -> Grant {
         candidates: vec![Candidate {
             lead: LeadId(lead as i64),
             order: ServeOrder::Ordinary,
+            points: 40,
             detail: [("points".to_owned(), "40".to_owned())].into(),
         }],
         fit: None,
@@ -222,7 +224,7 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
         rep: lease.rep,
         actor: "bench".into(),
         token: lease.token,
-        reason: nextlead::domain::ReleaseReason::Skipped,
+        cause: nextlead::store::ReleaseCause::RepError,
         now: START,
         request: None,
     };

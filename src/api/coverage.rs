@@ -15,7 +15,7 @@ use super::proto::coverage_service_server::CoverageService;
 use super::proto::{
     AuditLedgerRequest, AuditLedgerResponse, ExportLeadsRequest, ExportLeadsResponse,
     ExportTouchesRequest, ExportTouchesResponse, GetCoverageRequest, GetCoverageResponse,
-    ListUncontactedRequest, ListUncontactedResponse,
+    GetSkipsRequest, GetSkipsResponse, ListUncontactedRequest, ListUncontactedResponse,
 };
 
 /// The answers of a stream, made as they are read.
@@ -68,6 +68,20 @@ impl CoverageService for CoverageApi {
         let next_page_token = last.map(convert::uncontacted_token).unwrap_or_default();
         let leads = leads.iter().map(|lead| convert::uncontacted(&caller, lead)).collect();
         Ok(Response::new(ListUncontactedResponse { leads, next_page_token }))
+    }
+
+    async fn get_skips(
+        &self,
+        request: Request<GetSkipsRequest>,
+    ) -> Result<Response<GetSkipsResponse>, Status> {
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let queue = fields.id("queue_id", &message.queue_id, QueueId::new);
+        let (from, until) = (message.from_time.as_ref(), message.until_time.as_ref());
+        let period = convert::period(&mut fields, from, until, self.0.dialer.now());
+        let (queue, (from, until)) = fields.finish(queue.zip(period))?;
+        let report = self.0.coverage.skips(&queue, from, until).await?;
+        Ok(Response::new(convert::skips(&report)))
     }
 
     async fn audit_ledger(

@@ -112,6 +112,10 @@ impl From<DialerError> for Status {
                 let facts = forbidden_facts(why);
                 details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
             }
+            DialerError::SkipLimit { next_at: Some(at) } => {
+                let facts = HashMap::from([("next_skip_time".to_owned(), instant_text(*at))]);
+                details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
+            }
             _ => {}
         }
         match code {
@@ -182,6 +186,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::CallbackIllegal { .. } => (Code::InvalidArgument, "CALLBACK_ILLEGAL"),
         DialerError::LeadForbidden(_) => (Code::FailedPrecondition, "LEAD_FORBIDDEN"),
+        DialerError::SkipLimit { .. } => (Code::FailedPrecondition, "SKIP_LIMIT"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
@@ -211,6 +216,7 @@ fn denied(why: &Denied) -> (Code, &'static str) {
     match why {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
+        Denied::SkipLimit { .. } => (Code::FailedPrecondition, "SKIP_LIMIT"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
         Denied::BackupElsewhere => (Code::FailedPrecondition, "BACKUP_ELSEWHERE"),
@@ -311,6 +317,7 @@ mod tests {
                 Code::FailedPrecondition,
                 "LEAD_FORBIDDEN",
             ),
+            (DialerError::SkipLimit { next_at: None }, Code::FailedPrecondition, "SKIP_LIMIT"),
             (DialerError::RequestReused, Code::InvalidArgument, "REQUEST_REUSED"),
             (DialerError::LeaseLost, Code::FailedPrecondition, "LEASE_LOST"),
             (

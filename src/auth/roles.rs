@@ -33,6 +33,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.QueueService/TraceLead", &[Manager, Admin]),
     ("/nextlead.v1.CoverageService/GetCoverage", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/ListUncontacted", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/GetSkips", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/AuditLedger", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/ExportLeads", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/ExportTouches", &[Marketing, Manager, Admin]),

@@ -36,6 +36,7 @@ mod rules;
 mod scratch;
 mod serve;
 mod settings;
+mod skips;
 mod suppress;
 mod token;
 mod touch;
@@ -140,6 +141,7 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
+    Skips(skips::SkipsArgs),
     Suppress(suppress::SuppressArgs),
     Health(health::HealthArgs),
     Backup(backup::BackupArgs),
@@ -203,6 +205,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             coverage::uncontacted(args, server.open().await?, output).await
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
+        Command::Skips(args) => skips::run(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
         Command::Health(args) => {
             health::run(args, server.open_without_token().await?, output).await

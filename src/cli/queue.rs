@@ -25,9 +25,10 @@ pub(super) enum QueueCommand {
 
 /// Make a queue, or change its settings. What is not named gets its default
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
   nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"
-  nextlead queue set us --zone America/New_York --hours always --cap 3/24h --cap 10/30d")]
+  nextlead queue set us --zone America/New_York --hours always --cap 3/24h --cap 10/30d
+  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6")]
 pub(super) struct SetArgs {
     /// The queue's id: your own text
     id: String,
@@ -58,6 +59,10 @@ pub(super) struct SetArgs {
     /// Calls of all queues count, the lowest limit wins. Give it again for another window, at most 8
     #[arg(long = "cap", value_name = "COUNT/WINDOW", value_parser = read_cap)]
     caps: Vec<Cap>,
+    /// How many leads a rep may skip within any hour, those included that they let run out; 0: none
+    /// [default: no limit]
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(0..=1_000))]
+    skips_per_hour: Option<i32>,
 }
 
 /// Reads `3/24h`.
@@ -111,6 +116,7 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         },
         closing_margin_duration: args.closing_margin.map(duration_of),
         caps: args.caps,
+        skips_per_hour_max: args.skips_per_hour,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

@@ -20,7 +20,7 @@ use crate::api::proto::lead_ref::Name;
 use crate::api::proto::record_touch_response::Next;
 use crate::api::proto::{
     Channel, Direction, Disposition, LeadRef, RecordTouchRequest, RecordTouchResponse,
-    ReleaseLeaseRequest, ReleaseReason, RenewLeaseRequest,
+    ReleaseLeaseRequest, ReleaseReason, RenewLeaseRequest, SkipReason,
 };
 use crate::clock::{Clock as _, SystemClock};
 
@@ -107,7 +107,10 @@ pub(super) struct RenewArgs {
 /// Give a lead back without a touch: no attempt is counted, and it keeps its place in line
 #[derive(Debug, Args)]
 #[command(after_help = "Example:
-  nextlead release --rep ann --lead 17 --token TOKEN --reason skipped")]
+  nextlead release --rep ann --lead 17 --token TOKEN --why bad_data
+  nextlead release --rep ann --lead 17 --token TOKEN --reason rep_error
+
+How many skips a rep has within an hour may be limited: see `nextlead queue set --help`.")]
 pub(super) struct ReleaseArgs {
     #[command(flatten)]
     lease: LeaseArgs,
@@ -115,6 +118,10 @@ pub(super) struct ReleaseArgs {
     #[arg(long, value_name = "CODE", value_parser = read_word::<ReleaseReason>,
           default_value = "skipped")]
     reason: ReleaseReason,
+    /// Why it is skipped: not_my_area, bad_data, knows_me, too_hard, no_time or other; needed for a skip
+    #[arg(long, value_name = "CODE", value_parser = read_word::<SkipReason>,
+          required_if_eq("reason", "skipped"))]
+    why: Option<SkipReason>,
 }
 
 pub(super) async fn run(args: TouchArgs, node: Client, output: Output) -> anyhow::Result<ExitCode> {
@@ -302,6 +309,7 @@ pub(super) async fn release(
         lead: named(args.lease.lead),
         lease_token: args.lease.token,
         reason: args.reason as i32,
+        skip_reason: args.why.map_or(0, i32::from),
         request_id: String::new(),
     };
     let answer = node.reps().release_lease(request).await?.into_inner();

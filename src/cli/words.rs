@@ -36,7 +36,7 @@ macro_rules! words {
 
 words! {
     CallingLaw Channel CloseReason Direction Disposition LeadEventKind ObstacleKind OutcomeResult ReleaseReason
-    Role     Route RuleVersionState ServeOrder SuppressionKind Tier WaitReason ZoneEvidence
+    Role Route RuleVersionState ServeOrder SkipReason SuppressionKind Tier WaitReason ZoneEvidence
 }
 
 /// What stands before the values of an enum: `CLOSE_REASON_` before those of `CloseReason`.
@@ -166,6 +166,19 @@ pub(super) fn read_instant(text: &str) -> Result<Instant, String> {
         Err(_) => Err("an instant with its offset, such as 2026-03-01T09:30:00+01:00 or \
                        2026-03-01T08:30:00Z, or +2h from now"
             .to_owned()),
+    }
+}
+
+/// Reads `--since`: an instant, or how long ago.
+pub(super) fn read_since(text: &str) -> Result<Instant, String> {
+    match read_duration_ms(text) {
+        Ok(ms) => Ok(Instant::In(-ms)),
+        Err(_) => match read_instant(text) {
+            Ok(Instant::At(at)) => Ok(Instant::At(at)),
+            _ => Err("an instant with its offset, such as 2026-03-01T09:30:00+01:00, or how long \
+                      ago, such as 24h or 7d"
+                .to_owned()),
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 //! everything adds up. Reads only.
 
 mod export;
+mod skips;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use crate::store::{
 };
 
 pub use export::{ExportScope, LeadExport, LeadView, TouchExport, TouchView};
+pub use skips::{ServeCounts, SkipReport};
 
 /// Why a report could not be given.
 #[derive(Debug, thiserror::Error)]

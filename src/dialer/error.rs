@@ -57,6 +57,12 @@ pub enum DialerError {
     /// The lease is over, or was never given.
     #[error("the lease no longer stands")]
     LeaseLost,
+    /// The rep skipped as many leads as the queue allows within an hour, and keeps this one.
+    #[error("{}", of_skips(*.next_at))]
+    SkipLimit {
+        /// From when on they may skip again; `None`: the queue allows none.
+        next_at: Option<i64>,
+    },
     /// The lead, or that of this handover, was erased: it is not to come back.
     #[error("the lead was erased")]
     Erased,
@@ -111,6 +117,16 @@ fn outside(next_at: Option<i64>, bar: Option<&Bar>) -> String {
     format!("outside of calling hours ({why}); {next}")
 }
 
+fn of_skips(next_at: Option<i64>) -> String {
+    match next_at {
+        Some(at) => format!(
+            "no more skips within the hour: the next one is possible at {}",
+            instant_text(at)
+        ),
+        None => "the queue allows no skips".to_owned(),
+    }
+}
+
 impl DialerError {
     /// One field that does not make sense.
     pub fn invalid(field: impl Into<String>, problem: impl Into<String>) -> Self {
@@ -128,6 +144,7 @@ impl From<StoreError> for DialerError {
         match error {
             StoreError::Denied(Denied::RequestReused) => Self::RequestReused,
             StoreError::Denied(Denied::LeaseLost) => Self::LeaseLost,
+            StoreError::Denied(Denied::SkipLimit { next_at }) => Self::SkipLimit { next_at },
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
             StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
             StoreError::Denied(Denied::LeadErased) => Self::Erased,

@@ -130,6 +130,7 @@ mod tests {
             lease_ms: 1,
             lease_total_ms: 1,
             grace_ms: 1,
+            skips_per_hour_max: None,
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

@@ -72,8 +72,8 @@ pub use sweep::Rest;
 pub use verdicts::Forbidden;
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,
-    Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
-    RepSettings, RepView, RuleVersionView, Served, Why,
+    Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, Released, RenewLease,
+    Renewed, RepSettings, RepView, RuleVersionView, Served, Why,
 };
 
 /// The longest that a pull waits for a lead to appear.

@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Stopwatch;
-use crate::domain::{
-    Lead, LeadId, Lease, Queue, QueueKey, ReleaseReason, RepId, ServeOrder, Whereabouts,
-};
+use crate::domain::{Lead, LeadId, Lease, Queue, QueueKey, RepId, ServeOrder, Whereabouts};
 use crate::failpoint;
 use crate::queue::{Ask, Candidate, Proposal, QueueError};
 use crate::store::{self, Grant, Granted, LeaseOutcome, RequestKey, Turned};
@@ -41,7 +39,8 @@ pub(super) struct Turn {
 }
 
 impl Dialer {
-    /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour.
+    /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour. One skip
+    /// more than the queue allows in an hour is refused, and the rep keeps the lead.
     pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
         let rep = self.roster().rep(&release.rep)?;
         if release.is_own {
@@ -52,7 +51,7 @@ impl Dialer {
             rep: rep.rep.key,
             actor: release.rep.to_string(),
             token: release.token,
-            reason: release.reason,
+            cause: release.cause(self.queue_of(&rep).settings.skips_per_hour_max),
             now: self.now(),
             request: release.request,
         };
@@ -153,7 +152,7 @@ impl Dialer {
             rep: lease.rep,
             actor: turn.rep.rep.id.to_string(),
             token: lease.token,
-            reason: ReleaseReason::Forbidden,
+            cause: store::ReleaseCause::Forbidden,
             now: turn.now,
             request: None,
         };
@@ -256,6 +255,7 @@ impl Dialer {
         let candidates = candidates.iter().map(|candidate| store::Candidate {
             lead: candidate.lead,
             order: candidate.order,
+            points: candidate.head_start_ms / turn.rules.rules.point_is_ms().max(1),
             detail: BTreeMap::from([
                 ("virtual_since".to_owned(), candidate.rank.virtual_since.to_string()),
                 ("head_start_ms".to_owned(), candidate.head_start_ms.to_string()),

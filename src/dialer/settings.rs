@@ -1,8 +1,7 @@
 //! What managers and marketing set: queues, campaigns, reps.
 
 use crate::domain::{
-    CampaignId, CampaignSettings, QueueId, QueueKey, QueueSettings, REP_ID_RESERVED, ReleaseReason,
-    Rep, RepId,
+    CampaignId, CampaignSettings, QueueId, QueueKey, QueueSettings, REP_ID_RESERVED, Rep, RepId,
 };
 use crate::queue::Basis;
 use crate::store::{self, NewRep};
@@ -172,7 +171,7 @@ impl Dialer {
             rep: rep.key,
             actor: rep.id.to_string(),
             token: lease.token,
-            reason: ReleaseReason::Forbidden,
+            cause: store::ReleaseCause::Forbidden,
             now,
             request: None,
         };

@@ -133,6 +133,7 @@ mod tests {
             lease_total_ms: 1,
             caps: Vec::new(),
             grace_ms: 1,
+            skips_per_hour_max: None,
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
     LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedEngagement,
-    RecordedTouch, ReleaseReason, RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
+    RecordedTouch, RepId, Route, RuleVersion, ServeOrder, SkipReason, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::{Explanation, PolicyLine};
-use crate::store::{LeadRecord, RequestKey};
+use crate::store::{LeadRecord, ReleaseCause, RequestKey};
 
 /// A pull.
 #[derive(Clone, Debug)]
@@ -151,9 +151,31 @@ pub struct ReleaseLease {
     /// The lease.
     pub token: LeaseToken,
     /// Why.
-    pub reason: ReleaseReason,
+    pub reason: Released,
     /// The request.
     pub request: Option<RequestKey>,
+}
+
+/// Why a rep gives a lead back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Released {
+    /// They pass on it.
+    Skipped(SkipReason),
+    /// They took it by mistake.
+    RepError,
+    /// Their program lost it.
+    ClientLost,
+}
+
+impl ReleaseLease {
+    /// What the store is told, where skips are limited to so many an hour.
+    pub(super) fn cause(&self, per_hour_max: Option<u32>) -> ReleaseCause {
+        match self.reason {
+            Released::Skipped(reason) => ReleaseCause::Skip { reason, per_hour_max },
+            Released::RepError => ReleaseCause::RepError,
+            Released::ClientLost => ReleaseCause::ClientLost,
+        }
+    }
 }
 
 /// A touch to record.

@@ -48,6 +48,8 @@ pub struct Lease {
     pub order: ServeOrder,
     /// The rule version under which it was chosen; 0: a queue without rules.
     pub rule_version: i64,
+    /// What the lead was worth then.
+    pub points: i64,
     /// When it began.
     pub granted_at: i64,
     /// When it ends unless it is renewed.
@@ -108,6 +110,7 @@ mod tests {
             token: LeaseToken([0; 16]),
             order: ServeOrder::Ordinary,
             rule_version: 0,
+            points: 0,
             granted_at: 1_000,
             expires_at: 2_000,
             held_until: 2_100,

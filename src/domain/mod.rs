@@ -29,6 +29,7 @@ mod policy;
 mod postcode;
 mod queue;
 mod rank;
+mod skip;
 mod standing;
 mod touch;
 mod window;
@@ -70,6 +71,7 @@ pub use queue::{
     PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
 };
 pub use rank::{FirstTouchRank, HEAD_START_MS_MAX, Rank, Worth, WorthStep, head_start_ms};
+pub use skip::{SKIP_WINDOW_MS, ServeTally, SkipReason, ValueBand, may_skip};
 pub use standing::{CloseReason, LeadState, Route, Standing, Tier, WaitReason};
 pub use touch::{Channel, Direction, RecordedTouch, Touch};
 pub use window::{HoursProblem, WeeklyHours, is_zone};

@@ -50,6 +50,10 @@ pub struct QueueSettings {
     pub lease_total_ms: i64,
     /// How long after its end a touch is still in time.
     pub grace_ms: i64,
+    /// How many leads a rep may skip within an hour, those included that they let run out; `None`: as
+    /// many as they like.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skips_per_hour_max: Option<u32>,
 }
 
 /// The unit of marketing: where leads come from. It feeds exactly one queue.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     CampaignKey, CapInForce, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken,
-    Number, Policy, Queue, QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, Touch,
+    Number, Policy, Queue, QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, ServeTally,
+    SkipReason, Touch,
 };
 
 /// Names a change, so that asking again changes nothing.
@@ -144,6 +145,8 @@ pub struct Candidate {
     pub lead: LeadId,
     /// By which order it was chosen.
     pub order: ServeOrder,
+    /// What it is worth.
+    pub points: i64,
     /// What the ledger shall tell about the choice: rank and points, say.
     pub detail: BTreeMap<String, String>,
 }
@@ -317,11 +320,52 @@ pub struct Release {
     /// The lease.
     pub token: LeaseToken,
     /// Why.
-    pub reason: ReleaseReason,
+    pub cause: ReleaseCause,
     /// When.
     pub now: i64,
     /// The request.
     pub request: Option<RequestKey>,
+}
+
+/// Why a lease ends without a touch, with what decides whether it may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReleaseCause {
+    /// The rep passes on the lead.
+    Skip {
+        /// Why.
+        reason: SkipReason,
+        /// How many skips the rep may have within an hour, this one included; `None`: any number. One
+        /// too many is [`Denied::SkipLimit`](super::Denied::SkipLimit), and the lease stays.
+        per_hour_max: Option<u32>,
+    },
+    /// The rep took it by mistake.
+    RepError,
+    /// The rep's program lost the lead.
+    ClientLost,
+    /// The lead may not be called any more.
+    Forbidden,
+}
+
+impl ReleaseCause {
+    /// The word for it.
+    pub(super) fn reason(self) -> ReleaseReason {
+        match self {
+            Self::Skip { .. } => ReleaseReason::Skipped,
+            Self::RepError => ReleaseReason::RepError,
+            Self::ClientLost => ReleaseReason::ClientLost,
+            Self::Forbidden => ReleaseReason::Forbidden,
+        }
+    }
+
+    /// As what it is counted.
+    pub(super) fn tally(self) -> ServeTally {
+        match self {
+            Self::Skip { reason, .. } => reason.into(),
+            Self::RepError => ServeTally::RepError,
+            Self::ClientLost => ServeTally::ClientLost,
+            Self::Forbidden => ServeTally::Forbidden,
+        }
+    }
 }
 
 /// A lead that a rep is not to be offered for a while.

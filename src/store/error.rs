@@ -11,6 +11,12 @@ pub enum Denied {
     /// The lease is over, or was never given.
     #[error("the lease no longer stands")]
     LeaseLost,
+    /// The rep has skipped as many leads as the queue allows within an hour; the lease stays theirs.
+    #[error("the rep has skipped as many leads as the queue allows in an hour")]
+    SkipLimit {
+        /// From when on they may skip again; `None`: the queue allows none.
+        next_at: Option<i64>,
+    },
     /// There is no such lead.
     #[error("there is no lead {0}")]
     UnknownLead(LeadId),

@@ -34,8 +34,8 @@ pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
     CARRIER_COUNT_MAX, Candidate, Caps, CapsOf, EndedLease, Erase, Erased, Fit, FitCheck, Grant,
     Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
-    RecordTouch, Release, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll, Suppressed,
-    SuppressedAll, SuppressionOf, Swept, TouchRecorded, Turned,
+    RecordTouch, Release, ReleaseCause, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll,
+    Suppressed, SuppressedAll, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
 pub use engagements::{EngagementRecorded, RecordEngagement};
@@ -44,8 +44,8 @@ pub use measures::{StoreMetrics, WriterState};
 pub use outcomes::{OutcomeRecorded, OutcomeTotal, RecordOutcome};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression,
-    SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod,
+    Suppression, SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -170,6 +170,8 @@ pub trait Store: Send + Sync {
 
     /// The books, by campaign and source.
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
+    /// What was counted of a queue's serves, by rep and value band.
+    async fn serve_counts(&self, period: &ServePeriod) -> Result<Vec<ServeCount>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
     /// What is suppressed, in the order of kind and value.
@@ -260,7 +262,8 @@ pub trait Store: Send + Sync {
     /// Carries a lease on, or ends it if its lead may not be dialled any more. [`Denied::LeaseLost`]
     /// unless it stands.
     async fn renew(&self, renew: Renew) -> Result<RenewOutcome, StoreError>;
-    /// Ends a lease without a touch. [`Denied::LeaseLost`] unless it holds.
+    /// Ends a lease without a touch. [`Denied::LeaseLost`] unless it holds, [`Denied::SkipLimit`] if it
+    /// is one skip too many.
     async fn release(&self, release: Release) -> Result<EndedLease, StoreError>;
     /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first
     /// candidate that holds to the rep in the same transaction.
@@ -286,7 +289,7 @@ pub trait Store: Send + Sync {
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
-    /// requests and passes. At most `limit` leads of each kind. [`Denied::DutyLost`] if another has
+    /// requests, passes and skips. At most `limit` leads of each kind. [`Denied::DutyLost`] if another has
     /// the duty by now.
     async fn sweep(&self, now: i64, limit: usize, duty: Option<&Duty>)
     -> Result<Swept, StoreError>;

@@ -1,7 +1,9 @@
 //! What one can ask the store about all leads.
 
 use super::outcomes::OutcomeTotal;
-use crate::domain::{CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, Route};
+use crate::domain::{
+    CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, RepKey, Route, ServeTally, ValueBand,
+};
 
 /// Which books.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +12,30 @@ pub struct BookFilter {
     pub queue: Option<QueueKey>,
     /// Those of one campaign.
     pub campaign: Option<CampaignKey>,
+}
+
+/// Whose serves, and of which hours: they are counted by the full hour in which they began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServePeriod {
+    /// The queue.
+    pub queue: QueueKey,
+    /// The first hour, in hours since 1970 UTC.
+    pub from_hour: i64,
+    /// The first hour that is no longer asked for.
+    pub until_hour: i64,
+}
+
+/// How many serves of a rep's had something in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServeCount {
+    /// The rep.
+    pub rep: RepKey,
+    /// What the leads were worth when they were served.
+    pub band: ValueBand,
+    /// What is counted.
+    pub tally: ServeTally,
+    /// How many.
+    pub count: i64,
 }
 
 /// The books of one campaign and source. Counts are of handovers: each stands where the lead that it

@@ -10,6 +10,7 @@ mod leases;
 mod outcomes;
 mod postgres;
 mod reports;
+mod skips;
 mod strangers;
 mod suppressions;
 mod sweeps;
@@ -145,6 +146,13 @@ macro_rules! check_store {
                     dials_outlive_an_erasure_and_are_forgotten_in_time,
                     a_suppression_ends_and_stays_listed,
                     a_person_is_suppressed_with_all_they_are_known_by,
+                }
+                skips {
+                    one_skip_too_many_is_refused_and_the_lead_stays,
+                    of_many_skips_at_once_as_many_pass_as_are_allowed,
+                    a_lease_that_runs_out_is_a_skip_whether_or_not_it_was_swept,
+                    old_skips_are_forgotten_and_their_counts_are_not,
+                    serves_are_counted_by_hour_rep_worth_and_end,
                 }
                 strangers {
                     a_refused_change_fails_nobody_else,

@@ -52,6 +52,7 @@ fn release_of(rep: &str, served: &proto::ServedLead) -> proto::ReleaseLeaseReque
         lead: Some(by_id(&served.lead.as_ref().unwrap().lead_id)),
         lease_token: served.lease_token.clone(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         request_id: String::new(),
     }
 }

@@ -365,7 +365,10 @@ fn a_reps_own_token_says_who_works() {
     let token = line.split(' ').skip_while(|word| *word != "--token").nth(1).unwrap();
     let lease = ["--lead", "2", "--token", token];
     assert_says(&as_ann(&[&["renew"], &lease[..]].concat()), &["The lease lasts 10m"]);
-    assert_eq!(as_ann(&[&["release"], &lease[..]].concat()), "Lead 2 is back in line.\n");
+    assert_eq!(
+        as_ann(&[&["release", "--why", "no_time"], &lease[..]].concat()),
+        "Lead 2 is back in line.\n"
+    );
 
     // The admin's token is nobody's, so the node asks who it is.
     assert_fails(&node.run(&["next"]), 4, &["rep_id"]);
@@ -391,7 +394,10 @@ fn what_a_rep_gets_wrong_is_refused_with_the_choices() {
 
     let lease = ["--rep", "ann", "--lead", "1", "--token", &token];
     assert_says(&node.ok(&[&["renew"], &lease[..]].concat()), &["The lease lasts 10m", "in all"]);
-    assert_eq!(node.ok(&[&["release"], &lease[..]].concat()), "Lead 1 is back in line.\n");
+    assert_eq!(
+        node.ok(&[&["release", "--why", "no_time"], &lease[..]].concat()),
+        "Lead 1 is back in line.\n"
+    );
     let lost = node.run(&[&["renew"], &lease[..]].concat());
     assert_fails(&lost, 4, &["no longer stands (LEASE_LOST)"]);
     let suppress = ["suppress", "--number", "+49301234501", "--source", "letter"];

@@ -259,6 +259,7 @@ fn every_command_answers_programs_with_one_document_when_it_works() {
         "coverage",
         "coverage uncontacted",
         "uncontacted",
+        "skips sales",
         "next --rep ann",
         "suppress --number +49301234502 --source letter",
         "audit",
@@ -273,7 +274,7 @@ fn every_command_answers_programs_with_one_document_when_it_works() {
     let lease = node.json(&["next", "--rep", "ann"])["served"]["lease_token"].clone();
     let lease = ["--rep", "ann", "--lead", "1", "--token", lease.as_str().unwrap()];
     assert!(node.json(&[&["renew"], &lease[..]].concat())["remaining_duration_ms"].is_i64());
-    assert!(node.json(&[&["release"], &lease[..]].concat()).is_object());
+    assert!(node.json(&[&["release", "--why", "no_time"], &lease[..]].concat()).is_object());
 }
 
 #[test]

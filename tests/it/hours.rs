@@ -315,6 +315,7 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         lease_ms: 600_000,
         lease_total_ms: 600_000,
         grace_ms: 30_000,
+        skips_per_hour_max: None,
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let settings = CampaignSettings {

@@ -38,6 +38,7 @@ mod safety;
 #[path = "../servers.rs"]
 mod servers;
 mod service;
+mod skips;
 mod small_disk;
 mod softphone;
 mod stale_worker;

@@ -61,6 +61,7 @@ async fn release(node: &mut TestNode, rep: &str, served: &proto::ServedLead) {
         lead: Some(crate::support::by_id(&served.lead.as_ref().unwrap().lead_id)),
         lease_token: served.lease_token.clone(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     node.reps.release_lease(request).await.unwrap();

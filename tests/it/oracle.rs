@@ -430,6 +430,7 @@ impl Day {
             lead: Some(by_id(&self.model.leads[hold.lead].id.to_string())),
             lease_token: hold.served.lease_token,
             reason: proto::ReleaseReason::Skipped.into(),
+            skip_reason: proto::SkipReason::NoTime.into(),
             ..Default::default()
         };
         self.node.reps.release_lease(request).await.unwrap();

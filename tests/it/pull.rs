@@ -62,6 +62,7 @@ async fn release(node: &mut TestNode, rep: &str, lead_id: &str, token: &str) {
         lead: Some(by_id(lead_id)),
         lease_token: token.into(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     node.reps.release_lease(request).await.unwrap();

@@ -239,6 +239,7 @@ async fn a_rep_who_changes_queue_gives_back_what_they_hold() {
         lead: Some(by_id(&here)),
         lease_token: served.lease_token,
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     let lost = node.reps.release_lease(release).await.unwrap_err();

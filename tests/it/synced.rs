@@ -133,8 +133,10 @@ async fn work(client: Client, client_nth: u32) -> Vec<String> {
             rep_id: rep.clone(),
             lead: Some(by_id(&second.lead.as_ref().unwrap().lead_id)),
             lease_token: second.lease_token,
-            reason: proto::ReleaseReason::Skipped.into(),
+            reason: proto::ReleaseReason::RepError.into(),
             request_id: id("release"),
+            // What follows an id on the wire may read as one digit more of it.
+            skip_reason: 0,
         };
         client.reps().release_lease(release).await.unwrap();
         let suppress = proto::SuppressContactRequest {

@@ -56,7 +56,7 @@ fn a_lead_is_touched_and_the_next_comes_until_the_rep_quits() {
     let (_folder, node) = start("10m");
 
     // Notes and no answer, a callback, a skip, a sale by its code; then quit and give it back.
-    let events = events(&node, "n\ngate code 7\na\nc\n+2h\ns\ns\nsale\n");
+    let events = events(&node, "n\ngate code 7\na\nc\n+2h\ns\n5\nsale\n");
 
     let served: Vec<&str> =
         events.iter().filter_map(|event| event["served"]["lead"]["lead_id"].as_str()).collect();
@@ -185,7 +185,7 @@ fn a_lease_is_carried_on_while_the_lead_is_on_the_screen() {
     }
     assert!(standing(&node, "1")["leased"].is_object());
     rep.press("sal");
-    rep.wait_for("skip it");
+    rep.wait_for("not my area");
     rep.press("\u{1b}");
     rep.wait_for("no_answer");
     rep.press("q");

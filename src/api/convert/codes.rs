@@ -50,6 +50,8 @@ mirror!(LeadEventKind, domain::EventKind:
     Outcome);
 mirror!(OutcomeResult, domain::OutcomeResult: Won Lost);
 
+mirror!(SkipReason, domain::SkipReason: NotMyArea BadData KnowsMe TooHard NoTime Other);
+
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;
 

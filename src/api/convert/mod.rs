@@ -17,6 +17,7 @@ mod queues;
 mod reports;
 mod reps;
 mod rules;
+mod skips;
 mod states;
 mod suppressions;
 
@@ -37,6 +38,7 @@ pub(super) use queues::{
 pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncontacted_token};
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
 pub(super) use rules::{checked, mistakes, publish, version};
+pub(super) use skips::{period, skips};
 pub(super) use suppressions::{
     Unwanted, suppressed, suppressed_until, suppression, suppression_kind, suppression_of,
     suppressions_after,

@@ -17,6 +17,7 @@ use super::fields::DAY_MS;
 use super::{Fields, count, duration, engagements, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
+const SKIP_COUNT_MAX: u32 = 1_000;
 
 /// Reads a queue.
 pub(in crate::api) fn queue_settings(
@@ -54,11 +55,32 @@ pub(in crate::api) fn queue_settings(
     let grace = queue.grace_duration.as_ref();
     let grace_ms =
         fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
+    let skips_per_hour_max = skips_per_hour_max(fields, queue);
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
     let caps = caps(fields, &queue.caps);
     let (hours, law, caps) = (hours?, law?, caps?);
-    Some((id?, QueueSettings { zone, hours, law, caps, lease_ms, lease_total_ms, grace_ms }))
+    let settings = QueueSettings {
+        zone,
+        hours,
+        law,
+        caps,
+        lease_ms,
+        lease_total_ms,
+        grace_ms,
+        skips_per_hour_max: skips_per_hour_max?,
+    };
+    Some((id?, settings))
+}
+
+fn skips_per_hour_max(fields: &mut Fields, queue: &proto::Queue) -> Option<Option<u32>> {
+    let count = queue.skips_per_hour_max.map(u32::try_from).transpose();
+    let count = count.ok().filter(|count| count.is_none_or(|count| count <= SKIP_COUNT_MAX));
+    if count.is_none() {
+        let problem = format!("must be 0 to {SKIP_COUNT_MAX}");
+        fields.problem("queue.skips_per_hour_max", problem);
+    }
+    count
 }
 
 fn caps(fields: &mut Fields, caps: &[proto::Cap]) -> Option<Vec<Cap>> {
@@ -122,6 +144,9 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         calling_law: calling_law.into(),
         closing_margin_duration: margin_ms.map(duration),
         caps: settings.caps.iter().map(cap).collect(),
+        skips_per_hour_max: settings
+            .skips_per_hour_max
+            .map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
     }
 }
 
@@ -361,7 +386,9 @@ mod tests {
 
     #[test]
     fn a_queue_is_sent_as_it_was_read() {
-        let settings = read(&message()).unwrap();
+        let message = proto::Queue { skips_per_hour_max: Some(6), ..message() };
+        let settings = read(&message).unwrap();
+        assert_eq!(settings.skips_per_hour_max, Some(6));
         let id = QueueId::new("inside").unwrap();
         let view =
             QueueView { id, settings: settings.clone(), rule_version: 3, ranking_version: None };
@@ -379,6 +406,7 @@ mod tests {
             lease_duration: Some(duration(0)),
             lease_total_duration: Some(duration(DAY_MS + 1)),
             grace_duration: Some(duration(GRACE_MS_MAX + 1)),
+            skips_per_hour_max: Some(-1),
             ..Default::default()
         };
         let fields = [
@@ -388,6 +416,7 @@ mod tests {
             "lease_duration",
             "lease_total_duration",
             "grace_duration",
+            "skips_per_hour_max",
         ];
         assert_eq!(read(&bad).unwrap_err(), fields.map(|field| format!("queue.{field}")));
     }

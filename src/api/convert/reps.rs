@@ -2,13 +2,16 @@
 
 use crate::auth::Caller;
 use crate::dialer::{
-    NewTouch, Nothing, Pull, Pulled, Recorded, ReleaseLease, RenewLease, Renewed, Served,
+    NewTouch, Nothing, Pull, Pulled, Recorded, ReleaseLease, Released, RenewLease, Renewed, Served,
     WAIT_MS_MAX,
 };
-use crate::domain::{Channel, Direction, Disposition, LeadId, RepId, TouchId};
+use crate::domain::{
+    Channel, Direction, Disposition, LeadId, ReleaseReason, RepId, SkipReason, TouchId,
+};
 
 use super::super::proto;
 use super::super::status::Problems;
+use super::codes::Known as _;
 use super::fields::{DAY_MS, body_hash};
 use super::{Fields, LeadName, count, duration, engagements, lead_name, states, time};
 
@@ -75,6 +78,7 @@ pub(in crate::api) fn release(
     let name = lead_name(&mut fields, message.lead.as_ref());
     let token = fields.token("lease_token", &message.lease_token);
     let reason = fields.code::<proto::ReleaseReason>("reason", message.reason);
+    let reason = released(&mut fields, reason, message.skip_reason);
     let scope = scope(caller, rep_id);
     let request = fields.request("ReleaseLease", &scope, &message.request_id, message);
     let is_own = caller.rep.is_some();
@@ -83,6 +87,33 @@ pub(in crate::api) fn release(
         Some((name?, move |lead| ReleaseLease { rep, is_own, lead, token, reason, request }))
     };
     fields.finish(read())
+}
+
+/// A skip says why, from the closed list; what is none does not.
+fn released(
+    fields: &mut Fields,
+    reason: Option<ReleaseReason>,
+    skip_reason: i32,
+) -> Option<Released> {
+    let is_given = skip_reason != i32::from(proto::SkipReason::Unspecified);
+    match reason? {
+        ReleaseReason::Skipped => {
+            let known =
+                proto::SkipReason::try_from(skip_reason).ok().and_then(proto::SkipReason::known);
+            if known.is_none() {
+                let codes = SkipReason::ALL.iter().map(|one| proto::SkipReason::from(*one));
+                let codes: Vec<_> = codes.map(|one| one.as_str_name()).collect();
+                let problem = format!("must be one of {}, as it is a skip", codes.join(", "));
+                fields.problem("skip_reason", problem);
+            }
+            return known.map(Released::Skipped);
+        }
+        _ if is_given => fields.problem("skip_reason", "goes with RELEASE_REASON_SKIPPED alone"),
+        ReleaseReason::RepError => return Some(Released::RepError),
+        ReleaseReason::ClientLost => return Some(Released::ClientLost),
+        ReleaseReason::Forbidden => fields.problem("reason", "is the server's own"),
+    }
+    None
 }
 
 /// Reads a touch.

@@ -201,6 +201,7 @@ fn open_queue() -> Queue {
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
         caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
+        skips_per_hour_max: None,
     };
     Queue { key: QUEUE, id: QueueId::new("demo").expect("an id"), settings }
 }

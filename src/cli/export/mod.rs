@@ -21,7 +21,7 @@ use cell::Sheet;
 use file::OutFile;
 
 use super::output::{Output, count, facts};
-use super::words::{Instant, read_duration_ms, read_instant};
+use super::words::{Instant, read_since};
 use crate::api::client::Client;
 use crate::api::proto::{ExportLeadsRequest, ExportTouchesRequest, GetCoverageRequest};
 use crate::clock::{Clock as _, SystemClock};
@@ -130,19 +130,6 @@ impl OutArgs {
             None => output.is_json,
         };
         self.format.unwrap_or(if is_ndjson { RowFormat::Ndjson } else { RowFormat::Csv })
-    }
-}
-
-/// Reads `--since`: an instant, or how long ago.
-fn read_since(text: &str) -> Result<Instant, String> {
-    match read_duration_ms(text) {
-        Ok(ms) => Ok(Instant::In(-ms)),
-        Err(_) => match read_instant(text) {
-            Ok(Instant::At(at)) => Ok(Instant::At(at)),
-            _ => Err("an instant with its offset, such as 2026-03-01T09:30:00+01:00, or how long \
-                      ago, such as 24h or 7d"
-                .to_owned()),
-        },
     }
 }
 

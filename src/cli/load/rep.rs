@@ -120,6 +120,7 @@ impl Rep {
             lease_token: held.lease_token,
             reason: ReleaseReason::ClientLost.into(),
             request_id: format!("load/{}/{}/end", floor.run, self.nth),
+            ..ReleaseLeaseRequest::default()
         };
         let tries = Tries::start();
         while let Err(status) = self.client.release_lease(request.clone()).await {

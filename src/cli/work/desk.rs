@@ -3,13 +3,16 @@
 
 use tonic::Status;
 
-use super::keys::{Key, NOTES, QUIT, SKIP, TALKING, disposition_of, needs_instant, read_when};
+use super::keys::{
+    GIVE_BACK_KEYS, GiveBack, Key, MISTAKE, NOTES, QUIT, SKIP, TALKING, disposition_of,
+    give_back_of, needs_instant, read_when,
+};
 use super::lead::Held;
 use crate::api::proto::next_lead_response::Answer;
 use crate::api::proto::record_touch_response::Next;
 use crate::api::proto::{
     Disposition, NextLeadResponse, NothingToServe, RecordTouchRequest, RecordTouchResponse,
-    ReleaseLeaseRequest, ReleaseReason, RenewLeaseRequest, RenewLeaseResponse, ServedLead,
+    ReleaseLeaseRequest, RenewLeaseRequest, RenewLeaseResponse, ServedLead,
 };
 use crate::cli::lead::standing_text;
 use crate::cli::words::{read_word, word};
@@ -246,7 +249,7 @@ impl Desk {
             (Prompt::Keys, _) => {}
             (_, Key::Escape | Key::Interrupt) => self.prompt = Prompt::Keys,
             (Prompt::Skip, Key::Char(key)) => return self.skip(key),
-            (Prompt::Quit, Key::Char('y')) => return self.release(ReleaseReason::RepError, true),
+            (Prompt::Quit, Key::Char('y')) => return self.release(MISTAKE, true),
             (Prompt::Quit, Key::Char('k')) | (Prompt::QuitUnsent, Key::Char('y')) => {
                 return vec![Effect::Quit];
             }
@@ -274,7 +277,7 @@ impl Desk {
             }
             SKIP => {
                 self.prompt = Prompt::Skip;
-                self.ask("why skip: s skipped, e taken by mistake, c the call was lost")
+                self.ask(&format!("why skip: {GIVE_BACK_KEYS}"))
             }
             TALKING => {
                 lead.is_talking = !lead.is_talking;
@@ -396,11 +399,9 @@ impl Desk {
     }
 
     fn skip(&mut self, key: char) -> Vec<Effect> {
-        match key {
-            's' => self.release(ReleaseReason::Skipped, false),
-            'e' => self.release(ReleaseReason::RepError, false),
-            'c' => self.release(ReleaseReason::ClientLost, false),
-            _ => self.note("s skipped, e taken by mistake, c the call was lost".to_owned()),
+        match give_back_of(key) {
+            Some(why) => self.release(why, false),
+            None => self.note(GIVE_BACK_KEYS.to_owned()),
         }
     }
 
@@ -416,13 +417,13 @@ impl Desk {
         self.ask("give the lead back: y gives it back and quits, k keeps it and quits")
     }
 
-    fn release(&mut self, reason: ReleaseReason, is_ending: bool) -> Vec<Effect> {
+    fn release(&mut self, why: GiveBack, is_ending: bool) -> Vec<Effect> {
         self.prompt = Prompt::Keys;
         self.flash = None;
         self.is_ending |= is_ending;
         let Some(lead) = &self.lead else { return self.settle() };
         self.busy = Some(Busy::Releasing);
-        vec![Effect::Release(lead.release(&self.rep, reason))]
+        vec![Effect::Release(lead.release(&self.rep, why))]
     }
 
     fn released(&mut self) -> Vec<Effect> {
@@ -483,7 +484,7 @@ impl Desk {
         match self.busy {
             _ if !self.is_ending => Vec::new(),
             None | Some(Busy::Pulling) if self.lead.is_none() => vec![Effect::Quit],
-            None => self.release(ReleaseReason::RepError, true),
+            None => self.release(MISTAKE, true),
             Some(_) => Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use jiff::civil::{DateTime, Time};
 use jiff::tz::TimeZone;
 
-use crate::api::proto::Disposition;
+use crate::api::proto::{Disposition, ReleaseReason, SkipReason};
 use crate::cli::words::{Instant, read_instant, timestamp_of};
 
 /// A key that was pressed.
@@ -21,6 +21,32 @@ pub(super) const NOTES: char = 'n';
 pub(super) const SKIP: char = 's';
 pub(super) const TALKING: char = 't';
 pub(super) const QUIT: char = 'q';
+
+/// Why a rep gives a lead back.
+pub(super) type GiveBack = (ReleaseReason, SkipReason);
+
+/// Taken by mistake, or not called before the end of the day.
+pub(super) const MISTAKE: GiveBack = (ReleaseReason::RepError, SkipReason::Unspecified);
+
+pub(super) const GIVE_BACK_KEYS: &str = "1 not my area, 2 bad data, 3 knows me, 4 too hard, 5 no time, \
+                                         6 other; e taken by mistake, c the call was lost";
+
+/// Why a lead is given back, by the key. Digits, as whoever types a code, `sale` say, opens this with its
+/// first letter.
+pub(super) fn give_back_of(key: char) -> Option<GiveBack> {
+    let skip = |reason| Some((ReleaseReason::Skipped, reason));
+    match key {
+        '1' => skip(SkipReason::NotMyArea),
+        '2' => skip(SkipReason::BadData),
+        '3' => skip(SkipReason::KnowsMe),
+        '4' => skip(SkipReason::TooHard),
+        '5' => skip(SkipReason::NoTime),
+        '6' => skip(SkipReason::Other),
+        'e' => Some(MISTAKE),
+        'c' => Some((ReleaseReason::ClientLost, SkipReason::Unspecified)),
+        _ => None,
+    }
+}
 
 /// Small letters for what happens often, capitals for what stops a number, signs for what a slip of a
 /// finger must not do.

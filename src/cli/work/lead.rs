@@ -1,9 +1,10 @@
 //! The lead on a rep's desk: its lease as this machine's clock sees it, the number to dial, the notes.
 
+use super::keys::GiveBack;
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::{
     Channel, Direction, Disposition, LeadNumber, LeadRef, RecordTouchRequest, ReleaseLeaseRequest,
-    ReleaseReason, RenewLeaseRequest, RenewLeaseResponse, ServedLead,
+    RenewLeaseRequest, RenewLeaseResponse, ServedLead,
 };
 use crate::cli::words::{millis, timestamp_of};
 
@@ -112,12 +113,13 @@ impl Held {
         }
     }
 
-    pub(super) fn release(&self, rep: &str, reason: ReleaseReason) -> ReleaseLeaseRequest {
+    pub(super) fn release(&self, rep: &str, (reason, skip): GiveBack) -> ReleaseLeaseRequest {
         ReleaseLeaseRequest {
             rep_id: rep.to_owned(),
             lead: self.reference(),
             lease_token: self.served.lease_token.clone(),
             reason: reason as i32,
+            skip_reason: skip as i32,
             ..ReleaseLeaseRequest::default()
         }
     }

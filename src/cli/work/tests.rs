@@ -9,7 +9,7 @@ use crate::api::proto::next_lead_response::Answer;
 use crate::api::proto::record_touch_response::Next;
 use crate::api::proto::{
     Disposition, Lead, LeadNumber, NextLeadResponse, NothingToServe, RecordTouchRequest,
-    RecordTouchResponse, ReleaseReason, RenewLeaseResponse, ServedLead,
+    RecordTouchResponse, ReleaseReason, RenewLeaseResponse, ServedLead, SkipReason,
 };
 use crate::cli::words::duration_of;
 
@@ -181,10 +181,11 @@ fn a_renewal_says_whether_the_rep_talks_and_what_the_node_forbids_is_shown() {
 #[test]
 fn skipping_needs_a_reason_and_pulls_again() {
     let mut desk = desk(false);
-    assert!(press(&mut desk, "sz", 1_000).is_empty());
-    let effects = press(&mut desk, "s", 1_000);
+    assert!(press(&mut desk, "salz", 1_000).is_empty());
+    let effects = press(&mut desk, "2", 1_000);
     let [Effect::Release(release)] = &effects[..] else { panic!("{effects:?}") };
     assert_eq!(release.reason, ReleaseReason::Skipped as i32);
+    assert_eq!(release.skip_reason, SkipReason::BadData as i32);
     let effects = desk.on(Event::Released(Ok(())), 2_000);
     assert!(matches!(effects[..], [Effect::Tell(Told::Released), Effect::Pull { .. }]));
 }

@@ -212,7 +212,12 @@ fn prompt(desk: &Desk, width: usize) -> Vec<String> {
             faint("+2h, 14:30 or 2026-03-02 14:30 where the lead lives; Esc goes back"),
         ],
         Prompt::Skip => vec![keys_line(&[
-            ('s', "skip it"),
+            ('1', "not my area"),
+            ('2', "bad data"),
+            ('3', "knows me"),
+            ('4', "too hard"),
+            ('5', "no time"),
+            ('6', "other"),
             ('e', "taken by mistake"),
             ('c', "the call was lost"),
         ])],

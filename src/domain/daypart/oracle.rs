@@ -186,6 +186,7 @@ fn a_lead_of_an_unknown_zone_lives_by_the_queue_s_clock() {
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
         caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
+        skips_per_hour_max: None,
     };
     let queue = Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings };
     let nine_in_tokyo = at("2026-11-18T00:00:00Z");

@@ -25,6 +25,7 @@ fn queue(zone: &str) -> Queue {
         lease_total_ms: LEASE_TOTAL_MS_DEFAULT,
         caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
+        skips_per_hour_max: None,
     };
     Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
 }

@@ -11,7 +11,7 @@ use super::grant::replayed;
 use super::matching::strike;
 use super::{HandoverOnce, SealedSuppression, Slate, StoredAnswer};
 use crate::domain::moves::Command;
-use crate::domain::{Facts, Lead, LeadId, Number, Standing};
+use crate::domain::{Facts, Lead, LeadId, Number, ServeTally, Standing};
 use crate::store::changes::{Erase, Erased};
 use crate::store::error::Denied;
 
@@ -73,13 +73,14 @@ fn seal_what_outlives(slate: &mut Slate, lead: LeadId, erasable: &Erasable) {
 /// Ends the lease, if there is one, and leaves of the lead what the books need.
 fn forget(slate: &mut Slate, change: &Erase) {
     let lead = change.lead;
-    let rep = slate.known(lead).lease.is_some().then(|| {
+    let lease = slate.known(lead).lease.is_some().then(|| {
         slate.doubt(lead);
-        slate.take_back(lead).rep
+        slate.take_back(lead)
     });
+    lease.iter().for_each(|lease| slate.tally(lease, ServeTally::Forbidden));
     let told = slate.step(lead, Command::Erase, change.now, |event| {
         let event = event.by(&change.actor);
-        rep.into_iter().fold(event, |event, rep| event.with("rep", rep.0))
+        lease.iter().fold(event, |event, lease| event.with("rep", lease.rep.0))
     });
     told.expect("whatever is not erased can be");
     let row = slate.known(lead);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use super::{NEXTLEAD, Slate, StoredAnswer};
 use crate::domain::moves::Command;
 use crate::domain::{
-    CloseReason, EventKind, LeadId, Lease, LeaseToken, Number, PASS_MS, RepKey, Route, Standing,
+    CloseReason, EventKind, LeadId, Lease, LeaseToken, Number, PASS_MS, RepKey, Route, ServeTally,
+    Standing,
 };
 use crate::store::changes::{
     Candidate, Fit, Grant, Granted, LeaseOutcome, Pass, RequestKey, Turned,
@@ -151,6 +152,7 @@ pub(super) fn expire(slate: &mut Slate, lead: LeadId, now: i64) -> Pass {
     let end = Command::EndLease { kind: EventKind::Expired };
     let told = slate.step(lead, end, now, |event| event.by(NEXTLEAD).with("rep", lease.rep.0));
     told.expect("a lead with a lease is leased");
+    slate.expired(&lease, now);
     // The pass counts from the end of the lease, not from the sweep that noticed it.
     let pass = Pass { rep: lease.rep, lead, until: lease.expires_at.saturating_add(PASS_MS) };
     slate.pass(pass);
@@ -180,6 +182,7 @@ fn give(
         token: grant.token,
         order: candidate.order,
         rule_version: grant.rule_version,
+        points: candidate.points,
         granted_at: now,
         expires_at,
         held_until: expires_at.saturating_add(grant.grace_ms),
@@ -193,6 +196,7 @@ fn give(
         event.by(&grant.actor).with("order", candidate.order.code()).with("rep", rep.0)
     });
     told.expect("a lead that was found servable can be leased");
+    slate.tally(&lease, ServeTally::Served);
     slate.give(lease.clone());
     Granted { lease, record: slate.record(candidate.lead) }
 }

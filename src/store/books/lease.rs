@@ -4,8 +4,8 @@ use super::grant::{replayed, standing_lease};
 use super::suppress::{close_suppressed, forbid};
 use super::{Slate, StoredAnswer};
 use crate::domain::moves::Command;
-use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS, ReleaseReason};
-use crate::store::changes::{EndedLease, Fit, Pass, Release, Renew, RenewOutcome};
+use crate::domain::{EventKind, Lease, LeaseToken, PASS_MS};
+use crate::store::changes::{EndedLease, Fit, Pass, Release, ReleaseCause, Renew, RenewOutcome};
 use crate::store::error::Denied;
 
 /// Decides a renewal: the lease must stand, its grace is not enough. If no call is under way, its lead is
@@ -78,16 +78,28 @@ pub(super) fn release(slate: &mut Slate, release: &Release) -> Result<EndedLease
     if !holds {
         return Err(Denied::LeaseLost);
     }
-    if release.reason == ReleaseReason::Forbidden {
+    if let ReleaseCause::Skip { per_hour_max: Some(count_max), .. } = release.cause {
+        slate.check_skips(release.rep, count_max, release.now)?;
+    }
+    if release.cause == ReleaseCause::Forbidden {
         // The rep did not say that they did not call.
         slate.doubt(release.lead);
     }
-    slate.take_back(release.lead);
+    let lease = slate.take_back(release.lead);
+    slate.tally(&lease, release.cause.tally());
     let end = Command::EndLease { kind: EventKind::Released };
     let told = slate.step(release.lead, end, release.now, |event| {
-        event.by(&release.actor).with("reason", release.reason.code()).with("rep", release.rep.0)
+        let event = event.by(&release.actor).with("reason", release.cause.reason().code());
+        let event = event.with("rep", release.rep.0);
+        match release.cause {
+            ReleaseCause::Skip { reason, .. } => event.with("skip_reason", reason.code()),
+            _ => event,
+        }
     });
     told.expect("a lead with a lease is leased");
+    if matches!(release.cause, ReleaseCause::Skip { .. }) {
+        slate.skip(&lease, release.now);
+    }
     let until = release.now.saturating_add(PASS_MS);
     let pass = Pass { rep: release.rep, lead: release.lead, until };
     slate.pass(pass);

@@ -16,6 +16,7 @@ mod lease;
 mod matching;
 mod outcome;
 mod seal;
+mod skip;
 mod slate;
 mod suppress;
 mod sweep;
@@ -40,6 +41,7 @@ pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use outcome::{NewOutcome, OutcomeRow};
 pub(super) use seal::Seal;
+pub(super) use skip::{NewSkip, ServeKey, SkipRow};
 pub(super) use slate::{
     HandoverOnce, HandoverRow, LeadRow, NewEvent, NewTouch, RequestRow, SealedSuppression, Slate,
     SuppressionRow, TouchRow, Tracked,

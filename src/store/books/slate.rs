@@ -11,6 +11,7 @@ use super::engage::{EngagementRow, NewEngagement};
 use super::erase::Erasable;
 use super::outcome::{NewOutcome, OutcomeRow, OutcomeSum};
 use super::seal::Seal;
+use super::skip::{NewSkip, ServeKey, SkipRow};
 use super::sweep::Found;
 use super::{RequestKey, StoredAnswer};
 use crate::domain::moves::{self, Command};
@@ -177,6 +178,8 @@ pub(crate) struct Slate {
     pub(crate) refused: HashMap<HandoverOnce, LeadId>,
     /// What is known of leads that are to be erased.
     pub(crate) erasable: HashMap<LeadId, Erasable>,
+    /// What counts against the reps who skip, by lease.
+    pub(crate) skips: HashMap<RepKey, BTreeMap<LeaseToken, SkipRow>>,
     /// Another node has the duty that the sweep names.
     pub(crate) is_duty_lost: bool,
     /// What a sweep found.
@@ -204,8 +207,10 @@ pub(crate) struct Slate {
     pub(crate) sealed_dials: Vec<(String, String)>,
     pub(crate) erased_leads: Vec<LeadId>,
     pub(crate) erased_handovers: Vec<HandoverOnce>,
+    pub(crate) new_skips: Vec<NewSkip>,
+    pub(crate) serve_deltas: BTreeMap<ServeKey, i64>,
     pub(crate) book_deltas: BTreeMap<BookKey, BookDelta>,
-    /// Requests and passes that are over by then are forgotten, at most so many.
+    /// Requests, passes and skips that are over by then are forgotten, at most so many.
     pub(crate) forget: Option<(i64, usize)>,
 }
 

@@ -8,7 +8,7 @@ use super::grant::replayed;
 use super::{Slate, StoredAnswer, SuppressionRow};
 use crate::domain::moves::Command;
 use crate::domain::{
-    CloseReason, EventKind, Facts, LeadId, Number, ReleaseReason, Route, Standing,
+    CloseReason, EventKind, Facts, LeadId, Number, ReleaseReason, Route, ServeTally, Standing,
 };
 use crate::store::changes::{Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf};
 use crate::store::error::Denied;
@@ -208,6 +208,7 @@ pub(super) fn close_suppressed(slate: &mut Slate, lead: LeadId, actor: &str, now
 pub(super) fn forbid(slate: &mut Slate, lead: LeadId, actor: &str, now: i64) {
     slate.doubt(lead);
     let lease = slate.take_back(lead);
+    slate.tally(&lease, ServeTally::Forbidden);
     let end = Command::EndLease { kind: EventKind::Released };
     let told = slate.step(lead, end, now, |event| {
         let event = event.by(actor).with("reason", ReleaseReason::Forbidden.code());

@@ -21,7 +21,7 @@ pub(crate) struct Found {
     pub(crate) ended: Vec<LeadId>,
     /// Some kind had more.
     pub(crate) is_unfinished: bool,
-    /// At most so many old requests and passes are forgotten.
+    /// At most so many old requests, passes and skips are forgotten.
     pub(crate) limit: usize,
 }
 

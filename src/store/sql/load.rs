@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::numbers::{self, Until, take_dial};
 use super::rows::{corrupt, packed, read, read_leads, token};
 use super::statements as sql;
-use super::{duty, erasure};
+use super::{duty, erasure, write_skips};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
 
 /// What a batch asks for by key.
@@ -141,6 +141,7 @@ pub(in crate::store) async fn load(
 ) -> Result<Slate, StoreError> {
     let mut slate = Slate { seal, ..Slate::default() };
     let mut needs = Needs::of(changes);
+    write_skips::load(connection, &mut slate, changes).await?;
     if connection.is_remote() && needs.is_of_call {
         if load_calls(connection, &mut slate, &mut needs).await? {
             return Ok(slate);

@@ -28,6 +28,7 @@ mod write_books;
 mod write_calls;
 mod write_facts;
 mod write_leases;
+mod write_skips;
 mod writer;
 
 pub(super) use audit::audit;

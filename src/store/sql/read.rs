@@ -91,6 +91,7 @@ pub(in crate::store) async fn lease_of(
         rule_version: row.integer(6)?,
         times: [row.integer(7)?, row.integer(8)?, row.integer(9)?, row.integer(10)?],
         dialable: row.maybe_string(11)?,
+        points: row.integer(12)?,
     };
     columns.parse().map(Some)
 }

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use super::super::error::StoreError;
 use super::super::outcomes::OutcomeTotal;
 use super::super::reports::{
-    Book, BookFilter, Suppression, SuppressionKind, SuppressionPage, Uncontacted, UncontactedPage,
+    Book, BookFilter, ServeCount, ServePeriod, Suppression, SuppressionKind, SuppressionPage,
+    Uncontacted, UncontactedPage,
 };
 use super::connection::{Connection, Query, Row};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, packed_leads};
 use super::statements as sql;
-use crate::domain::{CampaignKey, LeadId, OutcomeResult, QueueKey};
+use crate::domain::{CampaignKey, LeadId, OutcomeResult, QueueKey, RepKey, ServeTally, ValueBand};
 
 pub(in crate::store) async fn books(
     connection: &mut Connection,
@@ -89,6 +90,26 @@ pub(in crate::store) fn book(row: &Row) -> Result<Book, StoreError> {
         erased: row.integer(18)?,
         overdue: 0,
         outcomes: Vec::new(),
+    })
+}
+
+pub(in crate::store) async fn serve_counts(
+    connection: &mut Connection,
+    period: &ServePeriod,
+) -> Result<Vec<ServeCount>, StoreError> {
+    let query =
+        sql::SERVE_COUNTS.bind(period.queue.0).bind(period.from_hour).bind(period.until_hour);
+    query.all(connection).await?.iter().map(serve_count).collect()
+}
+
+fn serve_count(row: &Row) -> Result<ServeCount, StoreError> {
+    let bad = |column, value: &str| corrupt("serve_count", column, value);
+    let (band, tally) = (row.integer(1)?.to_string(), row.text(2)?);
+    Ok(ServeCount {
+        rep: RepKey(row.integer(0)?),
+        band: ValueBand::from_code(&band).ok_or_else(|| bad("band", &band))?,
+        tally: ServeTally::from_code(tally).ok_or_else(|| bad("tally", tally))?,
+        count: row.integer(3)?,
     })
 }
 

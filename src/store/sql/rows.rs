@@ -50,6 +50,7 @@ struct PackedLead {
     held_until_ms: Option<i64>,
     renewable_until_ms: Option<i64>,
     dialable: Option<String>,
+    points: Option<i64>,
 }
 
 /// A value that makes no sense.
@@ -142,6 +143,7 @@ pub(in crate::store) struct LeaseColumns {
     pub(in crate::store) token: String,
     pub(in crate::store) order: String,
     pub(in crate::store) rule_version: i64,
+    pub(in crate::store) points: i64,
     /// Granted, expires, held until, renewable until.
     pub(in crate::store) times: [i64; 4],
     pub(in crate::store) dialable: Option<String>,
@@ -160,6 +162,7 @@ impl LeaseColumns {
             token: token("lease", &self.token)?,
             order,
             rule_version: self.rule_version,
+            points: self.points,
             granted_at,
             expires_at,
             held_until,
@@ -182,6 +185,7 @@ impl PackedLead {
             token,
             order: self.serve_order.take().unwrap_or_default(),
             rule_version: self.rule_version.unwrap_or_default(),
+            points: self.points.unwrap_or_default(),
             times: times.map(Option::unwrap_or_default),
             dialable: self.dialable.take(),
         };

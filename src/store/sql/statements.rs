@@ -62,6 +62,7 @@ pairs! {
     ADD_LEASES = "add_leases";
     ADD_REQUESTS = "add_requests";
     ADD_OUTCOMES = "add_outcomes";
+    ADD_SKIPS = "add_skips";
     ADD_STANDINGS = "add_standings";
     ADD_SUPPRESSIONS = "add_suppressions";
     ADD_TOUCHES = "add_touches";
@@ -74,6 +75,7 @@ pairs! {
     CHANGE_LEASES = "change_leases";
     CHANGE_STANDINGS = "change_standings";
     CHANGE_LEASE_TOKENS = "change_lease_tokens";
+    COUNT_SERVES = "count_serves";
     DROP_DOUBTS = "drop_doubts";
     DROP_HELD_NUMBERS = "drop_held_numbers";
     DROP_LEAD_NUMBERS = "drop_lead_numbers";
@@ -86,6 +88,7 @@ pairs! {
     ERASE_TOUCHES = "erase_touches";
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
+    FORGET_SKIPS = "forget_skips";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
     LOAD_ENGAGEMENTS = "load_engagements";
@@ -97,6 +100,7 @@ pairs! {
     LOAD_OUTCOMES = "load_outcomes";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
+    LOAD_SKIPS = "load_skips";
     LOAD_TOUCHES = "load_touches";
     MOVE_BOOKS = "move_books";
     MOVE_BOOK_OUTCOMES = "move_book_outcomes";
@@ -156,6 +160,7 @@ shared! {
     REVOKE_ALL_TOKENS = "revoke_all_tokens";
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
+    SERVE_COUNTS = "serve_counts";
     SUPPRESSIONS = "suppressions";
     TOUCHES = "touches";
     TOUCHES_BETWEEN = "touches_between";
@@ -246,6 +251,9 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("forget_dials", FORGET_DIALS),
     ("drop_doubts", DROP_DOUBTS),
     ("seal_dials", SEAL_DIALS),
+    ("forget_skips", FORGET_SKIPS),
+    ("load_skips", LOAD_SKIPS),
+    ("serve_counts", SERVE_COUNTS),
     ("move_books", MOVE_BOOKS),
     ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
@@ -312,6 +320,8 @@ mod tests {
             MOVE_BOOKS,
             DROP_DOUBTS,
             ADD_DIALS,
+            ADD_SKIPS,
+            COUNT_SERVES,
         ];
         for part in parts {
             let part = format!(" AS ( {} RETURNING 1 )", plain(part, &[]));

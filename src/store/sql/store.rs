@@ -20,8 +20,8 @@ use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
-    AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression, SuppressionPage,
-    TouchOfLead, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod, Suppression,
+    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -281,6 +281,10 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError> {
         read!(self, Report, by => report::books(by, filter, now))
+    }
+
+    async fn serve_counts(&self, period: &ServePeriod) -> Result<Vec<ServeCount>, StoreError> {
+        read!(self, Report, by => report::serve_counts(by, period))
     }
 
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {

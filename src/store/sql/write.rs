@@ -17,8 +17,10 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books, write_calls, write_facts, write_leases};
-use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
+use super::{erasure, write_books, write_calls, write_facts, write_leases, write_skips};
+use crate::domain::{
+    CampaignKey, LeadId, Number, QueueKey, RepKey, SKIP_WINDOW_MS, Standing, TouchId,
+};
 
 /// Writes the slate.
 pub(in crate::store) async fn write(
@@ -49,6 +51,7 @@ pub(in crate::store) async fn write(
     run(connection, touches).await?;
     write_facts::write(connection, slate).await?;
     write_memory(connection, slate).await?;
+    run(connection, write_skips::statements(slate)).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
 }
@@ -441,6 +444,7 @@ async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), 
         (sql::FORGET_REQUESTS, now.saturating_sub(REQUEST_KEPT_MS)),
         (sql::FORGET_PASSES, now),
         (sql::FORGET_DIALS, now.saturating_sub(DIAL_KEPT_MS)),
+        (sql::FORGET_SKIPS, now.saturating_sub(SKIP_WINDOW_MS)),
     ];
     for (statement, until) in old {
         let query = statement.bind(until).bind(limit_of(limit));

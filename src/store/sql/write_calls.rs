@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::rows::{corrupt, packed};
 use super::statements as sql;
 use super::write::{self, Rows};
-use super::{write_books, write_leases};
+use super::{write_books, write_leases, write_skips};
 
 /// Whether all that the batch changes is what calls change.
 pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool {
@@ -39,7 +39,8 @@ pub(in crate::store) async fn write(
     let [events] = write::event_statements(slate);
     let leases = write_leases::statements(slate, changed);
     // `None`: some of them may not count.
-    let parts: [(Option<Rows>, Option<&'static str>); 13] = [
+    let [skips, serves] = write_skips::statements(slate);
+    let parts: [(Option<Rows>, Option<&'static str>); 15] = [
         (standings, Some("standing")),
         (events, Some("ledger")),
         (leases.freed, None),
@@ -53,6 +54,8 @@ pub(in crate::store) async fn write(
         (write_books::moved(slate), Some("book")),
         (write::told_statement(slate), None),
         (write::dial_statement(slate), Some("dial")),
+        (skips, Some("skip")),
+        (serves, Some("serve_count")),
     ];
     let mut query = sql::WRITE_CALLS.query();
     let mut expected = Vec::with_capacity(parts.len());

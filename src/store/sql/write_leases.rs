@@ -56,6 +56,7 @@ pub(in crate::store) fn statements(slate: &Slate, changed: &[&Tracked]) -> Lease
                 lease.held_until,
                 lease.renewable_until,
                 lease.dialable.as_ref().map(json),
+                lease.points,
             ));
             let mine = slate.held_by.get(&lease.lead).into_iter().flatten();
             numbers.extend(mine.map(|number| (number, lease.lead)));

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use nextlead::domain::{
     Cap, CapInForce, CapRule, Channel, Direction, Disposition, Facts, LeadId, LeadNumber, Lease,
-    ReleaseReason, Standing, WaitReason,
+    Standing, WaitReason,
 };
 use nextlead::store::{
-    Caps, Denied, Erase, HandedOver, LeaseOutcome, StoreError, Suppress, SuppressionOf,
-    SuppressionPage, Turned,
+    Caps, Denied, Erase, HandedOver, LeaseOutcome, ReleaseCause, StoreError, Suppress,
+    SuppressionOf, SuppressionPage, Turned,
 };
 
 use super::desk::{Desk, GRACE_MS, LEASE_MS, MINUTE_MS, START, granted, number};
@@ -180,7 +180,7 @@ pub(super) async fn a_release_gives_the_slot_back_and_an_expiry_does_not(desk: &
     desk.store.release(desk.release(&given, START + 1)).await.expect("a release");
     let again = lease(desk, leads[0], one(), START + 2).await;
     let mut forbidden = desk.release(&again, START + 3);
-    forbidden.reason = ReleaseReason::Forbidden;
+    forbidden.cause = ReleaseCause::Forbidden;
     desk.store.release(forbidden).await.expect("a release");
     let outcome = pull(desk, 0, &leads[..1], one(), START + 4).await;
     assert_eq!(capped(&outcome), Some(START + 2 + DAY_MS), "the rep did not say they never called");

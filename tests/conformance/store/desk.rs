@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nextlead::domain::{
     Campaign, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey,
-    LeadId, LeadNumber, Lease, LeaseToken, Number, Policy, Queue, QueueId, QueueSettings,
-    ReleaseReason, RepId, RepKey, RequestId, Route, ServeOrder, Standing, Touch, TouchId,
-    WeeklyHours,
+    LeadId, LeadNumber, Lease, LeaseToken, Number, Policy, Queue, QueueId, QueueSettings, RepId,
+    RepKey, RequestId, Route, ServeOrder, SkipReason, Standing, Touch, TouchId, WeeklyHours,
 };
 use nextlead::store::{
     Candidate, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep,
-    RecordTouch, Release, Renew, RequestKey, Store, StoreError, TouchRecorded,
+    RecordTouch, Release, ReleaseCause, Renew, RequestKey, Store, StoreError, TouchRecorded,
 };
 
 /// When every check begins.
@@ -57,6 +56,7 @@ impl Desk {
             lease_ms: LEASE_MS,
             lease_total_ms: LEASE_TOTAL_MS,
             grace_ms: GRACE_MS,
+            skips_per_hour_max: None,
         };
         let mut campaigns = Vec::new();
         let mut queues = Vec::new();
@@ -186,6 +186,7 @@ impl Desk {
         let candidate = |lead: &LeadId| Candidate {
             lead: *lead,
             order: ServeOrder::Ordinary,
+            points: 40,
             detail: [("points".to_owned(), "40".to_owned())].into(),
         };
         Grant {
@@ -232,7 +233,7 @@ impl Desk {
             rep: lease.rep,
             actor: "rep".into(),
             token: lease.token,
-            reason: ReleaseReason::Skipped,
+            cause: ReleaseCause::Skip { reason: SkipReason::NoTime, per_hour_max: None },
             now,
             request: None,
         }

@@ -52,6 +52,7 @@ async fn ask(
         lead: Some(lead.clone()),
         lease_token: token.clone(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     let served = proto::ServedLead {

@@ -47,6 +47,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.QueueService/ExplainLead", "manager"),
     ("nextlead.v1.QueueService/TraceLead", "manager"),
     ("nextlead.v1.CoverageService/GetCoverage", "marketing manager"),
+    ("nextlead.v1.CoverageService/GetSkips", "marketing manager"),
     ("nextlead.v1.CoverageService/ListUncontacted", "marketing manager"),
     ("nextlead.v1.CoverageService/ExportLeads", "marketing manager"),
     ("nextlead.v1.CoverageService/ExportTouches", "marketing manager"),

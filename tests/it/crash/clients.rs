@@ -91,6 +91,7 @@ async fn release(rep: &str, nth: u64, held: Held, line: &mut Line) -> Option<Hel
         lead: Some(by_id(&line.history.holds[held.hold].lead)),
         lease_token: held.token,
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         request_id: format!("{rep}-release-{nth}"),
     };
     let sent = line.shared.order.next();

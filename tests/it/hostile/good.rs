@@ -60,6 +60,7 @@ fn of_reps(all: &mut BTreeMap<&'static str, Vec<u8>>, held: &str, token: &str, i
         lead: Some(by_id(held)),
         lease_token: token.into(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     put(all, "ReleaseLease", release);
@@ -169,6 +170,8 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
     put(all, "TraceLead", trace);
     put(all, "GetCoverage", proto::GetCoverageRequest::default());
     put(all, "ListUncontacted", proto::ListUncontactedRequest::default());
+    let skips = proto::GetSkipsRequest { queue_id: queue_id(), ..Default::default() };
+    put(all, "GetSkips", skips);
     put(all, "ExportLeads", proto::ExportLeadsRequest::default());
     put(all, "ExportTouches", proto::ExportTouchesRequest::default());
     put(all, "AuditLedger", proto::AuditLedgerRequest::default());

@@ -117,6 +117,7 @@ async fn a_lead_given_back_on_one_node_is_not_offered_to_the_rep_on_the_other() 
         lead: Some(crate::support::by_id(&id_of(&served))),
         lease_token: served.lease_token.clone(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     one.reps.release_lease(release).await.unwrap();
@@ -132,6 +133,7 @@ async fn a_lead_given_back_on_one_node_is_not_offered_to_the_rep_on_the_other() 
             lead: Some(crate::support::by_id(&id_of(&served))),
             lease_token: served.lease_token.clone(),
             reason: proto::ReleaseReason::Skipped.into(),
+            skip_reason: proto::SkipReason::NoTime.into(),
             ..Default::default()
         };
         other.reps.release_lease(release).await.unwrap();

@@ -134,6 +134,7 @@ async fn a_lead_given_back_to_a_node_that_is_gone_before_it_told_so_is_served_so
         lead: Some(by_id(&early)),
         lease_token: served.lease_token.clone(),
         reason: proto::ReleaseReason::Skipped.into(),
+        skip_reason: proto::SkipReason::NoTime.into(),
         ..Default::default()
     };
     other.reps.release_lease(release).await.unwrap();

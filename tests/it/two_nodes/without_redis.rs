@@ -83,7 +83,7 @@ async fn without_redis_pulls_are_told_to_come_again_and_all_else_goes_on() {
         rep_id: "cid".into(),
         lead: Some(by_id(&id_of(&cid))),
         lease_token: cid.lease_token.clone(),
-        reason: proto::ReleaseReason::Skipped.into(),
+        reason: proto::ReleaseReason::RepError.into(),
         ..Default::default()
     };
     other.reps.release_lease(release).await.unwrap();

@@ -10,7 +10,7 @@ SELECT coalesce(json_agg(json_build_array(
     s.cadence, c.ends_at_ms, c.route_at_end, c.is_paused,
     e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
     e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms,
-    e.dialable
+    e.dialable, e.points
 )), '[]')::text, '[' || coalesce(string_agg(l.facts, ','), '') || ']',
     (SELECT coalesce(max(event_key), 0) FROM ledger)
 FROM standing s

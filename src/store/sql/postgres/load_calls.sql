@@ -27,7 +27,7 @@ leads AS (
         s.cadence, c.ends_at_ms, c.route_at_end, c.is_paused,
         e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
         e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms,
-        e.dialable
+        e.dialable, e.points
     )) AS packed, string_agg(l.facts, ',') AS facts
     FROM facts l
     JOIN standing s ON s.lead_id = l.lead_id

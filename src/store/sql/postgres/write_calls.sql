@@ -45,11 +45,11 @@ carried AS (
 ),
 given AS (
     INSERT INTO lease (lead_id, queue_key, rep_key, holder_key, token, serve_order, rule_version,
-        granted_at_ms, expires_at_ms, held_until_ms, renewable_until_ms, dialable)
+        granted_at_ms, expires_at_ms, held_until_ms, renewable_until_ms, dialable, points)
     SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, (value ->> 2)::bigint,
         (value ->> 3)::bigint, value ->> 4, value ->> 5, (value ->> 6)::bigint,
         (value ->> 7)::bigint, (value ->> 8)::bigint, (value ->> 9)::bigint, (value ->> 10)::bigint,
-        value ->> 11
+        value ->> 11, (value ->> 12)::bigint
     FROM jsonb_array_elements($6::jsonb) AS new(value)
     WHERE (SELECT count(*) FROM ended) + (SELECT count(*) FROM carried) >= 0
     ON CONFLICT DO NOTHING
@@ -121,6 +121,21 @@ dials AS (
     SELECT value ->> 0, (value ->> 1)::bigint, (value ->> 2)::bigint, value ->> 3
     FROM jsonb_array_elements($13::jsonb) AS new(value)
     RETURNING 1
+),
+skips AS (
+    INSERT INTO skip (token, rep_key, at_ms)
+    SELECT value ->> 0, (value ->> 1)::bigint, (value ->> 2)::bigint
+    FROM jsonb_array_elements($14::jsonb) AS new(value)
+    RETURNING 1
+),
+serves AS (
+    INSERT INTO serve_count AS counted (queue_key, hour, rep_key, band, tally, count)
+    SELECT (value ->> 0)::bigint, (value ->> 1)::bigint, (value ->> 2)::bigint,
+        (value ->> 3)::bigint, value ->> 4, (value ->> 5)::bigint
+    FROM jsonb_array_elements($15::jsonb) AS new(value)
+    ON CONFLICT (queue_key, hour, rep_key, band, tally)
+        DO UPDATE SET count = counted.count + excluded.count
+    RETURNING 1
 )
 SELECT json_build_array(
     (SELECT count(*) FROM standings),
@@ -132,5 +147,7 @@ SELECT json_build_array(
     (SELECT count(*) FROM touches),
     (SELECT count(*) FROM requests),
     (SELECT count(*) FROM books),
-    (SELECT count(*) FROM dials)
+    (SELECT count(*) FROM dials),
+    (SELECT count(*) FROM skips),
+    (SELECT count(*) FROM serves)
 )::text

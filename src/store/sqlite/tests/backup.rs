@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::super::super::backup::{Backup, OldTokens, Restore, RestoreError, Restored};
-use super::super::super::changes::{Candidate, Grant, LeaseOutcome, Release, RequestKey};
+use super::super::super::changes::{
+    Candidate, Grant, LeaseOutcome, Release, ReleaseCause, RequestKey,
+};
 use super::super::super::error::{Denied, StoreError};
 use super::super::super::{SqliteStore, Store};
 use super::super::{backup, open, restore};
 use super::{START, campaign, folder, hand_over};
-use crate::domain::{
-    LeadId, Lease, LeaseToken, QueueKey, ReleaseReason, RepId, RequestId, ServeOrder,
-};
+use crate::domain::{LeadId, Lease, LeaseToken, QueueKey, RepId, RequestId, ServeOrder};
 use crate::store::NewRep;
 
 fn save(mut backup: Backup, path: &Path) {
@@ -52,7 +52,8 @@ async fn backed_up(count: u64) -> (tempfile::TempDir, PathBuf, PathBuf) {
 async fn lease_one(store: &SqliteStore, lead: LeadId, request: Option<RequestKey>) -> Lease {
     let rep = NewRep { queue: QueueKey(1), skills: Default::default(), is_active: true };
     let rep = store.put_rep(&RepId::new("ann").unwrap(), &rep).await.unwrap();
-    let candidate = Candidate { lead, order: ServeOrder::Ordinary, detail: Default::default() };
+    let candidate =
+        Candidate { lead, order: ServeOrder::Ordinary, points: 0, detail: Default::default() };
     let grant = Grant {
         rep: rep.key,
         actor: "ann".into(),
@@ -175,7 +176,7 @@ async fn nothing_that_a_client_holds_fits_a_restored_store() {
         rep: lease.rep,
         actor: "ann".into(),
         token: lease.token,
-        reason: ReleaseReason::Skipped,
+        cause: ReleaseCause::RepError,
         now: START,
         request: None,
     };

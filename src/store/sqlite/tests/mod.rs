@@ -37,6 +37,7 @@ pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
         lease_ms: 1,
         lease_total_ms: 1,
         grace_ms: 1,
+        skips_per_hour_max: None,
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
     let settings = CampaignSettings {
@@ -192,15 +193,15 @@ async fn two_holders_of_a_lead_a_rep_or_a_number_cannot_be_written() {
         sqlx::query(statement).execute(&mut stranger).await.map(drop)
     };
     const LEASE: &str = "INSERT INTO lease VALUES
-        (1, 1, 7, 7, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL)";
+        (1, 1, 7, 7, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL, 0)";
     run(LEASE).await.unwrap();
     run("INSERT INTO held_number VALUES ('+12025550100', 1)").await.unwrap();
     for statement in [
         LEASE,
         "INSERT INTO lease VALUES
-            (2, 1, 7, 7, '00000000000000000000000000000002', 'ordinary', 0, 1, 2, 3, 4, NULL)",
+            (2, 1, 7, 7, '00000000000000000000000000000002', 'ordinary', 0, 1, 2, 3, 4, NULL, 0)",
         "INSERT INTO lease VALUES
-            (2, 1, 8, 8, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL)",
+            (2, 1, 8, 8, '00000000000000000000000000000001', 'ordinary', 0, 1, 2, 3, 4, NULL, 0)",
         "INSERT INTO held_number VALUES ('+12025550100', 1)",
         "INSERT INTO held_number VALUES ('+12025550101', 2)",
     ] {
