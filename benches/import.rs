@@ -93,6 +93,7 @@ async fn serve(
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
+        own: Default::default(),
     };
     node.dialer().put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

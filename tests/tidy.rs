@@ -68,6 +68,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0008_ledger_in_order.sql",
         "61efa76257f36d628b450c70264d435f0dd97122ecb6e59beae62dbf1865d04e",
     ),
+    (
+        "postgres/0012_owners.sql",
+        "467dc41b204cae73145909f2d444443ccdc244262f3db901fce5bc9a020ba91c",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -82,6 +86,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "sqlite/0008_ledger_in_order.sql",
         "26a3e02f84ddd4d2fe5c544cf5ff49200a077204c489bc37f43e94c1a41e9107",
     ),
+    ("sqlite/0012_owners.sql", "ebbfe580361faa9510a357070ba02b4fef1b37de972f95ef73b50eb0e75a30d9"),
 ];
 
 fn sources(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {

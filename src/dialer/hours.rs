@@ -122,8 +122,15 @@ mod tests {
     fn queue(hours: &str) -> Queue {
         let hours = hours.parse().expect("hours");
         let (zone, law) = ("UTC".into(), CallingLaw::default());
-        let settings =
-            QueueSettings { zone, hours, law, lease_ms: 1, lease_total_ms: 1, grace_ms: 1 };
+        let settings = QueueSettings {
+            zone,
+            hours,
+            law,
+            lease_ms: 1,
+            lease_total_ms: 1,
+            grace_ms: 1,
+            own: Default::default(),
+        };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }
 

@@ -91,6 +91,7 @@ impl Dialer {
             handed_over_at,
             first_touch_due_at: Some(due_at),
             facts: lead.facts,
+            owner: None,
         })
     }
 

@@ -116,6 +116,7 @@ impl Dialer {
                 queue: queue.key,
                 skills: settings.skills.clone(),
                 is_active: settings.is_active,
+                work: settings.work.clone(),
             };
             let rep = dialer.parts.store.put_rep(&id, &row).await?;
             dialer.roster().put_rep(rep);
@@ -155,7 +156,8 @@ impl Dialer {
         let view = |rep: &Rep| {
             let queue = self.roster().queue_by_key(rep.queue)?.id.clone();
             let (skills, is_active) = (rep.skills.clone(), rep.is_active);
-            Some(RepView { id: rep.id.clone(), settings: RepSettings { queue, skills, is_active } })
+            let settings = RepSettings { queue, skills, is_active, work: rep.work.clone() };
+            Some(RepView { id: rep.id.clone(), settings })
         };
         Ok(reps.filter_map(|entry| view(&entry.rep)).collect())
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
     LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, ReleaseReason,
-    RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts,
+    RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts, WorkTime,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::Explanation;
@@ -195,6 +195,8 @@ pub struct NewLead {
     pub handed_over_at: Option<i64>,
     /// What marketing says.
     pub facts: Facts,
+    /// To whom it belongs, if that is said.
+    pub owner: Option<RepId>,
 }
 
 /// A rep, as a manager sets them.
@@ -206,6 +208,8 @@ pub struct RepSettings {
     pub skills: BTreeSet<String>,
     /// Whether they may pull.
     pub is_active: bool,
+    /// When they work.
+    pub work: WorkTime,
 }
 
 /// A queue and how it stands.

@@ -29,6 +29,8 @@ codes! {
         Noted = "noted",
         /// Closed for another reason than a touch.
         Closed = "closed",
+        /// A manager gave it to a rep for good, or to nobody any more.
+        Assigned = "assigned",
         /// Everything personal about it was erased.
         Erased = "erased",
     }

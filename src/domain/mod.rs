@@ -13,6 +13,7 @@ mod deadline;
 mod disposition;
 mod holiday;
 mod id;
+mod keeper;
 mod law;
 mod lead;
 mod lease;
@@ -26,6 +27,7 @@ mod rank;
 mod standing;
 mod touch;
 mod window;
+mod work_time;
 
 pub use access::{AccessToken, REP_ID_RESERVED, Role};
 pub use calling::{
@@ -38,6 +40,7 @@ pub use id::{
     CampaignId, CampaignKey, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, QueueId, QueueKey,
     RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
+pub use keeper::{Kept, kept_for};
 pub use law::{Law, Rule};
 pub use lead::{
     ATTRIBUTE_COUNT_MAX, Facts, HandoverKey, Lead, LeadNumber, NUMBER_COUNT_MAX, TEXT_LENGTH_MAX,
@@ -51,9 +54,10 @@ pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,
-    PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
+    OwnLeads, PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
 };
 pub use rank::{FirstTouchRank, HEAD_START_MS_MAX, Rank, Worth, WorthStep, head_start_ms};
-pub use standing::{CloseReason, LeadState, Route, Standing, Tier, WaitReason};
+pub use standing::{Callback, CloseReason, LeadState, Route, Standing, Tier, WaitReason};
 pub use touch::{Channel, Direction, RecordedTouch, Touch};
 pub use window::{HoursProblem, WeeklyHours, is_zone};
+pub use work_time::{ABSENCE_COUNT_MAX, Absence, WorkTime};

@@ -4,9 +4,10 @@
 //! Nothing else changes a standing, so the books can be folded from the events alone.
 
 use super::disposition::Disposition;
+use super::id::RepKey;
 use super::ledger::{Event, EventKind};
 use super::policy::NextStep;
-use super::standing::{CloseReason, LeadState, Route, Standing, Tier, WaitReason};
+use super::standing::{Callback, CloseReason, LeadState, Route, Standing, Tier, WaitReason};
 
 /// What can happen to a lead.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +31,8 @@ pub enum Command {
         is_attempt: bool,
         /// What follows.
         next: NextStep,
+        /// Who promised to call again in person.
+        promised_to: Option<RepKey>,
     },
     /// A touch that does not move it: late, or without a lease.
     Note {
@@ -46,6 +49,13 @@ pub enum Command {
     Amend {
         /// The event that tells which.
         kind: EventKind,
+        /// Whom it belongs to from here on; `None`: to whom it did.
+        owner: Option<RepKey>,
+    },
+    /// It belongs to somebody else from here on, or to nobody.
+    Assign {
+        /// To whom.
+        owner: Option<RepKey>,
     },
     /// It is closed for another reason than a touch.
     Close {
@@ -100,17 +110,24 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             next.times_released += i32::from(state.first_touched_at.is_none());
             kind
         }
-        Command::Touch { disposition, started_at, is_attempt, next: follows } => {
+        Command::Touch { disposition, started_at, is_attempt, next: follows, promised_to } => {
             require_leased(state)?;
             count_touch(&mut next, disposition, started_at, is_attempt, is_attempt);
-            follow(&mut next, follows);
+            follow(&mut next, follows, promised_to);
             EventKind::Touched
         }
         Command::Note { disposition, started_at, is_attempt, is_first_touch } => {
             count_touch(&mut next, disposition, started_at, is_attempt, is_first_touch);
             EventKind::Noted
         }
-        Command::Amend { kind } => kind,
+        Command::Amend { kind, owner } => {
+            next.owner = owner.or(next.owner);
+            kind
+        }
+        Command::Assign { owner } => {
+            assign(&mut next, owner)?;
+            EventKind::Assigned
+        }
         Command::Close { why, route } => {
             close(&mut next, why, route)?;
             EventKind::Closed
@@ -152,7 +169,7 @@ fn require_leased(state: &LeadState) -> Result<(), Refusal> {
 fn wake(next: &mut LeadState, due_at: i64) {
     if !next.standing.is_open() {
         next.attempts = 0;
-        next.tier = Tier::Ordinary;
+        end_callback(next);
     }
     next.standing = Standing::Ready;
     next.ready_since = due_at;
@@ -182,20 +199,32 @@ fn count_touch(
     }
 }
 
-fn follow(next: &mut LeadState, follows: NextStep) {
+fn follow(next: &mut LeadState, follows: NextStep, promised_to: Option<RepKey>) {
+    end_callback(next);
     match follows {
         NextStep::Wait { until, why } => {
             next.standing = Standing::Waiting { until, why };
-            next.tier = match why {
-                WaitReason::Callback => Tier::Callback,
-                WaitReason::Retry => Tier::Ordinary,
-            };
+            if why == WaitReason::Callback {
+                next.tier = Tier::Callback;
+                next.callback = Some(Callback { at: until, to: promised_to });
+            }
         }
-        NextStep::Close { why, route } => {
-            next.standing = Standing::Closed { why, route };
-            next.tier = Tier::Ordinary;
-        }
+        NextStep::Close { why, route } => next.standing = Standing::Closed { why, route },
     }
+}
+
+/// What was promised is kept, or can be kept no more.
+fn end_callback(next: &mut LeadState) {
+    next.tier = Tier::Ordinary;
+    next.callback = None;
+}
+
+fn assign(next: &mut LeadState, owner: Option<RepKey>) -> Result<(), Refusal> {
+    if next.standing == Standing::Erased {
+        return Err(Refusal::Erased);
+    }
+    next.owner = owner;
+    Ok(())
 }
 
 fn close(next: &mut LeadState, why: CloseReason, route: Route) -> Result<(), Refusal> {
@@ -209,7 +238,7 @@ fn close(next: &mut LeadState, why: CloseReason, route: Route) -> Result<(), Ref
         Standing::Ready | Standing::Waiting { .. } => {}
     }
     next.standing = Standing::Closed { why, route };
-    next.tier = Tier::Ordinary;
+    end_callback(next);
     Ok(())
 }
 
@@ -218,7 +247,8 @@ fn erase(next: &mut LeadState) -> Result<(), Refusal> {
         return Err(Refusal::Erased);
     }
     next.standing = Standing::Erased;
-    next.tier = Tier::Ordinary;
+    next.owner = None;
+    end_callback(next);
     Ok(())
 }
 
@@ -243,6 +273,8 @@ mod tests {
             first_touch_due_at: Some(1_000),
             first_touched_at: None,
             times_released: 0,
+            callback: None,
+            owner: None,
         }
     }
 
@@ -262,6 +294,7 @@ mod tests {
             started_at: 150,
             is_attempt: true,
             next: NextStep::Wait { until, why: WaitReason::Retry },
+            promised_to: None,
         }
     }
 
@@ -317,6 +350,37 @@ mod tests {
             120,
         );
         assert_eq!(step(&lost, Command::Wake, 600).unwrap_err(), Refusal::Closed);
+    }
+
+    #[test]
+    fn a_promise_lasts_until_the_next_touch_and_through_leases_without_one() {
+        let leased = moved(&state(), Command::Lease, 120);
+        let promise = Command::Touch {
+            disposition: Disposition::CallbackOwn,
+            started_at: 150,
+            is_attempt: true,
+            next: NextStep::Wait { until: 500, why: WaitReason::Callback },
+            promised_to: Some(RepKey(7)),
+        };
+        let promised = moved(&leased, promise, 160);
+        let callback = Some(Callback { at: 500, to: Some(RepKey(7)) });
+        assert_eq!((promised.tier, promised.callback), (Tier::Callback, callback));
+        let again = moved(&moved(&promised, Command::Wake, 500), Command::Lease, 510);
+        let released = moved(&again, Command::EndLease { kind: EventKind::Released }, 520);
+        assert_eq!((released.tier, released.callback), (Tier::Callback, callback));
+        let kept = moved(&moved(&released, Command::Lease, 530), retry_at(900), 540);
+        assert_eq!((kept.tier, kept.callback), (Tier::Ordinary, None));
+    }
+
+    #[test]
+    fn a_lead_belongs_to_whom_it_was_given_last_wherever_it_stands() {
+        let given = moved(&state(), Command::Assign { owner: Some(RepKey(7)) }, 120);
+        assert_eq!((given.owner, given.standing), (Some(RepKey(7)), Standing::Ready));
+        let amend = |owner| Command::Amend { kind: EventKind::Updated, owner };
+        assert_eq!(moved(&given, amend(None), 130).owner, Some(RepKey(7)));
+        assert_eq!(moved(&given, amend(Some(RepKey(8))), 130).owner, Some(RepKey(8)));
+        let leased = moved(&given, Command::Lease, 130);
+        assert_eq!(moved(&leased, Command::Assign { owner: None }, 140).owner, None);
     }
 
     #[test]

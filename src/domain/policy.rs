@@ -101,7 +101,7 @@ impl Policy {
             Disposition::Qualified | Disposition::Appointment | Disposition::Sale => {
                 return close(Route::Won);
             }
-            Disposition::CallbackAny => {
+            Disposition::CallbackAny | Disposition::CallbackOwn => {
                 let until = callback_at.unwrap_or(now).max(now);
                 return NextStep::Wait { until, why: WaitReason::Callback };
             }
@@ -180,7 +180,7 @@ mod tests {
                 let step = policy.next_step(disposition, Some(5), attempts, false, 10);
                 if let NextStep::Wait { until, .. } = step {
                     assert!(until >= 10, "{disposition:?} waits for the past");
-                    assert!(attempts < 8 || disposition == Disposition::CallbackAny);
+                    assert!(attempts < 8 || disposition.is_callback());
                 }
             }
         }

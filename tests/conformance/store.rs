@@ -5,6 +5,7 @@ mod duties;
 mod erasures;
 mod handovers;
 mod leases;
+mod owners;
 mod postgres;
 mod reports;
 mod strangers;
@@ -80,6 +81,14 @@ macro_rules! check_store {
                     a_suppression_outlives_the_erasure_of_whoever_said_never,
                     an_erased_handover_is_turned_away,
                     an_erasure_is_done_once_and_names_who_else_it_may_be,
+                }
+                owners {
+                    a_callback_is_promised_until_the_next_touch,
+                    callbacks_come_in_pages_by_their_instants,
+                    a_lead_belongs_to_whom_it_was_given_last,
+                    a_handover_gives_an_owner_and_takes_none_away,
+                    the_own_leads_of_a_rep_come_in_pages,
+                    the_working_time_of_a_rep_reads_back,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

@@ -38,7 +38,7 @@ pub(in crate::api) trait Known: TryFrom<i32> {
 mirror!(Disposition, domain::Disposition:
     NoAnswer Busy Voicemail Congestion DeadAir DroppedBeforeRep CallbackAny Gatekeeper WrongTime
     WrongNumber Disconnected Fax ReassignedSuspect NotInterested NotQualified DoNotCall Qualified
-    Appointment Sale Language NeedsSpecialist);
+    Appointment Sale Language NeedsSpecialist CallbackOwn);
 mirror!(Channel, domain::Channel: Call Email Message Meeting);
 mirror!(Direction, domain::Direction: Outbound Inbound);
 mirror!(ServeOrder, domain::ServeOrder: Callback FirstTouch Ordinary);
@@ -46,7 +46,7 @@ mirror!(WaitReason, domain::WaitReason: Retry Callback);
 mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
-    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
+    Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased Assigned);
 
 impl Known for proto::ReleaseReason {
     type Ours = domain::ReleaseReason;

@@ -84,7 +84,7 @@ pub(in crate::api) fn new_lead(
         .and_then(|at| fields.past(field, at, now, SKEW_MS_MAX));
     let of_campaign = || key.as_ref().and_then(|key| default_country(&key.campaign));
     let facts = facts(fields, lead, of_campaign);
-    Some(NewLead { key: key?, handed_over_at, facts })
+    Some(NewLead { key: key?, handed_over_at, facts, owner: None })
 }
 
 fn facts(

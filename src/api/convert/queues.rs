@@ -54,7 +54,8 @@ pub(in crate::api) fn queue_settings(
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
     let (hours, law) = (hours?, law?);
-    Some((id?, QueueSettings { zone, hours, law, lease_ms, lease_total_ms, grace_ms }))
+    let own = Default::default();
+    Some((id?, QueueSettings { zone, hours, law, lease_ms, lease_total_ms, grace_ms, own }))
 }
 
 fn calling_law(fields: &mut Fields, queue: &proto::Queue) -> Option<CallingLaw> {
@@ -153,7 +154,7 @@ pub(in crate::api) fn rep_settings(
     let queue = fields.id("rep.queue_id", &rep.queue_id, QueueId::new);
     let skills = fields.skills("rep.skills", &rep.skills);
     let is_active = rep.active.unwrap_or(true);
-    Some((id?, RepSettings { queue: queue?, skills: skills?, is_active }))
+    Some((id?, RepSettings { queue: queue?, skills: skills?, is_active, work: Default::default() }))
 }
 
 /// A rep.

@@ -103,6 +103,7 @@ impl<'m> InProcess<'m> {
             started_at: attempt.started_at,
             is_attempt: true,
             next,
+            promised_to: None,
         };
         self.step(lead, command, now)?;
         let is_open = self.states[lead].standing.is_open();
@@ -192,6 +193,8 @@ fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
         first_touch_due_at: rules.map(|rules| now + rules.first_touch().within_ms),
         first_touched_at: None,
         times_released: 0,
+        callback: None,
+        owner: None,
     };
     moves::open(state).0
 }

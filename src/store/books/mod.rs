@@ -6,6 +6,7 @@
 //! refusal is found before anything on the slate is moved, so it touches nothing.
 
 mod answer;
+mod assign;
 mod book;
 mod erase;
 mod grant;
@@ -20,8 +21,9 @@ mod text;
 mod touch;
 
 use super::changes::{
-    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
-    Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
+    Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome,
+    RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll,
+    Swept, TouchRecorded,
 };
 use super::duty::Duty;
 use super::error::Denied;
@@ -56,6 +58,7 @@ pub(super) enum Change {
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
+    Assign(Assign),
     Sweep { now: i64, limit: usize, duty: Option<Duty> },
 }
 
@@ -82,6 +85,7 @@ impl Change {
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
+            Self::Assign(change) => change.now = at,
             Self::Sweep { now, .. } => *now = at,
         }
     }
@@ -95,6 +99,7 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
+            Self::Assign(change) => change.request.as_ref(),
             Self::Touch(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
         }
     }
@@ -111,6 +116,7 @@ pub(super) enum Answer {
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
+    Assign(Box<Assigned>),
     Sweep(Swept),
 }
 
@@ -129,6 +135,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))
         }
         Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
+        Change::Assign(change) => assign::assign(slate, change).map(Box::new).map(Answer::Assign),
         Change::Sweep { .. } if slate.is_duty_lost => Err(Denied::DutyLost),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }

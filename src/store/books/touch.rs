@@ -133,15 +133,19 @@ fn move_lead(slate: &mut Slate, change: &RecordTouch) {
         row.lead.facts.callable_numbers().next().is_some(),
         change.now,
     );
+    let is_own = touch.disposition == Disposition::CallbackOwn;
     let command = Command::Touch {
         disposition: touch.disposition,
         started_at: touch.started_at,
         is_attempt,
         next,
+        promised_to: touch.rep.filter(|_| is_own),
     };
     let told = slate.step(touch.lead, command, change.now, |event| {
         let event = event.by(&change.actor).with("touch", &touch.id);
-        event.with("disposition", touch.disposition.code())
+        let event = event.with("disposition", touch.disposition.code());
+        // A lease is a rep's, and they record under it in their own name.
+        if is_own { event.with("promised_to", &change.actor) } else { event }
     });
     told.expect("a lead with a lease is leased");
 }

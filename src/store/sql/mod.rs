@@ -13,6 +13,8 @@ mod export;
 mod failure;
 mod load;
 mod migrate;
+mod own_leads;
+mod parts;
 mod read;
 mod readers;
 mod report;

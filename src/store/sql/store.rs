@@ -10,16 +10,16 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::backup::Backup;
 use super::super::books::{Answer, Change};
 use super::super::changes::{
-    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
-    NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress, SuppressAll, Suppressed,
-    SuppressedAll, Swept, TouchRecorded,
+    Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord,
+    LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RequestKey, Suppress,
+    SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::super::duty::{Duty, TakeDuty};
 use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::reports::{
-    AuditReport, Book, BookFilter, ExportFilter, RecentMark, Suppression, SuppressionPage,
-    TouchOfLead, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, CallbackPage, ExportFilter, RecentMark, Suppression,
+    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -29,7 +29,7 @@ use super::failure::unavailable;
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::writer::{Follower, Stopping, Writer, Writing};
-use super::{audit, duty, export, read, report};
+use super::{audit, duty, export, own_leads, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
@@ -49,7 +49,7 @@ pub struct SqlStore<R: Readers> {
     follower: Follower,
     metrics: StoreMetrics,
     /// How many handovers go into one commit.
-    row_count_max: usize,
+    pub(in crate::store) row_count_max: usize,
     pub(in crate::store) readers: R,
 }
 
@@ -119,7 +119,7 @@ impl<R: Readers> SqlStore<R> {
         answer.await.unwrap_or(Err(StoreError::Stopped))
     }
 
-    async fn change(&self, change: Change) -> Result<Answer, StoreError> {
+    pub(in crate::store) async fn change(&self, change: Change) -> Result<Answer, StoreError> {
         match self.ask(Work::Change(change)).await? {
             Reply::Change(answer) => Ok(answer),
             Reply::Roster(_) => unreachable!("a change is answered as such"),
@@ -138,31 +138,6 @@ impl<R: Readers> SqlStore<R> {
             RosterAnswer::Access(answer) => Ok(answer),
             _ => unreachable!("a change of access is answered as such"),
         }
-    }
-}
-
-#[expect(private_bounds, reason = "which databases there are is decided here")]
-impl<R: Readers> SqlStore<R> {
-    /// Takes rows in by a few commits, one after the other: whoever else writes need not wait for all.
-    async fn hand_over_in_parts(&self, change: HandOver) -> Result<Vec<HandedOver>, StoreError> {
-        let HandOver { rows, actor, now, .. } = change;
-        let mut answers = Vec::with_capacity(rows.len());
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
-            let rows = rows.by_ref().take(self.row_count_max).collect();
-            let part = HandOver { rows, actor: actor.clone(), now, request: None };
-            match self.change(Change::HandOver(part)).await {
-                Ok(Answer::HandOver(part)) => answers.extend(part),
-                Ok(_) => unreachable!("each change is answered in kind"),
-                Err(error) if answers.is_empty() => return Err(error),
-                Err(error) => {
-                    let error = &error as &dyn std::error::Error;
-                    tracing::warn!(error, "took in only a part of many handovers");
-                    return Err(StoreError::Unknown);
-                }
-            }
-        }
-        Ok(answers)
     }
 }
 
@@ -284,6 +259,29 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn nodes(&self) -> Result<BTreeSet<i64>, StoreError> {
         read!(self, Call, by => read::nodes(by))
+    }
+
+    async fn callbacks(&self, page: &CallbackPage) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Report, by => own_leads::callbacks(by, page))
+    }
+
+    async fn callback_count(
+        &self,
+        rep: RepKey,
+        except: LeadId,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        read!(self, Call, by => own_leads::callback_count(by, rep, except, limit))
+    }
+
+    async fn own_leads(
+        &self,
+        rep: RepKey,
+        is_promised: bool,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<(LeadId, QueueKey, i64)>, StoreError> {
+        read!(self, Call, by => own_leads::own_leads(by, rep, is_promised, after, limit))
     }
 
     async fn settings_number(&self) -> Result<i64, StoreError> {
@@ -442,6 +440,11 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
         answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
+    }
+
+    async fn assign(&self, assign: Assign) -> Result<Assigned, StoreError> {
+        let answer = self.change(Change::Assign(assign)).await?;
+        answered!(answer, Answer::Assign(assigned) => *assigned)
     }
 
     async fn sweep(

@@ -99,6 +99,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         lease_ms: 600_000,
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
+        own: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let spring = CampaignId::new(SPRING).unwrap();
@@ -111,6 +112,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         },
         handed_over_at: None,
         facts: facts(nth),
+        owner: None,
     });
     dialer.hand_over_all(leads.collect(), "crm").await.unwrap();
     dialer.queue_keys()[0].1

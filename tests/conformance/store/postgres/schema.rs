@@ -104,7 +104,9 @@ const BEFORE_THE_ORDER: &str = r#"
         rule_version, detail FROM ledger_in_order;
     DROP TABLE ledger_in_order;
     ALTER TABLE ledger ADD PRIMARY KEY (lead_id, seq);
-    ALTER TABLE standing DROP COLUMN last_event;"#;
+    ALTER TABLE standing DROP COLUMN last_event, DROP COLUMN owner_key, DROP COLUMN promised_key,
+        DROP COLUMN callback_ms;
+    ALTER TABLE rep DROP COLUMN work;"#;
 
 #[tokio::test]
 async fn a_database_that_kept_the_ledger_by_lead_is_brought_up_to_date_with_all_that_is_in_it() {
