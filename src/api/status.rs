@@ -164,6 +164,7 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
         DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::CallbackIllegal { .. } => (Code::InvalidArgument, "CALLBACK_ILLEGAL"),
+        DialerError::CallbacksFull(_) => (Code::FailedPrecondition, "CALLBACKS_FULL"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),

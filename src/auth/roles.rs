@@ -10,6 +10,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.RepService/RenewLease", &[Rep, Admin]),
     ("/nextlead.v1.RepService/ReleaseLease", &[Rep, Admin]),
     ("/nextlead.v1.RepService/RecordTouch", &[Rep, Admin]),
+    ("/nextlead.v1.RepService/ListCallbacks", &[Rep, Manager, Admin]),
     ("/nextlead.v1.IntakeService/UpsertCampaign", &[Intake, Admin]),
     ("/nextlead.v1.IntakeService/ListCampaigns", &[Intake, Manager, Marketing, Admin]),
     ("/nextlead.v1.IntakeService/UpsertLead", &[Intake, Admin]),

@@ -7,6 +7,7 @@
 
 mod arguments;
 mod backup;
+mod callbacks;
 mod campaign;
 mod color;
 mod config;
@@ -113,6 +114,7 @@ enum Command {
     Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
+    Callbacks(callbacks::CallbacksArgs),
     Renew(touch::RenewArgs),
     Release(touch::ReleaseArgs),
     /// Check value rules, publish them, and list their versions
@@ -183,6 +185,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,
+        Command::Callbacks(args) => callbacks::run(args, server.open().await?, output).await,
         Command::Renew(args) => touch::renew(args, server.open().await?, output).await,
         Command::Release(args) => touch::release(args, server.open().await?, output).await,
         Command::Rules(command) => rules::run(command, server.open().await?, output).await,

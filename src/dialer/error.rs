@@ -66,6 +66,12 @@ pub enum DialerError {
         /// What forbids the one that was named; `None`: nobody can say where the lead lives.
         bar: Option<Bar>,
     },
+    /// The rep has promised as many callbacks in person as their queue allows.
+    #[error(
+        "the rep has promised {0} callbacks in person, as many as the queue allows at a time; promise \
+         it to anyone (callback_any), or keep one first"
+    )]
+    CallbacksFull(i64),
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),

@@ -62,9 +62,10 @@ pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use sweep::Rest;
 pub use words::{
-    CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,
-    Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, RenewLease, Renewed,
-    RepSettings, RepView, RuleVersionView, Served, Why,
+    CallbackTime, CallbacksFor, CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch,
+    Nothing, Obstacle, Opening, Peek, PromisedCallback, PublishRules, Pull, Pulled, QueueView,
+    Recorded, ReleaseLease, RenewLease, Renewed, RepSettings, RepView, RuleVersionView, Served,
+    Why,
 };
 
 /// The longest that a pull waits for a lead to appear.

@@ -73,9 +73,7 @@ impl Dialer {
         };
         let nothing = new.then_next.then(|| Pulled::Nothing(Nothing::default()));
         let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
-        if let Some(token) = new.token {
-            self.check_callback(&new, token, now).await?;
-        }
+        let callback_at = self.callback_at(&new, rep.as_ref(), now).await?;
         let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
         let change = store::RecordTouch {
             caller: new.caller.clone(),
@@ -86,7 +84,7 @@ impl Dialer {
             policy,
             now,
             then: None,
-            touch: touch_of(new, rep.map(|rep| rep.rep.key)),
+            touch: touch_of(new, callback_at, rep.map(|rep| rep.rep.key)),
         };
         match turn {
             None => Ok(recorded(self.parts.store.record_touch(change).await?, nothing)),
@@ -217,7 +215,7 @@ fn follow_up(change: &store::RecordTouch) -> RequestKey {
     }
 }
 
-fn touch_of(new: NewTouch, rep: Option<RepKey>) -> Touch {
+fn touch_of(new: NewTouch, callback_at: Option<i64>, rep: Option<RepKey>) -> Touch {
     Touch {
         id: new.id,
         lead: new.lead,
@@ -229,7 +227,7 @@ fn touch_of(new: NewTouch, rep: Option<RepKey>) -> Touch {
         started_at: new.started_at,
         ended_at: new.ended_at,
         disposition: new.disposition,
-        callback_at: new.callback_at,
+        callback_at,
         notes: new.notes,
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
-    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, ReleaseReason,
-    RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts, WorkTime,
+    LeadState, Lease, LeaseToken, LocalTime, Number, QueueId, QueueSettings, RecordedTouch,
+    ReleaseReason, RepId, Route, RuleVersion, ServeOrder, TouchId, Whereabouts, WorkTime,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::Explanation;
@@ -162,11 +162,47 @@ pub struct NewTouch {
     /// How it ended.
     pub disposition: Disposition,
     /// When the lead wants to be called again.
-    pub callback_at: Option<i64>,
+    pub callback: Option<CallbackTime>,
     /// What the rep wrote down.
     pub notes: String,
     /// Then pull the next lead in the same commit.
     pub then_next: bool,
+}
+
+/// When a lead wants to be called again, as it was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallbackTime {
+    /// At this instant.
+    At(i64),
+    /// When a clock on a wall shows this.
+    Local {
+        /// What the clock shows.
+        time: LocalTime,
+        /// The IANA name of the clock's zone; `None`: the zone that the lead lives in.
+        zone: Option<String>,
+    },
+}
+
+/// Which promised callbacks to list.
+#[derive(Clone, Debug)]
+pub enum CallbacksFor {
+    /// All of a queue.
+    Queue(QueueId),
+    /// Those that a rep promised in person.
+    Rep(RepId),
+}
+
+/// A promise to call a lead again.
+#[derive(Clone, Debug)]
+pub struct PromisedCallback {
+    /// The lead.
+    pub record: LeadRecord,
+    /// Its queue.
+    pub queue: QueueId,
+    /// The instant that was promised.
+    pub at: i64,
+    /// Who promised to call in person; `None`: anyone calls.
+    pub to: Option<RepId>,
 }
 
 /// A touch that was recorded.

@@ -18,6 +18,7 @@ mod law;
 mod lead;
 mod lease;
 mod ledger;
+mod local_time;
 pub mod moves;
 mod number;
 mod place;
@@ -48,6 +49,7 @@ pub use lead::{
 };
 pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
+pub use local_time::{LocalTime, LocalTimeProblem};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
 pub use place::{Place, Whereabouts, ZoneEvidence};

@@ -9,11 +9,9 @@ use crate::domain::{Channel, Direction, Disposition, LeadId, RepId, TouchId};
 
 use super::super::proto;
 use super::super::status::Problems;
+use super::callbacks::callback;
 use super::fields::{DAY_MS, body_hash};
 use super::{Fields, LeadName, count, duration, lead_name, states, time};
-
-/// How far ahead a callback can be promised.
-const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
 
 /// Request ids count within a caller and rep: many softphones may share a caller.
 fn scope(caller: &Caller, rep_id: &str) -> String {
@@ -109,7 +107,7 @@ pub(in crate::api) fn new_touch(
         fields.problem("number", "must be the number that was dialled");
     }
     let times = times(&mut fields, message, now);
-    let callback_at = callback(&mut fields, message, disposition, now);
+    let callback = callback(&mut fields, message, disposition, now);
     let notes = fields.lines("notes", message.notes.clone());
     let is_own = caller.rep.is_some();
     let caller = scope(caller, rep_id);
@@ -132,7 +130,7 @@ pub(in crate::api) fn new_touch(
             started_at,
             ended_at,
             disposition,
-            callback_at,
+            callback,
             notes,
             then_next,
         };
@@ -153,33 +151,6 @@ fn times(fields: &mut Fields, message: &proto::RecordTouchRequest, now: i64) -> 
     }
     let ahead_ms = (ended_at - now).max(0);
     Some(((started_at - ahead_ms).max(0), ended_at - ahead_ms))
-}
-
-/// A callback whose instant has passed is due at once. It is refused only if it lies far ahead of both
-/// clocks; a touch that is sent again much later then reads as it did at first.
-fn callback(
-    fields: &mut Fields,
-    message: &proto::RecordTouchRequest,
-    disposition: Option<Disposition>,
-    now: i64,
-) -> Option<i64> {
-    let is_wanted = disposition == Some(Disposition::CallbackAny);
-    let given = message.callback_time.as_ref();
-    if is_wanted != given.is_some() && disposition.is_some() {
-        let problem = if is_wanted {
-            "must be given, as the lead asked to be called again"
-        } else {
-            "goes with DISPOSITION_CALLBACK_ANY alone"
-        };
-        fields.problem("callback_time", problem);
-        return None;
-    }
-    let callback_at = fields.instant("callback_time", given)?;
-    let ended_at = Fields::default().instant("end_time", message.end_time.as_ref())?;
-    if callback_at > ended_at.max(now).saturating_add(CALLBACK_MS_MAX) {
-        fields.problem("callback_time", "must be within 366 days of the touch");
-    }
-    Some(callback_at)
 }
 
 /// The answer to a renewal.
@@ -349,22 +320,6 @@ mod tests {
         assert_eq!((touch.started_at, touch.ended_at), (NOW - 60_000, NOW));
         message.start_time = Some(time(0));
         assert_eq!(read(&message).unwrap().started_at, 0);
-    }
-
-    #[test]
-    fn a_callback_goes_with_its_disposition_and_not_too_far_ahead() {
-        let wanted = i32::from(proto::Disposition::CallbackAny);
-        check(|touch| touch.disposition = wanted, &["callback_time"]);
-        check(|touch| touch.callback_time = Some(time(NOW + 1)), &["callback_time"]);
-        let far = |touch: &mut proto::RecordTouchRequest| {
-            touch.disposition = wanted;
-            touch.callback_time = Some(time(NOW + CALLBACK_MS_MAX + 1));
-        };
-        check(far, &["callback_time"]);
-        let mut message = message();
-        message.disposition = wanted;
-        message.callback_time = Some(time(NOW + 1));
-        assert_eq!(read(&message).unwrap().callback_at, Some(NOW + 1));
     }
 
     #[test]

@@ -25,6 +25,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.RepService/RenewLease", "rep"),
     ("nextlead.v1.RepService/ReleaseLease", "rep"),
     ("nextlead.v1.RepService/RecordTouch", "rep"),
+    ("nextlead.v1.RepService/ListCallbacks", "rep manager"),
     ("nextlead.v1.IntakeService/UpsertCampaign", "intake"),
     ("nextlead.v1.IntakeService/ListCampaigns", "intake manager marketing"),
     ("nextlead.v1.IntakeService/UpsertLead", "intake"),

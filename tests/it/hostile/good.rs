@@ -77,6 +77,8 @@ fn of_reps(all: &mut BTreeMap<&'static str, Vec<u8>>, held: &str, token: &str, i
         ..Default::default()
     };
     put(all, "RecordTouch", touch);
+    let callbacks = proto::ListCallbacksRequest { rep_id: rep_id(), ..Default::default() };
+    put(all, "ListCallbacks", callbacks);
 }
 
 fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
