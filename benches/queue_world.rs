@@ -94,6 +94,7 @@ impl World {
             due_at: None,
             worth,
             lane: self.lanes[(mixed >> 16) as usize % self.lanes.len()].clone(),
+            keeper: None,
             first_touch: Some(first_touch),
         }))
     }

@@ -142,6 +142,7 @@ impl Follower {
             due_at,
             worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign.skills),
+            keeper: None,
             first_touch,
         }))
     }

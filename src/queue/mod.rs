@@ -5,7 +5,8 @@
 //! `tests/conformance/queue.rs`.
 //!
 //! A *lane* holds the leads of one queue that the same reps may take at the same hours. A pull
-//! compares the heads of the lanes that are open to the rep. What was proposed is *in flight* until
+//! compares the heads of the lanes that are open to the rep, and those of the rep's own list: the leads
+//! that are *kept* for one rep, who owns them or promised to call. What was proposed is *in flight* until
 //! its commit is known, so no way out forgets a lead: it is either served, put back, or put back by
 //! [`LeadQueue::promote`] when its deadline has passed.
 
@@ -50,6 +51,23 @@ impl Basis {
     }
 }
 
+/// For whom a lead is kept: nobody else is offered it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keeper {
+    /// The rep.
+    pub rep: RepKey,
+    /// From this instant on it is anyone's, and where it stands does not change; `None`: it is kept
+    /// until a newer entry says otherwise. An instant before the lead is due is as good as that one.
+    pub until: Option<i64>,
+}
+
+impl Keeper {
+    /// Whether it is still kept at `now`.
+    pub fn holds_at(&self, now: i64) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 /// A lead in line, or on its way there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -72,6 +90,9 @@ pub struct Entry {
     pub worth: Worth,
     /// Its lane.
     pub lane: Lane,
+    /// For whom it is kept; `None`: for nobody. Its lane counts all the same: a keeper who lacks a skill,
+    /// or while its hours are closed, is not offered it.
+    pub keeper: Option<Keeper>,
     /// Where it stands in the order of first touches; `None` once it was touched.
     pub first_touch: Option<FirstTouchRank>,
 }
@@ -204,6 +225,8 @@ pub struct KnownSlice {
 }
 
 /// What stands in a queue, seen by a rep who got nothing.
+///
+/// What is kept for this rep is counted like what is kept for nobody.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Ready in lanes open to the rep.
@@ -214,9 +237,11 @@ pub struct Counts {
     pub unskilled: usize,
     /// Ready, and nobody can say when they may be called.
     pub unroutable: usize,
-    /// Waiting for an instant.
+    /// Ready and kept for other reps, whatever their lanes.
+    pub kept: usize,
+    /// Waiting for an instant, for whomever.
     pub waiting: usize,
-    /// The first of those instants.
+    /// As [`LeadQueue::next_due_at`].
     pub next_due_at: Option<i64>,
     /// In flight or leased is not known here: in flight.
     pub in_flight: usize,
@@ -225,8 +250,11 @@ pub struct Counts {
 /// What stands in a queue, whoever looks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Census {
-    /// Each lane that has ready leads, and how many; in no order. A coarser lane shows no skills.
+    /// Each lane that has ready leads kept for nobody, and how many; in no order. A coarser lane shows no
+    /// skills.
     pub lanes: Vec<(Lane, usize)>,
+    /// The same of ready leads that are kept, by who they are kept for.
+    pub kept: Vec<(RepKey, Lane, usize)>,
     /// Waiting for an instant.
     pub waiting: usize,
     /// In flight.
@@ -244,9 +272,12 @@ pub struct Place {
     pub head_start_ms: i64,
     /// The promise of its first touch, if it was not touched.
     pub first_touch_due_at: Option<i64>,
+    /// For whom it is kept: those of others are passed over by whoever pulls.
+    pub keeper: Option<RepKey>,
 }
 
-/// The ready leads of a queue in the order of their rank, as they were at an instant.
+/// The ready leads of a queue in the order of their rank, as they were at an instant: those that are
+/// kept too.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
     /// When it was taken.
@@ -323,10 +354,11 @@ pub trait LeadQueue: Send + Sync {
 
     /// Chooses what to serve, and takes it in flight.
     ///
-    /// Only leads in lanes whose hours are open and whose skills the rep has, and none that the rep
-    /// passed. In this order: the first callback that is due; the first untouched lead if the rep's
-    /// debt has reached `reserve_after`; the smallest rank. What falls due by `now` is ready, and a
-    /// worth that has ended by `now` does not count.
+    /// Only leads in lanes whose hours are open and whose skills the rep has, none that is kept for
+    /// another, and none that the rep passed. In this order: the first callback that is due and kept for
+    /// this rep; the first that is due and kept for nobody; the first untouched lead if the rep's
+    /// debt has reached `reserve_after`; the smallest rank. What falls due by `now` is ready, what is
+    /// kept until `now` is kept no more, and a worth that has ended by `now` does not count.
     async fn propose(&self, ask: &Ask) -> Result<Proposal, QueueError>;
 
     /// Notes that a candidate was leased: it is no longer in flight, and the rep's debt moves.
@@ -345,18 +377,19 @@ pub trait LeadQueue: Send + Sync {
     /// Puts candidates that were not leased back in line, where they were, unless they changed since.
     async fn put_back(&self, queue: QueueKey, leads: &[LeadId]) -> Result<(), QueueError>;
 
-    /// A bounded slice of what time alone changes: at most `limit` leads that fell due, lost value,
-    /// or stayed in flight too long. Returns how many there were.
+    /// A bounded slice of what time alone changes: at most `limit` leads that fell due, were kept for
+    /// long enough, lost value, or stayed in flight too long. Returns how many there were.
     async fn promote(&self, now: i64, limit: usize) -> Result<usize, QueueError>;
 
-    /// The next instant at which time alone makes a lead of the queue ready.
+    /// The next instant at which time alone makes a lead of the queue ready, or anyone's.
     async fn next_due_at(&self, queue: QueueKey) -> Result<Option<i64>, QueueError>;
 
     /// Counts what stands in the queue, seen by the rep who asks.
     async fn counts(&self, ask: &Ask) -> Result<Counts, QueueError>;
 
-    /// Counts what stands in the queue by lane, in time proportional to the lanes alone. What fell due
-    /// and was not promoted yet still waits.
+    /// Counts what stands in the queue by lane, in time proportional to the lanes alone: the queue's, and
+    /// those that each rep's own list has leads in. What fell due and was not promoted yet still waits, and
+    /// what was kept for long enough is still kept.
     async fn census(&self, queue: QueueKey) -> Result<Census, QueueError>;
 
     /// The names of the hours that lanes of the queue have, so that the caller can say which are open.
@@ -365,8 +398,9 @@ pub trait LeadQueue: Send + Sync {
     /// The first `limit` ready leads by rank, out of a snapshot.
     async fn peek(&self, queue: QueueKey, now: i64, limit: usize) -> Result<Snapshot, QueueError>;
 
-    /// How many ready leads have a smaller rank than this one, and how many are ready; `None`: it is
-    /// not ready in line.
+    /// How many ready leads go before this one, and how many are ready, of those that are kept for
+    /// nobody. Of a lead that is kept, of those and the ones kept for the same rep: what that rep has
+    /// before it, to whom own callbacks come before all others. `None`: it is not ready in line.
     async fn place_of(
         &self,
         queue: QueueKey,

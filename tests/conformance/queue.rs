@@ -2,6 +2,7 @@
 
 mod build;
 mod flight;
+mod kept;
 mod liar;
 mod loss;
 mod oracle;
@@ -41,6 +42,22 @@ macro_rules! check_engine {
                 flight::promote_never_does_more_than_its_limit,
                 flight::what_is_put_back_stands_where_it_was,
                 flight::what_was_removed_in_flight_is_not_put_back,
+                kept::a_kept_lead_is_offered_to_its_rep_alone,
+                kept::a_kept_lead_that_waits_is_ready_for_its_rep_first,
+                kept::a_newer_entry_changes_for_whom_a_lead_is_kept,
+                kept::a_swap_loses_nothing_that_is_kept,
+                kept::many_that_get_free_at_once_do_so_in_bounded_slices,
+                kept::own_callbacks_go_before_those_of_anyone,
+                kept::own_leads_and_others_are_one_order_by_rank,
+                kept::own_leads_need_skills_and_open_hours_all_the_same,
+                kept::own_leads_that_were_passed_are_skipped_and_not_lost,
+                kept::own_leads_whose_hours_are_closed_hold_nothing_up,
+                kept::people_see_what_is_kept_and_for_whom,
+                kept::promote_frees_what_was_kept_in_slices,
+                kept::the_reserve_is_over_own_leads_and_others,
+                kept::what_is_kept_is_counted_apart,
+                kept::what_is_kept_until_an_instant_is_anyones_from_then_on,
+                kept::what_is_put_back_is_kept_as_before,
                 order::a_callback_goes_before_any_rank,
                 order::a_head_start_counts_as_waiting,
                 order::a_lane_that_comes_later_is_open_too,

@@ -290,6 +290,7 @@ async fn a_lead_that_the_index_has_in_the_wrong_place_is_looked_at_again_before_
         due_at: None,
         worth: Worth::steady(0),
         lane: Lane { skills: Arc::default(), hours: Some("UTC".into()) },
+        keeper: None,
         first_touch: None,
     };
     index.apply(vec![Update::Put(Box::new(entry))]).await.unwrap();

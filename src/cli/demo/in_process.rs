@@ -66,6 +66,7 @@ impl<'m> InProcess<'m> {
             due_at,
             worth: self.worth(lead, now),
             lane: self.lane.clone(),
+            keeper: None,
             first_touch: untouched.map(|due_at| FirstTouchRank {
                 times_released: state.times_released,
                 due_at,

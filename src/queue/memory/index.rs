@@ -20,6 +20,8 @@ use crate::queue::{
 /// How many leads one pull ranks again because they fell due or lost value, before it says that it
 /// is unfinished.
 const STEPS_PER_PULL_MAX: usize = 1_000;
+/// For how many pairs of skills and hours a line keeps which of its lanes are open.
+const OPEN_LANES_COUNT_MAX: usize = 1_024;
 /// How many leads of coarse lanes one pull sets aside for want of a skill, before it leaves those
 /// lanes out.
 const UNSKILLED_PER_PULL_MAX: usize = 64;
@@ -224,7 +226,9 @@ impl QueueIndex {
             steps -= 1;
         }
         let mut selection = Selection {
-            open: self.line.lanes.open_to(&ask.skills, &ask.hours),
+            open: self.line.lanes.open_to(&ask.skills, &ask.hours, OPEN_LANES_COUNT_MAX),
+            own: self.line.own.open_to(ask.rep, &ask.skills, &ask.hours),
+            rep: ask.rep,
             is_reserve_due: self.debt(ask.rep, ask.reserve_after) >= ask.reserve_after,
             steps,
             aside: Vec::new(),
@@ -333,6 +337,9 @@ impl QueueIndex {
 /// One pull's way through the lanes that are open to it.
 struct Selection {
     open: Arc<OpenLanes>,
+    /// Those of the rep's own list, which goes when nothing is left in it.
+    own: Option<Arc<OpenLanes>>,
+    rep: RepKey,
     is_reserve_due: bool,
     /// How many leads may still be ranked again.
     steps: usize,
@@ -357,7 +364,7 @@ impl Selection {
                 self.set_aside(line, lead);
                 self.unskilled_count += 1;
                 if self.unskilled_count >= UNSKILLED_PER_PULL_MAX {
-                    self.open = Arc::new(line.lanes.without_coarse(&self.open));
+                    self.leave_coarse_out(line);
                 }
             } else if line.end(lead, ask.now) {
                 // The end of a head start only demotes: a first that has not ended is the first.
@@ -372,16 +379,29 @@ impl Selection {
     }
 
     fn first(&self, line: &Line) -> Option<(LeadId, ServeOrder)> {
-        let (callback, ordinary) = (&self.open.callback, &self.open.ordinary);
-        if let Some(lead) = line.lanes.best(callback) {
-            return Some((lead, ServeOrder::Callback));
+        let (lanes, open) = (&line.lanes, &self.open);
+        let own = self.own.as_deref().and_then(|open| Some((line.own.of(self.rep)?, open)));
+        // Own callbacks first, however long others wait.
+        let callback = own.and_then(|(lanes, open)| lanes.best(&open.callback));
+        if let Some(rank) = callback.or_else(|| lanes.best(&open.callback)) {
+            return Some((rank.lead, ServeOrder::Callback));
         }
-        if self.is_reserve_due
-            && let Some(lead) = line.lanes.best_first_touch(ordinary)
-        {
-            return Some((lead, ServeOrder::FirstTouch));
+        if self.is_reserve_due {
+            let own = own.and_then(|(lanes, open)| lanes.best_first_touch(&open.ordinary));
+            let first = lanes.best_first_touch(&open.ordinary).into_iter().chain(own).min();
+            if let Some(rank) = first {
+                return Some((rank.lead, ServeOrder::FirstTouch));
+            }
         }
-        line.lanes.best(ordinary).map(|lead| (lead, ServeOrder::Ordinary))
+        let own = own.and_then(|(lanes, open)| lanes.best(&open.ordinary));
+        let first = lanes.best(&open.ordinary).into_iter().chain(own).min();
+        first.map(|rank| (rank.lead, ServeOrder::Ordinary))
+    }
+
+    fn leave_coarse_out(&mut self, line: &Line) {
+        self.open = Arc::new(line.lanes.without_coarse(&self.open));
+        let own = self.own.take().zip(line.own.of(self.rep));
+        self.own = own.map(|(open, lanes)| Arc::new(lanes.without_coarse(&open)));
     }
 
     fn set_aside(&mut self, line: &mut Line, lead: LeadId) {

@@ -1,4 +1,5 @@
-//! The lanes of one line: each a heap by rank and a heap by first touch, and which are open to whom.
+//! Lanes, of a line or of one rep's own list: each a heap by rank and a heap by first touch, and which
+//! are open to whom.
 //!
 //! Heads stand beside the heaps, side by side, so that a pull that compares two hundred of them reads
 //! a few kilobytes in a row instead of two hundred heaps. Which lanes are open to a set of skills at
@@ -14,9 +15,6 @@ use priority_queue::PriorityQueue;
 use crate::domain::{FirstTouchRank, LeadId, Tier};
 use crate::queue::lane::{Openness, openness};
 use crate::queue::{LANE_COUNT_MAX, Lane, OpenHours};
-
-/// For how many pairs of skills and hours the open lanes are kept; all are dropped beyond it.
-const OPEN_LANES_COUNT_MAX: usize = 1_024;
 
 /// The number of a lane in its line.
 pub(super) type LaneNumber = u32;
@@ -69,7 +67,7 @@ impl OpenLanes {
     }
 }
 
-/// All lanes of one line.
+/// All lanes of one line, or of one rep's own list.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     lanes: Vec<LaneIndex>,
@@ -161,8 +159,20 @@ impl Lanes {
             head.map_or(NO_FIRST_TOUCH, |(_, Reverse(rank))| *rank);
     }
 
-    /// The lead with the smallest rank in these lanes.
-    pub(super) fn best(&self, among: &[LaneNumber]) -> Option<LeadId> {
+    /// How many leads are ready in them.
+    pub(super) fn ready_count(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.by_rank.len()).sum()
+    }
+
+    /// Names hours of lanes that others have.
+    pub(super) fn know_hours(&mut self, hours: &Arc<str>) {
+        if !self.hours.contains(hours) {
+            self.hours.insert(Arc::clone(hours));
+        }
+    }
+
+    /// The smallest rank in these lanes.
+    pub(super) fn best(&self, among: &[LaneNumber]) -> Option<LaneRank> {
         let mut best = NO_RANK;
         for number in among {
             let head = self.ranks[*number as usize];
@@ -171,22 +181,24 @@ impl Lanes {
                 best = head;
             }
         }
-        (best != NO_RANK).then_some(best.lead)
+        (best != NO_RANK).then_some(best)
     }
 
-    /// The untouched lead with the smallest first-touch rank in these lanes.
-    pub(super) fn best_first_touch(&self, among: &[LaneNumber]) -> Option<LeadId> {
+    /// The smallest first-touch rank in these lanes.
+    pub(super) fn best_first_touch(&self, among: &[LaneNumber]) -> Option<FirstTouchRank> {
         let best = among.iter().map(|number| self.first_touches[*number as usize]).min()?;
-        (best != NO_FIRST_TOUCH).then_some(best.lead)
+        (best != NO_FIRST_TOUCH).then_some(best)
     }
 
-    /// The lanes that are open to who has these skills at these hours.
+    /// The lanes that are open to who has these skills at these hours. That is kept for so many pairs
+    /// of skills and hours; all are dropped beyond it.
     pub(super) fn open_to(
         &mut self,
         skills: &Arc<BTreeSet<String>>,
         hours: &OpenHours,
+        kept_max: usize,
     ) -> Arc<OpenLanes> {
-        if self.open.len() >= OPEN_LANES_COUNT_MAX {
+        if self.open.len() >= kept_max {
             self.open.clear();
         }
         let known = self.open.entry((Arc::clone(skills), hours.number)).or_default();

@@ -1,7 +1,7 @@
 //! One generation of a queue's index: who is in line and who waits, kept small for ten million leads.
 //!
 //! What every lead has stands in a compact place; what only some have (a value that ends, skills to
-//! be checked) stands in maps of its own. A lead can be taken out whole, as a [`Saved`], and put in
+//! be checked, a rep for whom it is kept) stands in maps of its own. A lead can be taken out whole, as a [`Saved`], and put in
 //! again as it was, so that nothing on its way is described twice.
 
 use std::cmp::Reverse;
@@ -11,8 +11,9 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 use super::lanes::{Heap, LaneIndex, LaneNumber, LaneRank, Lanes};
+use super::own::OwnLists;
 use crate::domain::{FirstTouchRank, LeadId, Rank, Tier, Worth, WorthStep};
-use crate::queue::{Basis, Entry, Lane};
+use crate::queue::{Basis, Entry, Keeper, Lane};
 
 /// What decides which of two entries of a lead is newer: its version, and what it was ranked by.
 pub(super) type Age = (i64, Basis);
@@ -27,6 +28,8 @@ pub(super) struct Place {
     pub(super) is_waiting: bool,
     /// Its head start ends: most do not, and are spared a look into that map.
     pub(super) is_ending: bool,
+    /// It is kept for a rep, in whose own list its lane is.
+    pub(super) is_kept: bool,
 }
 
 /// A head start that ends, and what comes after it.
@@ -45,6 +48,7 @@ pub(super) struct Saved {
     pub(super) due_at: Option<i64>,
     pub(super) tier: Tier,
     pub(super) lane: Lane,
+    pub(super) keeper: Option<Keeper>,
     pub(super) head_start_ms: i64,
     ending: Option<Ending>,
     pub(super) first_touch: Option<FirstTouchRank>,
@@ -61,6 +65,7 @@ impl Saved {
             due_at: entry.due_at,
             tier: entry.tier,
             lane: entry.lane,
+            keeper: entry.keeper,
             head_start_ms,
             ending: until.map(|until| Ending { until, later }),
             first_touch: entry.first_touch.map(|rank| FirstTouchRank { lead: entry.lead, ..rank }),
@@ -93,7 +98,10 @@ impl Ending {
 pub(super) struct Line {
     /// What it is ranked by.
     pub(super) basis: Basis,
+    /// The lanes of what is kept for nobody.
     pub(super) lanes: Lanes,
+    /// What is kept for one rep each.
+    pub(super) own: OwnLists,
     pub(super) places: HashMap<LeadId, Place, RandomState>,
     /// What few leads are ranked by: not the line's own.
     other_bases: HashMap<LeadId, Basis, RandomState>,
@@ -119,8 +127,16 @@ impl Line {
         Some((version, self.other_bases.get(&lead).copied().unwrap_or(self.basis)))
     }
 
+    /// The next instant at which a lead falls due, or is kept no more.
     pub(super) fn next_due_at(&self) -> Option<i64> {
-        self.waiting.peek().map(|(_, Reverse((due_at, _)))| *due_at)
+        let due_at = self.waiting.peek().map(|(_, Reverse((due_at, _)))| *due_at);
+        let until = self.own.next_end();
+        due_at.map_or(until, |due_at| Some(until.map_or(due_at, |until| until.min(due_at))))
+    }
+
+    /// The lanes among which the number of a place counts.
+    pub(super) fn lanes_of(&self, lead: LeadId, place: &Place) -> &Lanes {
+        if place.is_kept { self.own.lanes_of(lead) } else { &self.lanes }
     }
 
     /// Puts a lead in line, or to those that wait; it takes the place of what was there.
@@ -128,8 +144,16 @@ impl Line {
         if self.places.contains_key(&lead) {
             self.take(lead);
         }
-        let number = self.lanes.intern(saved.tier, &saved.lane);
-        if self.lanes.get(number).is_coarse {
+        let is_waiting = saved.due_at.is_some();
+        let lanes = match saved.keeper {
+            None => &mut self.lanes,
+            Some(keeper) => {
+                saved.lane.hours.iter().for_each(|hours| self.lanes.know_hours(hours));
+                self.own.keep(lead, keeper, is_waiting)
+            }
+        };
+        let number = lanes.intern(saved.tier, &saved.lane);
+        if lanes.get(number).is_coarse {
             self.needs.insert(lead, saved.lane.skills);
         }
         if saved.basis != self.basis {
@@ -140,8 +164,9 @@ impl Line {
             ready_since: saved.ready_since,
             head_start_ms: saved.head_start_ms,
             lane: number,
-            is_waiting: saved.due_at.is_some(),
+            is_waiting,
             is_ending: saved.ending.is_some(),
+            is_kept: saved.keeper.is_some(),
         };
         self.places.insert(lead, place);
         if let Some(due_at) = saved.due_at {
@@ -149,9 +174,9 @@ impl Line {
             self.waiting_untouched.extend(saved.first_touch.map(|rank| (lead, rank)));
         } else {
             self.ends.extend(saved.ending.as_ref().map(|end| (lead, Reverse((end.until, lead)))));
-            self.lanes.push(number, lane_rank(lead, &place));
+            lanes.push(number, lane_rank(lead, &place));
             if let Some(rank) = saved.first_touch {
-                self.lanes.push_first_touch(number, rank);
+                lanes.push_first_touch(number, rank);
             }
         }
         self.endings.extend(saved.ending.map(|ending| (lead, ending)));
@@ -161,6 +186,7 @@ impl Line {
     pub(super) fn take(&mut self, lead: LeadId) -> Option<Saved> {
         let place = self.places.remove(&lead)?;
         let ending = if place.is_ending { self.endings.remove(&lead) } else { None };
+        let lanes = if place.is_kept { self.own.lanes_of_mut(lead) } else { &mut self.lanes };
         let (first_touch, due_at) = if place.is_waiting {
             let due_at = self.waiting.remove(&lead).map(|(_, Reverse((due_at, _)))| due_at);
             (self.waiting_untouched.remove(&lead), due_at)
@@ -168,13 +194,14 @@ impl Line {
             if ending.is_some() {
                 self.ends.remove(&lead);
             }
-            (self.lanes.remove(place.lane, lead), None)
+            (lanes.remove(place.lane, lead), None)
         };
-        let LaneIndex { tier, lane, is_coarse, .. } = self.lanes.get(place.lane);
+        let LaneIndex { tier, lane, is_coarse, .. } = lanes.get(place.lane);
         let (tier, mut lane) = (*tier, lane.clone());
         if *is_coarse && let Some(skills) = self.needs.remove(&lead) {
             lane.skills = skills;
         }
+        let keeper = if place.is_kept { self.own.forget(lead, place.is_waiting) } else { None };
         let basis = self.other_bases.remove(&lead).unwrap_or(self.basis);
         Some(Saved {
             version: place.version,
@@ -183,6 +210,7 @@ impl Line {
             due_at,
             tier,
             lane,
+            keeper,
             head_start_ms: place.head_start_ms,
             ending,
             first_touch,
@@ -194,15 +222,20 @@ impl Line {
         self.needs.get(&lead).is_none_or(|needed| needed.is_subset(skills))
     }
 
-    /// Puts the first lead that fell due by `now` in line. Answers whether there was one. What its
-    /// head start lost meanwhile is seen like any other end.
+    /// Puts the first lead that fell due by `now` in line, or one that was kept until then among those
+    /// that are kept for nobody. Answers whether there was one. What its head start lost meanwhile is
+    /// seen like any other end.
     pub(super) fn wake_next(&mut self, now: i64) -> bool {
-        let Some((&lead, Reverse((due_at, _)))) = self.waiting.peek() else { return false };
-        if *due_at > now {
+        let is_due = |(lead, Reverse((at, _))): (&LeadId, &Reverse<(i64, LeadId)>)| {
+            (*at <= now).then_some(*lead)
+        };
+        let due = self.waiting.peek().and_then(is_due);
+        let Some(lead) = due.or_else(|| self.own.first_end().and_then(is_due)) else {
             return false;
-        }
+        };
         if let Some(mut saved) = self.take(lead) {
             saved.due_at = None;
+            saved.keeper = saved.keeper.filter(|keeper| keeper.holds_at(now));
             self.put(lead, saved);
         }
         true
@@ -227,7 +260,8 @@ impl Line {
         }
         let (head_start_ms, next) = ending.at(place.head_start_ms, now);
         place.head_start_ms = head_start_ms;
-        self.lanes.push(place.lane, lane_rank(lead, place));
+        let lanes = if place.is_kept { self.own.lanes_of_mut(lead) } else { &mut self.lanes };
+        lanes.push(place.lane, lane_rank(lead, place));
         if let Some(next) = next {
             self.ends.push(lead, Reverse((next.until, lead)));
             *ending = next;

@@ -6,6 +6,7 @@
 mod index;
 mod lanes;
 mod line;
+mod own;
 mod view;
 
 use std::collections::HashMap;

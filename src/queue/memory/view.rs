@@ -6,8 +6,9 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use super::lanes::{LaneIndex, Lanes};
 use super::line::Line;
-use crate::domain::{LeadId, Rank};
+use crate::domain::{LeadId, Rank, RepKey, Tier};
 use crate::queue::lane::{Openness, openness};
 use crate::queue::{Ask, Census, Counts, Lane, Place, Snapshot};
 
@@ -16,7 +17,7 @@ impl Line {
     pub(super) fn peek(&self, now: i64, limit: usize) -> Snapshot {
         let mut first: BinaryHeap<Rank> = BinaryHeap::new();
         let mut ready_count = 0;
-        self.for_each_ready(now, |rank| {
+        self.for_each_ready(now, |rank, _| {
             ready_count += 1;
             if first.len() < limit {
                 first.push(rank);
@@ -31,16 +32,24 @@ impl Line {
         Snapshot { taken_at: now, ready_count, places }
     }
 
-    /// How many ready leads stand before this one, and how many there are.
+    /// How many ready leads stand before this one, and how many there are, of those that who may take
+    /// it is offered at all.
     pub(super) fn place_of(&self, lead: LeadId, now: i64) -> Option<(usize, usize)> {
         if self.waiting.get_priority(&lead).is_some_and(|Reverse((due_at, _))| *due_at > now) {
             return None;
         }
         let own = self.rank_of(lead, now)?;
+        let own_keeper = self.keeper_at(lead, now);
+        let is_own_callback = own_keeper.is_some() && own.tier == Tier::Callback;
         let (mut before_count, mut ready_count) = (0, 0);
-        self.for_each_ready(now, |rank| {
+        self.for_each_ready(now, |rank, keeper| {
+            if keeper.is_some() && keeper != own_keeper {
+                return;
+            }
             ready_count += 1;
-            before_count += usize::from(rank < own);
+            // Own callbacks come before all others.
+            let is_after = is_own_callback && keeper.is_none();
+            before_count += usize::from(!is_after && rank < own);
         });
         Some((before_count, ready_count))
     }
@@ -49,47 +58,71 @@ impl Line {
     pub(super) fn counts(&self, ask: &Ask) -> Counts {
         let next_due_at = self.next_due_at();
         let mut counts = Counts { waiting: self.waiting.len(), next_due_at, ..Counts::default() };
-        for index in self.lanes.iter() {
-            if !index.is_coarse {
-                let lane = openness(&index.lane, &ask.skills, &ask.hours);
-                *counted(&mut counts, lane) += index.by_rank.len();
-                continue;
-            }
-            for (lead, _) in index.by_rank.iter() {
-                let skills = self.needs.get(lead).unwrap_or(&index.lane.skills);
-                let lane = Lane { skills: skills.clone(), hours: index.lane.hours.clone() };
-                *counted(&mut counts, openness(&lane, &ask.skills, &ask.hours)) += 1;
-            }
-        }
+        self.lanes.iter().for_each(|index| self.count_lane(index, ask, &mut counts));
+        let own = self.own.of(ask.rep);
+        own.into_iter().flat_map(Lanes::iter).for_each(|index| {
+            self.count_lane(index, ask, &mut counts);
+        });
+        counts.kept = self.own.ready_count() - own.map_or(0, Lanes::ready_count);
         counts
+    }
+
+    fn count_lane(&self, index: &LaneIndex, ask: &Ask, counts: &mut Counts) {
+        if !index.is_coarse {
+            let lane = openness(&index.lane, &ask.skills, &ask.hours);
+            *counted(counts, lane) += index.by_rank.len();
+            return;
+        }
+        for (lead, _) in index.by_rank.iter() {
+            let skills = self.needs.get(lead).unwrap_or(&index.lane.skills);
+            let lane = Lane { skills: skills.clone(), hours: index.lane.hours.clone() };
+            *counted(counts, openness(&lane, &ask.skills, &ask.hours)) += 1;
+        }
     }
 
     /// Counts what is in line by lane, and what waits.
     pub(super) fn census(&self) -> Census {
-        let lanes = self.lanes.iter().filter(|index| !index.by_rank.is_empty());
+        let kept = self
+            .own
+            .iter()
+            .flat_map(|(rep, lanes)| sizes(lanes).map(move |(lane, size)| (rep, lane, size)));
         Census {
-            lanes: lanes.map(|index| (index.lane.clone(), index.by_rank.len())).collect(),
+            lanes: sizes(&self.lanes).collect(),
+            kept: kept.collect(),
             waiting: self.waiting.len(),
             in_flight: 0,
         }
     }
 
-    /// The ranks at `now` of all that are ready then, in no order.
-    fn for_each_ready(&self, now: i64, mut visit: impl FnMut(Rank)) {
+    /// The ranks at `now` of all that are ready then, and for whom they are kept, in no order.
+    fn for_each_ready(&self, now: i64, mut visit: impl FnMut(Rank, Option<RepKey>)) {
         let has_ended = self.ends.peek().is_some_and(|(_, Reverse((until, _)))| *until <= now);
-        for index in self.lanes.iter() {
+        let mut visit_lane = |index: &LaneIndex, keeper: Option<RepKey>| {
+            let is_over = keeper.is_some() && self.own.next_end().is_some_and(|end| end <= now);
             for (lead, Reverse(kept)) in index.by_rank.iter() {
                 let kept =
                     Rank { tier: index.tier, virtual_since: kept.virtual_since, lead: *lead };
                 // Only those whose worth ends can rank otherwise than their lane has them.
                 let ended = if has_ended { self.ended_rank(*lead, now) } else { None };
-                visit(ended.unwrap_or(kept));
+                let keeper = if is_over { self.keeper_at(*lead, now) } else { keeper };
+                visit(ended.unwrap_or(kept), keeper);
             }
+        };
+        self.lanes.iter().for_each(|index| visit_lane(index, None));
+        for (rep, lanes) in self.own.iter() {
+            lanes.iter().for_each(|index| visit_lane(index, Some(rep)));
         }
         if self.next_due_at().is_some_and(|due_at| due_at <= now) {
             let due = self.waiting.iter().filter(|(_, Reverse((due_at, _)))| *due_at <= now);
-            due.filter_map(|(lead, _)| self.rank_of(*lead, now)).for_each(visit);
+            let due = due.filter_map(|(lead, _)| Some((*lead, self.rank_of(*lead, now)?)));
+            due.for_each(|(lead, rank)| visit(rank, self.keeper_at(lead, now)));
         }
+    }
+
+    /// For whom a lead is kept at `now`.
+    fn keeper_at(&self, lead: LeadId, now: i64) -> Option<RepKey> {
+        let keeper = self.own.keeper_of(lead).filter(|keeper| keeper.holds_at(now));
+        keeper.map(|keeper| keeper.rep)
     }
 
     fn ended_rank(&self, lead: LeadId, now: i64) -> Option<Rank> {
@@ -99,7 +132,7 @@ impl Line {
 
     fn rank_of(&self, lead: LeadId, now: i64) -> Option<Rank> {
         let place = self.places.get(&lead)?;
-        let tier = self.lanes.get(place.lane).tier;
+        let tier = self.lanes_of(lead, place).get(place.lane).tier;
         Some(Rank::new(tier, place.ready_since, self.head_start_ms(lead, now)?, lead))
     }
 
@@ -114,7 +147,8 @@ impl Line {
         let lead = rank.lead;
         let head_start_ms = self.head_start_ms(lead, now).unwrap_or_default();
         let first_touch_due_at = self.first_touch_due_at(lead);
-        Place { lead, rank, head_start_ms, first_touch_due_at }
+        let keeper = self.keeper_at(lead, now);
+        Place { lead, rank, head_start_ms, first_touch_due_at, keeper }
     }
 
     fn first_touch_due_at(&self, lead: LeadId) -> Option<i64> {
@@ -122,9 +156,15 @@ impl Line {
         if place.is_waiting {
             return self.waiting_untouched.get(&lead).map(|rank| rank.due_at);
         }
-        let by_first_touch = &self.lanes.get(place.lane).by_first_touch;
+        let by_first_touch = &self.lanes_of(lead, place).get(place.lane).by_first_touch;
         by_first_touch.get_priority(&lead).map(|Reverse(rank)| rank.due_at)
     }
+}
+
+/// The lanes that have ready leads, and how many.
+fn sizes(lanes: &Lanes) -> impl Iterator<Item = (Lane, usize)> {
+    let lanes = lanes.iter().filter(|index| !index.by_rank.is_empty());
+    lanes.map(|index| (index.lane.clone(), index.by_rank.len()))
 }
 
 fn counted(counts: &mut Counts, lane: Openness) -> &mut usize {

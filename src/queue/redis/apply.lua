@@ -53,23 +53,20 @@ local function known_of(place, lead)
     record.in_flight = true
     return record
   end
-  local bytes = known[place]
-  if not bytes then return nil end
-  local number, at = unpack_bytes('>I2', bytes)
-  return read_record(string.sub(bytes, at)), number
+  if known[place] then return read_saved(known[place]) end
 end
 
-local function take_known(lead, record, number)
+local function take_known(lead, record, key)
   if record.in_flight then
     land(lead)
   else
-    take(target, number, lead, record)
-    touched[number] = true
+    take(target, key, lead, record)
+    touched[key] = true
   end
 end
 
 local function put_change(place, lead, lane, record)
-  local old, old_number = known_of(place, lead)
+  local old, old_key = known_of(place, lead)
   if old and not is_newer(record, old) then return false end
   if has_left then
     local left = tonumber(call('HGET', target.left, lead) or nil)
@@ -81,24 +78,25 @@ local function put_change(place, lead, lane, record)
     write_flight(lead, ARGV[2 + lane], record)
     return true
   end
-  if old then take_known(lead, old, old_number) end
+  if old then take_known(lead, old, old_key) end
   local number, text = lane_number(lane)
-  put(target, number, lead, record, text, batch)
-  touched[number] = true
+  local key = key_of(number, record)
+  put(target, key, lead, record, text, batch)
+  touched[key] = true
   return true
 end
 
 local function remove_change(place, lead, version)
-  local old, number = known_of(place, lead)
+  local old, key = known_of(place, lead)
   if is_staged then
     local left = tonumber(call('HGET', target.left, lead) or nil)
     if (old and old.version > version) or (left and left > version) then return false end
-    if old then take_known(lead, old, number) end
+    if old then take_known(lead, old, key) end
     call('HSET', target.left, lead, version)
     return true
   end
   if not old or old.version > version then return false end
-  take_known(lead, old, number)
+  take_known(lead, old, key)
   return true
 end
 
@@ -129,7 +127,7 @@ for place, lead in ipairs(leads) do
   end
 end
 if target then write_batch(target, batch) end
-for number in pairs(touched) do settle(target, number) end
+for key in pairs(touched) do settle(target, key) end
 
 if not target then return { '', 0, 0, 0, 0 } end
 return { target.generation, call('HLEN', target.lanes), change_count, is_overtaken, 1 }

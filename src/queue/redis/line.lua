@@ -12,6 +12,12 @@
 --   zone<n>   set: the lanes of hours n; `open`: a bit for each hours, set if its lanes are arranged
 --   heads<g>  sorted set: the first of each arranged lane of group g; first<g>: by first touch
 --   needs     hash: lead of a coarse lane -> its own lane's text; `mixed`: that text -> how many ready
+--   keeps     sorted set: ready leads that are kept for a rep, by the instant until which they are
+--   rooms     hash: rep for whom leads are kept, or were -> how many of them are ready
+-- What is kept for a rep has a room of its own: the lanes have the same numbers there, and the names of
+-- r, f, heads, first, open and mixed end in ':<rep>'. Instead of zones there is
+--   own:<rep> set: the lanes that have ready leads in that room
+-- A lane's *key* is its number, or in a room its number and what names end in there.
 -- Members of r, heads and first end in fixed-width numbers, so that ties end at the lead.
 
 local call, pack, unpack_bytes = redis.call, struct.pack, struct.unpack
@@ -21,9 +27,10 @@ local DROPPED = QUEUE .. ':dropped'
 local LANE_COUNT_MAX, NO_HOURS, COARSE_SKILLS = 4096, 65535, '*'
 local STEPS_PER_PULL_MAX = 1000
 -- A record: flags, version, those of its rules and lanes, ready since, head start; then, by the flags: due at; times
--- released and the promise; the end of the head start, and what follows it.
+-- released and the promise; until when it is kept (infinite: for good) and for whom; the end of the head
+-- start, and what follows it.
 local RECORD = '>Bi4i4i4dd'
-local WAITS, UNTOUCHED, ENDS = 1, 2, 4
+local WAITS, UNTOUCHED, ENDS, KEPT = 1, 2, 4, 8
 
 local function open_line(generation)
   local base = QUEUE .. ':' .. generation .. ':'
@@ -31,9 +38,10 @@ local function open_line(generation)
     generation = generation, base = base, leads = base .. 'leads', waiting = base .. 'waiting',
     ends = base .. 'ends', names = base .. 'names', lanes = base .. 'lanes', groups = base .. 'groups',
     hours = base .. 'hours', open = base .. 'open', needs = base .. 'needs', mixed = base .. 'mixed',
-    left = base .. 'left', missed = base .. 'missed',
-    -- What this script has looked up: lanes by number, lane numbers by text, first members of sets.
-    infos = {}, numbers = {}, firsts = {},
+    left = base .. 'left', missed = base .. 'missed', keeps = base .. 'keeps', rooms = base .. 'rooms',
+    -- What this script has looked up: lanes by key, lane numbers by text, first members of sets, which
+    -- hours are arranged in each room.
+    infos = {}, numbers = {}, firsts = {}, arranged = {},
   }
 end
 
@@ -57,6 +65,9 @@ local function read_record(bytes)
   if has_flag(flags, UNTOUCHED) then
     record.times_released, record.promise, at = unpack_bytes('>i4c8', bytes, at)
   end
+  if has_flag(flags, KEPT) then
+    record.kept_until, record.rep, at = unpack_bytes('>dBc0', bytes, at)
+  end
   if has_flag(flags, ENDS) then
     record.ends_at, at = unpack_bytes('>d', bytes, at)
     record.later = string.sub(bytes, at)
@@ -66,13 +77,14 @@ end
 
 local function write_record(record)
   local flags = (record.due_at and WAITS or 0) + (record.promise and UNTOUCHED or 0)
-    + (record.ends_at and ENDS or 0)
+    + (record.ends_at and ENDS or 0) + (record.rep and KEPT or 0)
   local parts = { pack(RECORD, flags, record.version, record.rule_version,
     record.lane_version, record.ready_since, record.head_start) }
   if record.due_at then parts[#parts + 1] = pack('>d', record.due_at) end
   if record.promise then
     parts[#parts + 1] = pack('>i4', record.times_released) .. record.promise
   end
+  if record.rep then parts[#parts + 1] = pack('>dBc0', record.kept_until, #record.rep, record.rep) end
   if record.ends_at then parts[#parts + 1] = pack('>d', record.ends_at) .. record.later end
   record.bytes = table.concat(parts)
 end
@@ -115,22 +127,35 @@ local function is_set(bits, number)
   return math.floor(byte / 2 ^ (number % 8)) % 2 == 1
 end
 
-local function arranged(line)
-  if not line.arranged then line.arranged = call('GET', line.open) or '' end
-  return line.arranged
+-- What names end in, in the room of who keeps a lead.
+local function room_of(rep) return rep and ':' .. rep or '' end
+
+-- The hours whose lanes are arranged in a room.
+local function arranged(line, room)
+  if not line.arranged[room] then line.arranged[room] = call('GET', line.open .. room) or '' end
+  return line.arranged[room]
 end
 
-local function read_lane(line, number, info)
+local function read_lane(line, key, info)
   local group, hours, kind, at = unpack_bytes('>I2I2B', info)
-  local lane = { group = group, hours = hours, tier = kind % 2, is_coarse = kind >= 2,
-    text = string.sub(info, at) }
-  lane.is_arranged = hours ~= NO_HOURS and is_set(arranged(line), hours)
-  line.infos[number] = lane
+  local number, room = key, ''
+  if type(key) == 'string' then number, room = string.match(key, '^(%d+)(.*)$') end
+  local lane = { number = tonumber(number), room = room, group = group, hours = hours,
+    tier = kind % 2, is_coarse = kind >= 2, text = string.sub(info, at) }
+  lane.is_arranged = hours ~= NO_HOURS and is_set(arranged(line, room), hours)
+  line.infos[key] = lane
   return lane
 end
 
-local function lane_of(line, number)
-  return line.infos[number] or read_lane(line, number, call('HGET', line.lanes, number))
+local function lane_of(line, key)
+  if line.infos[key] then return line.infos[key] end
+  return read_lane(line, key, call('HGET', line.lanes, (string.match(key, '^%d+'))))
+end
+
+-- The key of the lane of this number for a lead that has this record.
+local function key_of(number, record)
+  if record.rep and not record.due_at then return number .. room_of(record.rep) end
+  return number
 end
 
 -- Looks many lanes up at once; those that are new stay unknown.
@@ -215,29 +240,29 @@ local function move_head(line, key, suffix, old, new, score)
 end
 
 -- Notes the heads of a lane before it changes, if anybody looks at them.
-local function note(line, number)
-  local lane = lane_of(line, number)
+local function note(line, key)
+  local lane = lane_of(line, key)
   if lane.is_arranged and not lane.noted then
     lane.noted = true
-    lane.head, lane.score = first_of(line.base .. 'r' .. number)
-    lane.first, lane.first_score = first_of(line.base .. 'f' .. number)
+    lane.head, lane.score = first_of(line.base .. 'r' .. key)
+    lane.first, lane.first_score = first_of(line.base .. 'f' .. key)
   end
   return lane
 end
 
 -- Puts the heads of a lane right after it changed.
-local function settle(line, number)
-  local lane = line.infos[number]
+local function settle(line, key)
+  local lane = line.infos[key]
   if not lane.noted then return end
-  local suffix = pack('>I2', number)
-  local head, score = first_of(line.base .. 'r' .. number)
+  local suffix, group = pack('>I2', lane.number), lane.group .. lane.room
+  local head, score = first_of(line.base .. 'r' .. key)
   if head ~= lane.head or score ~= lane.score then
-    move_head(line, line.base .. 'heads' .. lane.group, suffix, lane.head, head, score)
+    move_head(line, line.base .. 'heads' .. group, suffix, lane.head, head, score)
     lane.head, lane.score = head, score
   end
-  local first, first_score = first_of(line.base .. 'f' .. number)
+  local first, first_score = first_of(line.base .. 'f' .. key)
   if first ~= lane.first or first_score ~= lane.first_score then
-    move_head(line, line.base .. 'first' .. lane.group, suffix, lane.first, first, first_score)
+    move_head(line, line.base .. 'first' .. group, suffix, lane.first, first, first_score)
     lane.first, lane.first_score = first, first_score
   end
 end
@@ -257,27 +282,47 @@ local function add(batch, key, score, member)
   members[#members + 1] = member
 end
 
+-- Notes that a lead came into a room, or left it: the sets of its lane have it no more by then.
+local function enter_room(line, lane, lead, record)
+  call('HINCRBY', line.rooms, record.rep, 1)
+  call('SADD', line.base .. 'own' .. lane.room, lane.number)
+  if record.kept_until < math.huge then call('ZADD', line.keeps, record.kept_until, lead) end
+end
+
+local function leave_room(line, lane, key, lead, record)
+  call('HINCRBY', line.rooms, record.rep, -1)
+  if call('EXISTS', line.base .. 'r' .. key) == 0 then
+    call('SREM', line.base .. 'own' .. lane.room, lane.number)
+  end
+  if record.kept_until < math.huge then call('ZREM', line.keeps, lead) end
+end
+
 -- Puts a lead that is not there in line, or to those that wait; the caller settles the lane. Its own
 -- lane's text is needed for a coarse lane alone. With a batch it is written with others of it.
-local function put(line, number, lead, record, text, batch)
-  local lane = note(line, number)
-  local kept = pack('>I2', number) .. record.bytes
+local function put(line, key, lead, record, text, batch)
+  local lane = note(line, key)
+  local saved = pack('>I2', lane.number) .. record.bytes
   if batch then
     batch.leads[#batch.leads + 1] = lead
-    batch.leads[#batch.leads + 1] = kept
+    batch.leads[#batch.leads + 1] = saved
   else
-    call('HSET', line.leads, lead, kept)
+    call('HSET', line.leads, lead, saved)
   end
   if lane.is_coarse then call('HSET', line.needs, lead, text) end
   if record.due_at then
     add(batch, line.waiting, record.due_at, lead)
     return
   end
-  if lane.is_coarse then call('HINCRBY', line.mixed, text, 1) end
+  if lane.is_coarse then call('HINCRBY', line.mixed .. lane.room, text, 1) end
+  if record.rep then
+    -- Leads that are kept are few, and a lane that empties meanwhile looks whether it does.
+    batch = nil
+    enter_room(line, lane, lead, record)
+  end
   if record.ends_at then add(batch, line.ends, record.ends_at, lead) end
-  add(batch, line.base .. 'r' .. number, record.ready_since - record.head_start, lead)
+  add(batch, line.base .. 'r' .. key, record.ready_since - record.head_start, lead)
   if record.promise then
-    add(batch, line.base .. 'f' .. number, record.times_released, record.promise .. lead)
+    add(batch, line.base .. 'f' .. key, record.times_released, record.promise .. lead)
   end
 end
 
@@ -287,86 +332,116 @@ local function write_batch(line, batch)
   for key, members in pairs(batch.sets) do call('ZADD', key, unpack(members)) end
 end
 
--- What is known of a lead: its record and the number of its lane; nil if it is not here.
+-- Reads what is kept of a lead in line: its record and the key of its lane.
+local function read_saved(bytes)
+  local number, at = unpack_bytes('>I2', bytes)
+  local record = read_record(string.sub(bytes, at))
+  return record, key_of(number, record)
+end
+
+-- What is known of a lead: its record and the key of its lane; nil if it is not here.
 local function find(line, lead)
   local bytes = call('HGET', line.leads, lead)
   if not bytes then return nil end
-  local number, at = unpack_bytes('>I2', bytes)
-  return read_record(string.sub(bytes, at)), number
+  return read_saved(bytes)
 end
 
 -- Takes a lead that `find` found out; the caller settles the lane. Answers its own lane's text.
-local function take(line, number, lead, record)
-  local lane = note(line, number)
+local function take(line, key, lead, record)
+  local lane = note(line, key)
   local text = lane.text
   call('HDEL', line.leads, lead)
   if lane.is_coarse then
     text = call('HGET', line.needs, lead) or text
     call('HDEL', line.needs, lead)
-    if not record.due_at and call('HINCRBY', line.mixed, text, -1) <= 0 then
-      call('HDEL', line.mixed, text)
-    end
+    local mixed = line.mixed .. lane.room
+    if not record.due_at and call('HINCRBY', mixed, text, -1) <= 0 then call('HDEL', mixed, text) end
   end
   if record.due_at then
     call('ZREM', line.waiting, lead)
     return text
   end
   if record.ends_at then call('ZREM', line.ends, lead) end
-  call('ZREM', line.base .. 'r' .. number, lead)
-  if record.promise then call('ZREM', line.base .. 'f' .. number, record.promise .. lead) end
+  call('ZREM', line.base .. 'r' .. key, lead)
+  if record.promise then call('ZREM', line.base .. 'f' .. key, record.promise .. lead) end
+  if record.rep then leave_room(line, lane, key, lead, record) end
   return text
 end
 
--- Takes a lead out whoever it is. Answers its record, its lane's number and its own lane's text.
+-- Takes a lead out whoever it is. Answers its record and its own lane's text.
 local function remove(line, lead)
-  local record, number = find(line, lead)
+  local record, key = find(line, lead)
   if not record then return nil end
-  local text = take(line, number, lead, record)
-  settle(line, number)
-  return record, number, text
+  local text = take(line, key, lead, record)
+  settle(line, key)
+  return record, text
 end
 
 -- Puts a lead in by the text of its lane.
 local function insert(line, text, lead, record)
-  local number = intern(line, text)
-  put(line, number, lead, record, text)
-  settle(line, number)
+  local key = key_of(intern(line, text), record)
+  put(line, key, lead, record, text)
+  settle(line, key)
 end
 
 -- Notes that a set names a lead of which there is no record: somebody took keys away.
 local function note_loss(line) call('HSET', QUEUE, 'lost', line.generation) end
 
--- Puts the first lead that fell due in line. Answers whether there was one.
+-- Whether who keeps a lead keeps it still.
+local function is_kept(record, now) return record.rep and now < record.kept_until end
+
+-- The first lead that fell due, or was kept until now, and the set that says so; nil: there is none.
+local function next_due(line, now)
+  for _, key in ipairs({ line.waiting, line.keeps }) do
+    local lead, at = first_of(key)
+    if lead and tonumber(at) <= now then return lead, key end
+  end
+end
+
+-- The next instant at which a lead falls due, or is kept no more; nil: there is none.
+local function next_at(line)
+  local _, due_at = first_of(line.waiting)
+  local _, kept_until = first_of(line.keeps)
+  if not due_at or (kept_until and tonumber(kept_until) < tonumber(due_at)) then return kept_until end
+  return due_at
+end
+
+-- Puts the first lead that fell due in line, or the first that is kept no more among those that are kept
+-- for nobody. Answers whether there was one.
 local function wake_next(line, now)
-  local lead, due_at = first_of(line.waiting)
-  if not lead or tonumber(due_at) > now then return false end
-  local record, number = find(line, lead)
-  if not record then
-    call('ZREM', line.waiting, lead)
+  local lead, due = next_due(line, now)
+  if not lead then return false end
+  local record, key = find(line, lead)
+  -- One that is there for no reason leaves, or every call would find it.
+  if not record or (due == line.keeps and (record.due_at or not record.rep)) then
+    call('ZREM', due, lead)
     note_loss(line)
     return true
   end
-  local text = take(line, number, lead, record)
+  local text = take(line, key, lead, record)
+  settle(line, key)
   record.due_at = nil
+  if not is_kept(record, now) then record.rep = nil end
   write_record(record)
-  put(line, number, lead, record, text)
-  settle(line, number)
+  key = key_of(lane_of(line, key).number, record)
+  put(line, key, lead, record, text)
+  settle(line, key)
   return true
 end
 
 -- Ranks a ready lead again if its head start ended. Answers whether it had.
-local function end_worth(line, lead, record, number, now)
+local function end_worth(line, lead, record, key, now)
   if not record.ends_at or record.ends_at > now then return false end
-  note(line, number)
+  local lane = note(line, key)
   step_worth(record, now)
-  call('HSET', line.leads, lead, pack('>I2', number) .. record.bytes)
+  call('HSET', line.leads, lead, pack('>I2', lane.number) .. record.bytes)
   if record.ends_at then
     call('ZADD', line.ends, record.ends_at, lead)
   else
     call('ZREM', line.ends, lead)
   end
-  call('ZADD', line.base .. 'r' .. number, record.ready_since - record.head_start, lead)
-  settle(line, number)
+  call('ZADD', line.base .. 'r' .. key, record.ready_since - record.head_start, lead)
+  settle(line, key)
   return true
 end
 

@@ -7,9 +7,9 @@ local now, limit, done = tonumber(ARGV[1]), tonumber(ARGV[2]), 0
 local function end_next()
   local lead, ends_at = first_of(line.ends)
   if not lead or tonumber(ends_at) > now then return false end
-  local record, number = find(line, lead)
+  local record, key = find(line, lead)
   if not record then note_loss(line) end
-  if not record or not end_worth(line, lead, record, number, now) then
+  if not record or not end_worth(line, lead, record, key, now) then
     call('ZREM', line.ends, lead)
   end
   return true

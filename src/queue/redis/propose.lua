@@ -32,24 +32,46 @@ local function groups_of(bytes)
 end
 
 -- Opens or closes a lane: puts its heads among those of its group, or takes them out.
-local function turn_lane(number, is_open)
-  local lane = lane_of(line, number)
-  local suffix = pack('>I2', number)
+local function turn_lane(key, is_open)
+  local lane = lane_of(line, key)
+  local suffix = pack('>I2', lane.number)
   for set, heads in pairs({ r = 'heads', f = 'first' }) do
-    local member, score = first_of(line.base .. set .. number)
-    local key = line.base .. heads .. lane.group
-    if member and is_open then call('ZADD', key, score, member .. suffix) end
-    if member and not is_open then call('ZREM', key, member .. suffix) end
-    line.firsts[key] = nil
+    local member, score = first_of(line.base .. set .. key)
+    local among = line.base .. heads .. lane.group .. lane.room
+    if member and is_open then call('ZADD', among, score, member .. suffix) end
+    if member and not is_open then call('ZREM', among, member .. suffix) end
+    line.firsts[among] = nil
   end
-  line.infos[number] = nil
+  line.infos[key] = nil
 end
 
--- Arranges lanes by the hours that are open now, all lanes of some hours at a time. Answers whether
--- it came to the end.
-local function arrange(wanted)
-  local bits, turned_count = arranged(line), 0
+-- The keys of the lanes of each hours that have leads in a room.
+local function lanes_in(room)
+  local of_hours = {}
+  for _, number in ipairs(call('SMEMBERS', line.base .. 'own' .. room)) do
+    local key = number .. room
+    local hours = lane_of(line, key).hours
+    of_hours[hours] = of_hours[hours] or {}
+    table.insert(of_hours[hours], key)
+  end
+  return of_hours
+end
+
+-- The keys of all lanes of some hours.
+local function lanes_of(hours)
+  local keys = {}
+  for at, number in ipairs(call('SMEMBERS', line.base .. 'zone' .. hours)) do
+    keys[at] = tonumber(number)
+  end
+  return keys
+end
+
+-- Arranges the lanes of a room by the hours that are open now, all lanes of some hours at a time. Answers
+-- whether it came to the end.
+local function arrange(wanted, room)
+  local bits, turned_count = arranged(line, room), 0
   if bits == wanted then return true end
+  local own = room ~= '' and lanes_in(room) or nil
   local bytes = { string.byte(bits .. string.rep('\0', #wanted - #bits), 1, -1) }
   local is_done = true
   for at = 1, #bytes do
@@ -60,8 +82,8 @@ local function arrange(wanted)
         if turned_count >= LANES_ARRANGED_MAX then
           is_done = false
         else
-          for _, lane in ipairs(call('SMEMBERS', line.base .. 'zone' .. number)) do
-            turn_lane(tonumber(lane), is_open)
+          for _, key in ipairs(own and (own[number] or {}) or lanes_of(number)) do
+            turn_lane(key, is_open)
             turned_count = turned_count + 1
           end
           bytes[at] = bytes[at] + (is_open and 1 or -1) * 2 ^ bit_at
@@ -73,8 +95,8 @@ local function arrange(wanted)
     if bytes[at] ~= 0 then break end
     bytes[at] = nil
   end
-  line.arranged = string.char(unpack(bytes))
-  call('SET', line.open, line.arranged)
+  line.arranged[room] = string.char(unpack(bytes))
+  call('SET', line.open .. room, line.arranged[room])
   return is_done
 end
 
@@ -87,25 +109,28 @@ local function goes_first(a, b)
   return false
 end
 
--- The best of the heads of these groups: the lead, and its lane.
-local function best(groups, heads, lead_at)
-  local chosen
-  for _, group in ipairs(groups) do
-    local key = line.base .. heads .. group
-    local head = head_of(line, key)
-    if head.member and (not chosen or head.score < chosen.score
-        or (head.score == chosen.score and goes_first(head.member, chosen.member))) then
-      chosen, line.chosen_from = head, key
+-- The best of the heads of these groups in some rooms: the lead, and the key of its lane.
+local function best(groups, heads, lead_at, rooms)
+  local chosen, chosen_room
+  for _, room in ipairs(rooms) do
+    for _, group in ipairs(groups) do
+      local key = line.base .. heads .. group .. room
+      local head = head_of(line, key)
+      if head.member and (not chosen or head.score < chosen.score
+          or (head.score == chosen.score and goes_first(head.member, chosen.member))) then
+        chosen, chosen_room, line.chosen_from = head, room, key
+      end
     end
   end
   if not chosen then return nil end
   line.chosen = chosen.member
+  local number = unpack_bytes('>I2', chosen.member, lead_at + 8)
   return string.sub(chosen.member, lead_at, lead_at + 7),
-    unpack_bytes('>I2', chosen.member, lead_at + 8)
+    chosen_room == '' and number or number .. chosen_room
 end
 
-local function has_needed(lead, number)
-  if not lane_of(line, number).is_coarse then return true end
+local function has_needed(lead, key)
+  if not lane_of(line, key).is_coarse then return true end
   local text = call('HGET', line.needs, lead)
   if not text then return true end
   if not has_skill then
@@ -135,14 +160,19 @@ local function note_coarse_groups()
   end
 end
 
-while true do
-  local lead, due_at = first_of(line.waiting)
-  if not lead or tonumber(due_at) > now then break end
+while next_due(line, now) do
   if steps == 0 then return unfinished() end
   wake_next(line, now)
   steps = steps - 1
 end
-if not arrange(ARGV[8]) then return unfinished() end
+if not arrange(ARGV[8], '') then return unfinished() end
+-- The rep's own room, if anything is kept there.
+local common, own = { '' }, {}
+if (tonumber(call('HGET', line.rooms, rep) or nil) or 0) > 0 then
+  own = { room_of(rep) }
+  if not arrange(ARGV[8], own[1]) then return unfinished() end
+end
+local all = { '', own[1] }
 
 local callbacks, others = groups_of(ARGV[9]), groups_of(ARGV[10])
 local passed = {}
@@ -151,74 +181,76 @@ local debt = tonumber(call('HGET', DEBTS, rep) or nil) or reserve_after
 local CALLBACK, FIRST_TOUCH, ORDINARY = 0, 1, 2
 
 local function first_lead()
-  local lead, number = best(callbacks, 'heads', 1)
-  if lead then return lead, number, CALLBACK end
+  -- Own callbacks first, however long others wait.
+  local lead, key = best(callbacks, 'heads', 1, own)
+  if not lead then lead, key = best(callbacks, 'heads', 1, common) end
+  if lead then return lead, key, CALLBACK end
   if debt >= reserve_after then
-    lead, number = best(others, 'first', 9)
-    if lead then return lead, number, FIRST_TOUCH end
+    lead, key = best(others, 'first', 9, all)
+    if lead then return lead, key, FIRST_TOUCH end
   end
-  lead, number = best(others, 'heads', 1)
-  return lead, number, ORDINARY
+  lead, key = best(others, 'heads', 1, all)
+  return lead, key, ORDINARY
 end
 
-local function set_aside(lead, record, number)
-  local text = take(line, number, lead, record)
-  settle(line, number)
-  aside[#aside + 1] = { lead = lead, record = record, number = number, text = text }
+local function set_aside(lead, record, key)
+  local text = take(line, key, lead, record)
+  settle(line, key)
+  aside[#aside + 1] = { lead = lead, record = record, key = key, text = text }
 end
 
-local function fly(lead, record, number, order)
-  local text = take(line, number, lead, record)
-  settle(line, number)
+local function fly(lead, record, key, order)
+  local text = take(line, key, lead, record)
+  settle(line, key)
   write_flight(lead, text, record)
   call('ZADD', DEADLINES, deadline, lead)
-  for _, value in ipairs({ lead, record.version, order, lane_of(line, number).tier,
+  for _, value in ipairs({ lead, record.version, order, lane_of(line, key).tier,
       record.ready_since - record.head_start, record.head_start, record.promise or '' }) do
     answer[#answer + 1] = value
   end
 end
 
 -- A head without a record. It leaves, or every pull would find it.
-local function forget(lead, number)
+local function forget(lead, key)
   note_loss(line)
   local member = string.sub(line.chosen, 1, -3)
-  note(line, number)
-  call('ZREM', line.base .. 'r' .. number, lead)
-  call('ZREM', line.base .. 'f' .. number, member)
-  settle(line, number)
+  note(line, key)
+  call('ZREM', line.base .. 'r' .. key, lead)
+  call('ZREM', line.base .. 'f' .. key, member)
+  settle(line, key)
   call('ZREM', line.chosen_from, line.chosen)
   line.firsts[line.chosen_from] = nil
 end
 
 local chosen_count = 0
 while chosen_count < count do
-  local lead, number, order = first_lead()
+  local lead, key, order = first_lead()
   if not lead then break end
   local record = find(line, lead)
   if not record then
     if steps == 0 then answer[5] = 1 break end
-    forget(lead, number)
+    forget(lead, key)
     steps = steps - 1
   elseif passed[lead] then
-    set_aside(lead, record, number)
-  elseif not has_needed(lead, number) then
-    set_aside(lead, record, number)
+    set_aside(lead, record, key)
+  elseif not has_needed(lead, key) then
+    set_aside(lead, record, key)
     unskilled_count = unskilled_count + 1
     if unskilled_count == UNSKILLED_PER_PULL_MAX then
       note_coarse_groups()
       callbacks, others = without_coarse(callbacks), without_coarse(others)
     end
-  elseif end_worth(line, lead, record, number, now) then
+  elseif end_worth(line, lead, record, key, now) then
     -- The end of a head start only demotes: a first that has not ended is the first.
     if steps == 0 then answer[5] = 1 break end
     steps = steps - 1
   else
-    fly(lead, record, number, order)
+    fly(lead, record, key, order)
     chosen_count = chosen_count + 1
   end
 end
 for _, one in ipairs(aside) do
-  put(line, one.number, one.lead, one.record, one.text)
-  settle(line, one.number)
+  put(line, one.key, one.lead, one.record, one.text)
+  settle(line, one.key)
 end
 return answer

@@ -5,11 +5,12 @@
 //! head starts are far within what a double holds exactly.
 
 use crate::domain::{FirstTouchRank, LeadId, Tier};
-use crate::queue::{Basis, Entry, Generation, Lane};
+use crate::queue::{Basis, Entry, Generation, Keeper, Lane};
 
 const WAITS: u8 = 1;
 const UNTOUCHED: u8 = 2;
 const ENDS: u8 = 4;
+const KEPT: u8 = 8;
 /// The length that stands for no hours at all.
 const NO_HOURS: u16 = u16::MAX;
 /// What stands for the skills of a coarse lane; a list in JSON begins otherwise.
@@ -113,7 +114,8 @@ pub(super) fn record(entry: &Entry) -> Vec<u8> {
     let ends_at = entry.worth.until.filter(|_| !entry.worth.later.is_empty());
     let flags = if entry.due_at.is_some() { WAITS } else { 0 }
         | if first_touch.is_some() { UNTOUCHED } else { 0 }
-        | if ends_at.is_some() { ENDS } else { 0 };
+        | if ends_at.is_some() { ENDS } else { 0 }
+        | if entry.keeper.is_some() { KEPT } else { 0 };
     let mut bytes = vec![flags];
     bytes.extend(version_number(entry.version).to_be_bytes());
     bytes.extend(version_number(entry.basis.rule_version).to_be_bytes());
@@ -124,6 +126,12 @@ pub(super) fn record(entry: &Entry) -> Vec<u8> {
     if let Some(FirstTouchRank { times_released, due_at, .. }) = first_touch {
         bytes.extend(times_released.to_be_bytes());
         bytes.extend(ordered_bytes(due_at));
+    }
+    if let Some(Keeper { rep, until }) = entry.keeper {
+        bytes.extend(until.map_or(f64::INFINITY.to_be_bytes(), double));
+        let rep = rep.0.to_string();
+        bytes.push(u8::try_from(rep.len()).expect("a number has few digits"));
+        bytes.extend(rep.as_bytes());
     }
     if let Some(ends_at) = ends_at {
         bytes.extend(double(ends_at));

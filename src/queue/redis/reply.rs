@@ -5,7 +5,7 @@ use redis::Value;
 
 use super::link::RedisProblem;
 use super::record::{lead_of, number_of};
-use crate::domain::LeadId;
+use crate::domain::{LeadId, RepKey};
 use crate::queue::Basis;
 
 /// The values of an answer, in their order.
@@ -80,6 +80,16 @@ impl Reply {
     /// A lead.
     pub(super) fn lead(&mut self) -> Result<LeadId, RedisProblem> {
         lead_of(&self.bytes()?).ok_or(RedisProblem::Nonsense("a lead"))
+    }
+
+    /// A rep, or none: no text.
+    pub(super) fn maybe_rep(&mut self) -> Result<Option<RepKey>, RedisProblem> {
+        let text = self.bytes()?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let number = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+        number.map(|number| Some(RepKey(number))).ok_or(RedisProblem::Nonsense("a rep"))
     }
 
     /// An instant in bytes that sort, or none.

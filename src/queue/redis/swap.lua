@@ -19,13 +19,13 @@ if answer[1] == 2 then return answer end
 -- as the old one had it.
 for _, lead in ipairs(call('HKEYS', FLIGHTS)) do
   local saved = read_flight(call('HGET', FLIGHTS, lead))
-  local record, _, text = remove(staged, lead)
+  local record, text = remove(staged, lead)
   if record and record.version >= saved.version then write_flight(lead, text, record) end
 end
 -- So does what it missed and nobody has.
 for place = 2, line and #answer or 0 do
   remove(staged, answer[place])
-  local record, _, text = remove(line, answer[place])
+  local record, text = remove(line, answer[place])
   if record then insert(staged, text, answer[place], record) end
 end
 if line then call('RPUSH', DROPPED, line.generation) end

@@ -1,37 +1,48 @@
 -- What people read of a line: its order from the front, and a lead's place.
 --
--- ARGV: 'peek', now and how many; or 'place', now and a lead. Nothing is moved for it: what fell due
--- or ended by now is seen as it will be, as far as MOVED_MAX of each kind.
--- Answers 'peek': how many are ready, then tier, virtual since, lead, head start and promise of each;
--- 'place': how many go before it and how many are ready, or nothing.
+-- ARGV: 'peek', now and how many; or 'place', now and a lead. Nothing is moved for it: what fell due,
+-- ended or was kept until now is seen as it will be, as far as MOVED_MAX of each kind.
+-- Answers 'peek': how many are ready, then tier, virtual since, lead, head start, promise and keeper of
+-- each; 'place': how many go before it and how many there are among which it stands, or nothing.
 
 local MOVED_MAX = 10000
 
 local line = open_lines()
 if not line then return { 0 } end
 local now = tonumber(ARGV[2])
-local lane_count = call('HLEN', line.lanes)
 
--- Leads that stand in line otherwise than they will be seen, by lead; and those that are not there yet.
-local ended, due = {}, {}
-for _, lead in ipairs(call('ZRANGEBYSCORE', line.ends, '-inf', now, 'LIMIT', 0, MOVED_MAX)) do
-  local record, number = find(line, lead)
-  if record then ended[lead] = { lead = lead, record = record, number = number } end
-end
-for _, lead in ipairs(call('ZRANGEBYSCORE', line.waiting, '-inf', now, 'LIMIT', 0, MOVED_MAX)) do
-  local record, number = find(line, lead)
-  if record then due[lead] = { lead = lead, record = record, number = number } end
+-- The keys of all lanes that may have leads.
+local keys = {}
+for number = 0, call('HLEN', line.lanes) - 1 do keys[#keys + 1] = number end
+for _, rep in ipairs(call('HKEYS', line.rooms)) do
+  local room = room_of(rep)
+  for _, number in ipairs(call('SMEMBERS', line.base .. 'own' .. room)) do
+    keys[#keys + 1] = number .. room
+  end
 end
 
-local function see(one)
-  one.stale_since = one.record.ready_since - one.record.head_start
-  step_worth(one.record, now)
-  one.since = one.record.ready_since - one.record.head_start
-  one.tier = lane_of(line, one.number).tier
+-- How a lead is seen now: where it stands, if it does, and where it will.
+local function see(record, key, lead)
+  local lane = lane_of(line, key)
+  local one = { lead = lead, record = record, tier = lane.tier }
+  if not record.due_at then
+    one.stands = { lead = lead, tier = lane.tier, since = record.ready_since - record.head_start,
+      room = lane.room }
+  end
+  step_worth(record, now)
+  one.since = record.ready_since - record.head_start
+  one.room = is_kept(record, now) and room_of(record.rep) or ''
+  return one
 end
-for _, one in pairs(ended) do see(one) end
-local due_count = call('ZCOUNT', line.waiting, '-inf', now)
-for _, one in pairs(due) do see(one) end
+
+-- Leads that are seen otherwise than they stand, by lead.
+local moved, due_count = {}, call('ZCOUNT', line.waiting, '-inf', now)
+for _, set in ipairs({ line.ends, line.keeps, line.waiting }) do
+  for _, lead in ipairs(call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, MOVED_MAX)) do
+    local record, key = find(line, lead)
+    if record then moved[lead] = see(record, key, lead) end
+  end
+end
 
 local function goes_before(a, b)
   if a.tier ~= b.tier then return a.tier < b.tier end
@@ -41,11 +52,6 @@ local function goes_before(a, b)
     if x ~= y then return x < y end
   end
   return false
-end
-
-local ready_count = due_count
-for number = 0, lane_count - 1 do
-  ready_count = ready_count + call('ZCARD', line.base .. 'r' .. number)
 end
 
 -- How many of a lane go before a lead that would stand there since an instant. Those of one instant
@@ -66,31 +72,36 @@ local function count_before(key, since, lead)
 end
 
 local function place_of(lead)
-  local record, number = find(line, lead)
+  local record, key = find(line, lead)
   if not record or (record.due_at and record.due_at > now) then return { 1 } end
-  local own = ended[lead] or due[lead] or { lead = lead, record = record, number = number }
-  if not own.since then see(own) end
-  local before_count = 0
-  for other = 0, lane_count - 1 do
-    local key, tier = line.base .. 'r' .. other, lane_of(line, other).tier
-    if tier < own.tier then
-      before_count = before_count + call('ZCARD', key)
-    elseif tier == own.tier then
-      -- Where it would stand in that lane, unless it stands there too early.
-      local stands_at = call('ZSCORE', key, lead)
-      before_count = before_count + count_before(key, own.since, lead)
-      if stands_at and tonumber(stands_at) < own.since then before_count = before_count - 1 end
+  local own = moved[lead] or see(record, key, lead)
+  -- Whether who may take it is offered what is in a room; and whether that comes before it by its rank:
+  -- own callbacks come before all others.
+  local function is_counted(room) return room == '' or room == own.room end
+  local function is_ranked(room) return room == own.room or own.tier ~= 0 end
+  -- Of what fell due beyond those that are looked at, nobody can say more than that it did.
+  local before_count, ready_count = 0, math.max(due_count - MOVED_MAX, 0)
+  local function count(one, by)
+    if not is_counted(one.room) then return end
+    ready_count = ready_count + by
+    if is_ranked(one.room) and goes_before(one, own) then before_count = before_count + by end
+  end
+  for _, other in ipairs(keys) do
+    local set, lane = line.base .. 'r' .. other, lane_of(line, other)
+    if is_counted(lane.room) then
+      local size = call('ZCARD', set)
+      ready_count = ready_count + size
+      if not is_ranked(lane.room) then size = 0 end
+      if lane.tier < own.tier then
+        before_count = before_count + size
+      elseif lane.tier == own.tier and size > 0 then
+        before_count = before_count + count_before(set, own.since, lead)
+      end
     end
   end
-  for _, one in pairs(ended) do
-    if one.lead ~= lead then
-      local stale = { tier = one.tier, since = one.stale_since, lead = one.lead }
-      if goes_before(stale, own) then before_count = before_count - 1 end
-      if goes_before(one, own) then before_count = before_count + 1 end
-    end
-  end
-  for _, one in pairs(due) do
-    if one.lead ~= lead and goes_before(one, own) then before_count = before_count + 1 end
+  for _, one in pairs(moved) do
+    if one.stands then count(one.stands, -1) end
+    count(one, 1)
   end
   return { 1, before_count, ready_count }
 end
@@ -112,33 +123,35 @@ local function sift_down(at)
 end
 
 -- The next lead of a lane that is seen where it stands; nil if there is none.
-local function next_in(number, at)
+local function next_in(key, at)
   while true do
-    local head = call('ZRANGE', line.base .. 'r' .. number, at, at, 'WITHSCORES')
+    local head = call('ZRANGE', line.base .. 'r' .. key, at, at, 'WITHSCORES')
     if not head[1] then return nil end
     at = at + 1
-    if not ended[head[1]] then
-      local tier = lane_of(line, number).tier
-      return { lead = head[1], since = tonumber(head[2]), tier = tier, number = number, next = at }
+    if not moved[head[1]] then
+      local tier = lane_of(line, key).tier
+      return { lead = head[1], since = tonumber(head[2]), tier = tier, key = key, next = at }
     end
   end
 end
 
 local function peek(limit)
-  local answer = { 1, ready_count }
-  for number = 0, lane_count - 1 do heap[#heap + 1] = next_in(number, 0) end
-  for _, one in pairs(ended) do heap[#heap + 1] = one end
-  for _, one in pairs(due) do heap[#heap + 1] = one end
+  local answer = { 1, due_count }
+  for _, key in ipairs(keys) do
+    answer[2] = answer[2] + call('ZCARD', line.base .. 'r' .. key)
+    heap[#heap + 1] = next_in(key, 0)
+  end
+  for _, one in pairs(moved) do heap[#heap + 1] = one end
   for at = math.floor(#heap / 2), 1, -1 do sift_down(at) end
   for _ = 1, limit do
     local one = heap[1]
     if not one then break end
     local record = one.record or find(line, one.lead)
     for _, value in ipairs({ one.tier, one.since, one.lead, record.head_start,
-        record.promise or '' }) do
+        record.promise or '', is_kept(record, now) and record.rep or '' }) do
       answer[#answer + 1] = value
     end
-    local following = one.next and next_in(one.number, one.next) or nil
+    local following = one.next and next_in(one.key, one.next) or nil
     heap[1] = following or heap[#heap]
     if not following then heap[#heap] = nil end
     if heap[1] then sift_down(1) end

@@ -1,6 +1,6 @@
 //! What people read of a queue: counts, its order from the front, a lead's place, what it holds.
 
-use crate::domain::{LeadId, QueueKey, Rank};
+use crate::domain::{LeadId, QueueKey, Rank, RepKey};
 use crate::queue::lane::{Openness, openness};
 use crate::queue::{Ask, Census, Counts, KnownSlice, Lane, Place, QueueError, Snapshot};
 
@@ -22,23 +22,30 @@ struct Sizes {
     waiting: usize,
     next_due_at: Option<i64>,
     in_flight: usize,
-    /// By the number of the lane, coarse ones too.
+    /// Kept for whomever.
+    kept: usize,
+    /// Of what is kept for nobody by the number of the lane, coarse ones too.
     lanes: Vec<(usize, usize)>,
+    /// The same of what is kept for a rep, or for any.
+    rooms: Vec<(RepKey, usize, usize)>,
     /// Leads of coarse lanes by what they need themselves.
     mixed: Vec<(Lane, usize)>,
 }
 
 impl RedisQueue {
-    /// Counts what stands where; what fell due by `now` is put in line first.
+    /// Counts what stands where. For a rep who asks, what fell due by then is put in line first, and
+    /// nobody else's own leads are told apart.
     async fn sizes(
         &self,
         queue: QueueKey,
-        now: Option<i64>,
+        asked: Option<(i64, RepKey)>,
     ) -> Result<(std::sync::Arc<Directory>, Sizes), QueueError> {
-        let now = now.map(|now| now.to_string()).unwrap_or_default();
+        let asked = asked.map(|(now, rep)| [now, rep.0].map(|number| number.to_string()));
+        let asked = asked.unwrap_or_default();
+        let arguments = asked.each_ref().map(String::as_bytes);
         let mut directory = self.directory(queue);
         for _ in 0..LEARN_COUNT_MAX {
-            let answer = self.run(queue, &script::SIZES, &[now.as_bytes()]).await?;
+            let answer = self.run(queue, &script::SIZES, &arguments).await?;
             let mut reply = self.sensible(Reply::new(answer))?;
             match self.sensible(self.is_known(&directory, &mut reply))? {
                 None => return Err(QueueError::NotBuilt(queue)),
@@ -53,14 +60,18 @@ impl RedisQueue {
     }
 
     pub(super) async fn count_for(&self, ask: &Ask) -> Result<Counts, QueueError> {
-        let (directory, sizes) = self.sizes(ask.queue, Some(ask.now)).await?;
+        let (directory, sizes) = self.sizes(ask.queue, Some((ask.now, ask.rep))).await?;
+        let own = sizes.rooms.iter().map(|(_, number, size)| (*number, *size));
+        let own_count = own.clone().fold(0, |sum: usize, (_, size)| sum.saturating_add(size));
         let mut counts = Counts {
+            kept: sizes.kept.saturating_sub(own_count),
             waiting: sizes.waiting,
             next_due_at: sizes.next_due_at,
             in_flight: sizes.in_flight,
             ..Counts::default()
         };
-        let exact = sizes.lanes.iter().map(|(number, size)| (&directory.lanes[*number], *size));
+        let lanes = sizes.lanes.iter().copied().chain(own);
+        let exact = lanes.map(|(number, size)| (&directory.lanes[number], size));
         let exact =
             exact.filter(|(lane, _)| !lane.is_coarse).map(|(lane, size)| (&lane.lane, size));
         for (lane, size) in exact.chain(sizes.mixed.iter().map(|(lane, size)| (lane, *size))) {
@@ -80,6 +91,11 @@ impl RedisQueue {
         let lane = |number: usize| directory.lanes[number].lane.clone();
         Ok(Census {
             lanes: sizes.lanes.iter().map(|(number, size)| (lane(*number), *size)).collect(),
+            kept: sizes
+                .rooms
+                .iter()
+                .map(|(rep, number, size)| (*rep, lane(*number), *size))
+                .collect(),
             waiting: sizes.waiting,
             in_flight: sizes.in_flight,
         })
@@ -155,15 +171,27 @@ fn sizes(mut reply: Reply, lane_count: usize) -> Result<Sizes, RedisProblem> {
         waiting: reply.count()?,
         next_due_at: reply.maybe_number()?,
         in_flight: reply.count()?,
+        kept: reply.count()?,
         ..Sizes::default()
+    };
+    let lane = |reply: &mut Reply| {
+        let (number, size) = (reply.count()?, reply.count()?);
+        let is_known = number < lane_count;
+        if is_known {
+            Ok((number, size))
+        } else {
+            Err(RedisProblem::Nonsense("a lane that is known"))
+        }
     };
     let known_count = reply.count()?;
     for _ in 0..known_count {
-        let (number, size) = (reply.count()?, reply.count()?);
-        if number >= lane_count {
-            return Err(RedisProblem::Nonsense("a lane that is known"));
-        }
-        sizes.lanes.push((number, size));
+        sizes.lanes.push(lane(&mut reply)?);
+    }
+    let kept_count = reply.count()?;
+    for _ in 0..kept_count {
+        let rep = reply.maybe_rep()?.ok_or(RedisProblem::Nonsense("a rep"))?;
+        let (number, size) = lane(&mut reply)?;
+        sizes.rooms.push((rep, number, size));
     }
     while !reply.is_empty() {
         let text = reply.bytes()?;
@@ -184,7 +212,8 @@ fn places(mut reply: Reply, limit: usize) -> Result<Vec<Place>, RedisProblem> {
         let lead = reply.lead()?;
         let rank = Rank { tier, virtual_since, lead };
         let (head_start_ms, first_touch_due_at) = (reply.number()?, reply.maybe_instant()?);
-        places.push(Place { lead, rank, head_start_ms, first_touch_due_at });
+        let keeper = reply.maybe_rep()?;
+        places.push(Place { lead, rank, head_start_ms, first_touch_due_at, keeper });
     }
     Ok(places)
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nextlead::domain::Worth;
+use nextlead::domain::{RepKey, Worth};
 use nextlead::queue::{
-    Ask, Entry, FLIGHT_MS_MAX, LANE_COUNT_MAX, LeadQueue, OpenHours, QueueError, RedisOptions,
-    RedisQueue, Swap,
+    Ask, Entry, FLIGHT_MS_MAX, Keeper, LANE_COUNT_MAX, LeadQueue, OpenHours, QueueError,
+    RedisOptions, RedisQueue, Swap,
 };
 
 use super::support::{
@@ -53,7 +53,8 @@ async fn lanes_that_cannot_be_learned_end_a_pull() {
     assert!(matches!(answer, Err(QueueError::NotBuilt(QUEUE))), "{answer:?}");
 }
 
-/// Leads of every kind: untouched ones, some whose head start ends, some that wait, in several lanes.
+/// Leads of every kind: untouched ones, some whose head start ends, some that wait, some that are kept for
+/// one of two reps, in several lanes.
 fn leads() -> impl Iterator<Item = Entry> {
     let skills = |lead: i64| if lead % 3 == 0 { &["solar"][..] } else { &[] };
     (1..=LEAD_COUNT).map(move |lead| {
@@ -61,7 +62,9 @@ fn leads() -> impl Iterator<Item = Entry> {
         let worth = if lead % 4 == 0 { ending(90, 2_000, 5) } else { Worth::steady(0) };
         let hours = if lead % 7 == 0 { CLOSED } else { OPEN };
         let lane = lane(skills(lead), Some(hours));
-        Entry { due_at, worth, lane, ..untouched(lead, 0, lead) }
+        let until = (lead % 4 < 2).then_some(3_000);
+        let keeper = (lead % 3 == 1).then_some(Keeper { rep: RepKey(1 + lead % 2), until });
+        Entry { due_at, worth, lane, keeper, ..untouched(lead, 0, lead) }
     })
 }
 
@@ -117,7 +120,9 @@ async fn lose_each_key(prefix: &str, has_pulls_between: bool) {
             assert!(has_pulls_between, "nobody misses {key}");
         }
         queue.promote(i64::MAX, 1_000).await.unwrap();
-        let mut served = drain(&queue, &whole(FLIGHT_MS_MAX * 2)).await;
+        let all = whole(FLIGHT_MS_MAX * 2);
+        let mut served = drain(&queue, &all).await;
+        served.extend(drain(&queue, &Ask { rep: RepKey(2), ..all }).await);
         served.sort_unstable();
         assert_eq!(served, (1..=LEAD_COUNT).collect::<Vec<_>>(), "{key}");
         assert!(nth < 100);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use nextlead::domain::{LeadId, RepKey, ServeOrder, Tier};
-use nextlead::queue::{Ask, Basis, Candidate, Counts, Entry, FLIGHT_MS_MAX, Lane};
+use nextlead::queue::{Ask, Basis, Candidate, Census, Counts, Entry, FLIGHT_MS_MAX, Keeper, Lane};
 
 /// A lead that is in line, waits, or is in flight.
 #[derive(Clone, Debug)]
@@ -170,11 +170,13 @@ impl Oracle {
     fn next(&self, ask: &Ask) -> Option<(Entry, ServeOrder)> {
         let offered: Vec<&Entry> = self
             .ready(ask.now)
+            .filter(|entry| keeper(entry, ask.now).is_none_or(|keeper| keeper == ask.rep))
             .filter(|entry| is_skilled(&entry.lane, ask) && is_open(&entry.lane, ask))
             .filter(|entry| !ask.passed.contains(&entry.lead))
             .collect();
         let callbacks = offered.iter().filter(|entry| entry.tier == Tier::Callback);
-        if let Some(entry) = callbacks.min_by_key(|entry| entry.rank(ask.now)) {
+        let is_own = |entry: &Entry| keeper(entry, ask.now).is_some();
+        if let Some(entry) = callbacks.min_by_key(|entry| (!is_own(entry), entry.rank(ask.now))) {
             return Some(((*entry).clone(), ServeOrder::Callback));
         }
         let untouched = offered.iter().filter(|entry| entry.first_touch.is_some());
@@ -224,9 +226,44 @@ impl Oracle {
         }
     }
 
+    /// How many go before a ready lead, and among how many it stands.
+    pub(super) fn place_of(&self, lead: LeadId, now: i64) -> Option<(usize, usize)> {
+        let own = self.ready(now).find(|entry| entry.lead == lead)?;
+        let own_keeper = keeper(own, now);
+        // What its keeper is offered first: own callbacks, then those of nobody, then the rest by rank.
+        let order = |entry: &Entry| {
+            let is_callback = entry.tier == Tier::Callback;
+            (!is_callback, is_callback && keeper(entry, now).is_none(), entry.rank(now))
+        };
+        let among = self
+            .ready(now)
+            .filter(|entry| keeper(entry, now).is_none_or(|rep| Some(rep) == own_keeper));
+        let among: Vec<&Entry> = among.collect();
+        let before_count = among.iter().filter(|entry| order(entry) < order(own)).count();
+        Some((before_count, among.len()))
+    }
+
+    /// What is counted once everything that fell due is promoted; in order.
+    pub(super) fn census(&self, now: i64) -> Census {
+        let in_flight = self.leads.iter().filter(|known| known.flies_until.is_some()).count();
+        let mut census = Census {
+            waiting: self.leads.len() - in_flight - self.ready(now).count(),
+            in_flight,
+            ..Census::default()
+        };
+        for entry in self.ready(now) {
+            match keeper(entry, now) {
+                None => census.lanes.push((entry.lane.clone(), 1)),
+                Some(rep) => census.kept.push((rep, entry.lane.clone(), 1)),
+            }
+        }
+        summed(census)
+    }
+
     pub(super) fn counts(&self, ask: &Ask) -> Counts {
+        let is_mine = |entry: &&Entry| keeper(entry, ask.now).is_none_or(|rep| rep == ask.rep);
         let ready_count = |is_counted: &dyn Fn(&Lane) -> bool| {
-            self.ready(ask.now).filter(|entry| is_counted(&entry.lane)).count()
+            self.ready(ask.now).filter(is_mine).filter(|entry| is_counted(&entry.lane)).count()
         };
         let in_flight = self.leads.iter().filter(|known| known.flies_until.is_some()).count();
         let routable = |lane: &Lane| lane.hours.is_some();
@@ -237,6 +274,7 @@ impl Oracle {
             }),
             unskilled: ready_count(&|lane| routable(lane) && !is_skilled(lane, ask)),
             unroutable: ready_count(&|lane| !routable(lane)),
+            kept: self.ready(ask.now).filter(|entry| !is_mine(entry)).count(),
             waiting: self.leads.len() - in_flight - self.ready(ask.now).count(),
             next_due_at: self.next_due_at(ask.now),
             in_flight,
@@ -245,8 +283,33 @@ impl Oracle {
 
     fn next_due_at(&self, now: i64) -> Option<i64> {
         let in_line = self.leads.iter().filter(|known| known.flies_until.is_none());
-        in_line.filter_map(|known| known.entry.due_at).filter(|due_at| *due_at > now).min()
+        let due = in_line.filter_map(|known| known.entry.due_at).filter(|due_at| *due_at > now);
+        let kept = self.ready(now).filter(|entry| keeper(entry, now).is_some());
+        due.chain(kept.filter_map(|entry| entry.keeper?.until)).min()
     }
+}
+
+/// For whom an entry is kept at `now`.
+pub(super) fn keeper(entry: &Entry, now: i64) -> Option<RepKey> {
+    match entry.keeper? {
+        Keeper { until: Some(until), .. } if until <= now => None,
+        Keeper { rep, .. } => Some(rep),
+    }
+}
+
+/// A census in order, each lane once, though its leads may be callbacks and others.
+pub(super) fn summed(census: Census) -> Census {
+    let mut lanes: BTreeMap<_, (Lane, usize)> = BTreeMap::new();
+    for (lane, count) in census.lanes {
+        let known = lanes.entry((lane.hours.clone(), lane.skills.clone())).or_insert((lane, 0));
+        known.1 += count;
+    }
+    let mut kept: BTreeMap<_, (RepKey, Lane, usize)> = BTreeMap::new();
+    for (rep, lane, count) in census.kept {
+        let key = (rep, lane.hours.clone(), lane.skills.clone());
+        kept.entry(key).or_insert((rep, lane, 0)).2 += count;
+    }
+    Census { lanes: lanes.into_values().collect(), kept: kept.into_values().collect(), ..census }
 }
 
 fn is_skilled(lane: &Lane, ask: &Ask) -> bool {

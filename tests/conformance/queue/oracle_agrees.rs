@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use nextlead::domain::{FirstTouchRank, LeadId, RepKey, Tier, Worth, WorthStep};
 use nextlead::queue::{
-    Applied, Ask, Basis, Candidate, Entry, Generation, Lane, LeadQueue, OpenHours, QueueError,
-    Swap, Update,
+    Applied, Ask, Basis, Candidate, Entry, Generation, Keeper, Lane, LeadQueue, OpenHours,
+    QueueError, Swap, Update,
 };
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
 
-use super::oracle::{Known, Oracle};
+use super::oracle::{Known, Oracle, keeper, summed};
 use super::support::{QUEUE, RULES, by, puts, remove};
 
 const SKILLS: [&str; 2] = ["french", "solar"];
 const HOURS: [&str; 3] = ["Asia/Tokyo", "Europe/Berlin", "Europe/London"];
+const REPS: std::ops::Range<i64> = 0..3;
 const LEAD_COUNT: i64 = 24;
 const OP_COUNT_MAX: usize = 400;
 
@@ -39,6 +40,7 @@ enum Op {
     Wait(i64),
     Promote,
     Look {
+        rep: i64,
         skills: u8,
         hours: u8,
         limit: usize,
@@ -69,6 +71,8 @@ struct Draft {
     skills: u8,
     hours: usize,
     released_and_due: Option<(i32, i64)>,
+    /// For whom it is kept, and for how long.
+    kept: Option<(i64, Option<i64>)>,
 }
 
 fn draft() -> impl Strategy<Value = Draft> {
@@ -78,7 +82,13 @@ fn draft() -> impl Strategy<Value = Draft> {
     let who = (1..=LEAD_COUNT, age(), proptest::bool::weighted(0.15), ages);
     let when = (-50..0_i64, optional(-5..60_i64));
     let worth = ([0..40_i64, 0..40, 0..40], proptest::collection::vec(-10..60_i64, 0..3));
-    let place = (any_skills(), 0..=HOURS.len(), proptest::option::of((0..3, -20..40_i64)));
+    let kept = (REPS, proptest::option::of(-10..60_i64));
+    let place = (
+        any_skills(),
+        0..=HOURS.len(),
+        proptest::option::of((0..3, -20..40_i64)),
+        proptest::option::weighted(0.4, kept),
+    );
     (who, when, worth, place).prop_map(|(who, when, worth, place)| Draft {
         lead: who.0,
         age: who.1,
@@ -92,6 +102,7 @@ fn draft() -> impl Strategy<Value = Draft> {
         skills: place.0,
         hours: place.1,
         released_and_due: place.2,
+        kept: place.3,
     })
 }
 
@@ -110,7 +121,7 @@ fn any_hours() -> impl Strategy<Value = u8> {
 
 fn op() -> impl Strategy<Value = Op> {
     let passed = proptest::collection::vec(1..=LEAD_COUNT, 0..4);
-    let pull = (0..3_i64, any_skills(), any_hours(), passed, 1..6_usize);
+    let pull = (REPS, any_skills(), any_hours(), passed, 1..6_usize);
     prop_oneof![
         12 => draft().prop_map(Op::Put),
         2 => (1..=LEAD_COUNT, age()).prop_map(|(lead, age)| Op::Remove { lead, age }),
@@ -121,8 +132,8 @@ fn op() -> impl Strategy<Value = Op> {
         6 => any::<usize>().prop_map(Op::PutBack),
         5 => prop_oneof![9 => 0..15_i64, 1 => 20_000..61_000_i64].prop_map(Op::Wait),
         1 => (0..1_i64).prop_map(|_| Op::Promote),
-        3 => (any_skills(), any_hours(), 0..30_usize).prop_map(|(skills, hours, limit)| {
-            Op::Look { skills, hours, limit }
+        3 => (REPS, any_skills(), any_hours(), 0..30_usize).prop_map(|(rep, skills, hours, limit)| {
+            Op::Look { rep, skills, hours, limit }
         }),
         1 => (0..1_i64).prop_map(|_| Op::Stage),
         3 => draft().prop_map(Op::PutStaged),
@@ -166,8 +177,10 @@ impl<Q: LeadQueue> Run<Q> {
             self.newest += 1;
             self.one(op).await;
         }
-        let everything = self.ask(0, u8::MAX, u8::MAX, &[], LEAD_COUNT as usize);
-        self.propose(everything).await;
+        for rep in REPS {
+            let everything = self.ask(rep, u8::MAX, u8::MAX, &[], LEAD_COUNT as usize);
+            self.propose(everything).await;
+        }
     }
 
     async fn one(&mut self, op: Op) {
@@ -201,8 +214,8 @@ impl<Q: LeadQueue> Run<Q> {
                 while self.queue.promote(self.now, 3).await.unwrap() == 3 {}
                 self.oracle.promote(self.now);
             }
-            Op::Look { skills, hours, limit } => {
-                self.look(self.ask(0, skills, hours, &[], 1), limit).await;
+            Op::Look { rep, skills, hours, limit } => {
+                self.look(self.ask(rep, skills, hours, &[], 1), limit).await;
             }
             Op::Stage
             | Op::PutStaged(_)
@@ -312,21 +325,28 @@ impl<Q: LeadQueue> Run<Q> {
     async fn look(&self, ask: Ask, limit: usize) {
         assert!(self.queue.is_built(QUEUE).await.unwrap().is_some(), "it misses nothing");
         let seen = self.queue.peek(QUEUE, self.now, limit).await.unwrap();
+        let ready = self.oracle.ready(self.now);
         let mut ranks: Vec<_> =
-            self.oracle.ready(self.now).map(|entry| entry.rank(self.now)).collect();
+            ready.map(|entry| (entry.rank(self.now), keeper(entry, self.now))).collect();
         ranks.sort_unstable();
         assert_eq!(seen.ready_count, ranks.len());
         let first = ranks.iter().copied().take(limit);
         assert_eq!(
-            seen.places.iter().map(|place| place.rank).collect::<Vec<_>>(),
+            seen.places.iter().map(|place| (place.rank, place.keeper)).collect::<Vec<_>>(),
             first.collect::<Vec<_>>()
         );
         for lead in (1..=LEAD_COUNT).map(LeadId) {
-            let before = ranks.iter().position(|rank| rank.lead == lead);
             let place = self.queue.place_of(QUEUE, lead, self.now).await.unwrap();
-            assert_eq!(place, before.map(|before| (before, ranks.len())));
+            assert_eq!(place, self.oracle.place_of(lead, self.now), "{lead:?}");
         }
         assert_eq!(self.queue.counts(&ask).await.unwrap(), self.oracle.counts(&ask));
+        // Counting put in line what fell due.
+        let census = self.queue.census(QUEUE).await.unwrap();
+        assert_eq!(summed(census), self.oracle.census(self.now));
+        assert_eq!(
+            self.queue.next_due_at(QUEUE).await.unwrap(),
+            self.oracle.counts(&ask).next_due_at
+        );
     }
 
     async fn rerank(&mut self, seed: i64) {
@@ -371,6 +391,10 @@ impl<Q: LeadQueue> Run<Q> {
                 skills: Arc::new(skills(draft.skills)),
                 hours: HOURS.get(draft.hours).map(|hours| (*hours).into()),
             },
+            keeper: draft.kept.map(|(rep, kept_for)| Keeper {
+                rep: RepKey(rep),
+                until: kept_for.map(|kept_for| self.now + kept_for),
+            }),
             first_touch,
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn entry(lead: i64) -> Entry {
         due_at: None,
         worth: Worth::steady(0),
         lane: lane(&[], Some(OPEN)),
+        keeper: None,
         first_touch: None,
     }
 }

@@ -47,6 +47,7 @@ pub(super) async fn counts_say_where_the_leads_are(queue: impl LeadQueue) {
         closed: 1,
         unskilled: 2,
         unroutable: 3,
+        kept: 0,
         waiting: 2,
         next_due_at: Some(80),
         in_flight: 1,
