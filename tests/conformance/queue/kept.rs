@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use nextlead::domain::{LeadId, RepKey, ServeOrder, Worth};
-use nextlead::queue::{Ask, Counts, Entry, Keeper, LeadQueue, OpenHours, Swap};
+use nextlead::queue::{Ask, Counts, Entry, Keeper, LANE_COUNT_MAX, LeadQueue, OpenHours, Swap};
 
 use super::support::{
     CLOSED, OPEN, QUEUE, REP, RESERVE_AFTER, RULES, ask, by, callback, candidates, drain, ending,
@@ -131,6 +131,7 @@ pub(super) async fn many_that_get_free_at_once_do_so_in_bounded_slices(queue: im
     let (mut calls, mut leads) = (0, Vec::new());
     while leads.is_empty() {
         calls += 1;
+        assert!(calls < 100, "it never finishes");
         let proposal = queue.propose(&other(10)).await.unwrap();
         assert!(proposal.is_unfinished || !proposal.candidates.is_empty(), "it is never too late");
         leads.extend(proposal.candidates.iter().map(|candidate| candidate.lead.0));
@@ -282,4 +283,31 @@ pub(super) async fn own_leads_whose_hours_are_closed_hold_nothing_up(queue: impl
     assert!(!proposal.is_unfinished);
     assert_eq!(proposal.leads(), ids(&[FLOOD + 1]));
     assert_eq!(queue.counts(&ask(0)).await.unwrap().closed, usize::try_from(FLOOD).unwrap());
+}
+
+/// More lanes than there may be, so that own leads may have to share one with any skills.
+pub(super) async fn beyond_the_last_lane_own_leads_need_their_skills_still(queue: impl LeadQueue) {
+    let last = LANE_COUNT_MAX as i64;
+    let needs = |lead: i64, skill: &str| Entry {
+        ready_since: lead,
+        lane: lane(&[skill], Some(OPEN)),
+        ..entry(lead)
+    };
+    put(&queue, (1..=last).map(|lead| needs(lead, &format!("skill-{lead}")))).await;
+    put(
+        &queue,
+        [(1, "solar"), (2, "welsh"), (3, "solar")]
+            .map(|(lead, skill)| kept(REP, needs(last + lead, skill))),
+    )
+    .await;
+    put(&queue, [kept_until(OTHER, 5, needs(last + 4, "solar"))]).await;
+    let solar = |rep, now| Ask { rep, skills: names(&["solar"]), ..ask(now) };
+    let counts = queue.counts(&solar(REP, 0)).await.unwrap();
+    assert_eq!((counts.open, counts.unskilled, counts.kept), (2, LANE_COUNT_MAX + 1, 1));
+    assert_eq!(drain(&queue, &solar(REP, 4)).await, [last + 1, last + 3]);
+    put_back(&queue, &[last + 1, last + 3]).await;
+    assert_eq!(drain(&queue, &solar(RepKey(3), 5)).await, [last + 4], "it is anyone's by now");
+    let counts = queue.counts(&solar(OTHER, 5)).await.unwrap();
+    assert_eq!((counts.open, counts.unskilled, counts.kept), (0, LANE_COUNT_MAX, 3));
+    assert_eq!(drain(&queue, &Ask { skills: names(&["welsh"]), ..ask(5) }).await, [last + 2]);
 }

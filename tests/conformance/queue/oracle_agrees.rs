@@ -211,7 +211,11 @@ impl<Q: LeadQueue> Run<Q> {
             }
             Op::Wait(ms) => self.now += ms,
             Op::Promote => {
-                while self.queue.promote(self.now, 3).await.unwrap() == 3 {}
+                let mut call_count = 0;
+                while self.queue.promote(self.now, 3).await.unwrap() == 3 {
+                    call_count += 1;
+                    assert!(call_count < 10 * LEAD_COUNT, "it never finishes");
+                }
                 self.oracle.promote(self.now);
             }
             Op::Look { rep, skills, hours, limit } => {
@@ -302,7 +306,8 @@ impl<Q: LeadQueue> Run<Q> {
     async fn propose(&mut self, ask: Ask) {
         let expected = self.oracle.propose(&ask);
         let mut candidates = Vec::new();
-        loop {
+        for call in 0.. {
+            assert!(call <= LEAD_COUNT, "it never finishes");
             let left = Ask { count: ask.count - candidates.len(), ..ask.clone() };
             let proposal = self.queue.propose(&left).await.unwrap();
             assert_eq!(proposal.basis, self.oracle.basis);
