@@ -6,6 +6,7 @@
 //! goes wrong is said on standard error, with an exit code that is not 0.
 
 mod arguments;
+mod assign;
 mod backup;
 mod callbacks;
 mod campaign;
@@ -129,6 +130,9 @@ enum Command {
     /// Set up reps: who calls
     #[command(subcommand)]
     Rep(rep::RepCommand),
+    /// Give leads to reps, and take them back
+    #[command(subcommand)]
+    Lead(assign::LeadCommand),
     /// Make, list and revoke the tokens by which people and programs get in
     #[command(subcommand)]
     Token(token::TokenCommand),
@@ -192,6 +196,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Queue(command) => queue::run(command, server.open().await?, output).await,
         Command::Campaign(command) => campaign::run(command, server.open().await?, output).await,
         Command::Rep(command) => rep::run(command, server.open().await?, output).await,
+        Command::Lead(command) => assign::run(command, server.open().await?, output).await,
         Command::Token(command) => token::run(command, server.open().await?, output).await,
         Command::Peek(args) => queue::peek(args, server.open().await?, output).await,
         Command::Explain(args) => explain::run(args, server.open().await?, output).await,

@@ -53,6 +53,18 @@ pub(super) struct SetArgs {
     /// How long before the law's closing a lead is no longer offered [default: 5m]
     #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
     closing_margin: Option<i64>,
+    /// How long a due callback waits for the rep who promised it in person [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    callback_grace: Option<i64>,
+    /// How many callbacks a rep may have promised in person at a time [default: 50]
+    #[arg(long, value_name = "COUNT")]
+    callbacks_max: Option<i32>,
+    /// A longer absence of a lead's owner gives the lead to anyone meanwhile [default: 2d]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    owner_absence_max: Option<i64>,
+    /// A rep who pulls outside of their hours or in an absence gets no lead
+    #[arg(long)]
+    strict_rep_hours: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -97,6 +109,10 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
             LawArg::Exempt => CallingLaw::Exempt.into(),
         },
         closing_margin_duration: args.closing_margin.map(duration_of),
+        callback_grace_duration: args.callback_grace.map(duration_of),
+        callback_count_max: args.callbacks_max,
+        owner_absence_max_duration: args.owner_absence_max.map(duration_of),
+        strict_rep_hours: args.strict_rep_hours,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

@@ -41,6 +41,14 @@ pub enum DialerError {
     /// The rep may not pull.
     #[error("rep {0:?} is not active")]
     RepInactive(String),
+    /// The rep is off duty, and their queue gives no leads to whoever is.
+    #[error("rep {rep:?} is off duty{}", of_back(*.back_at))]
+    RepOffDuty {
+        /// The rep.
+        rep: String,
+        /// When they are back; `None`: nobody knows.
+        back_at: Option<i64>,
+    },
     /// The lead is none of the rep's queue.
     #[error("lead {lead} is not in the queue of rep {rep:?}")]
     OtherQueue {
@@ -86,6 +94,10 @@ pub enum DialerError {
 fn describe(problems: &[FieldProblem]) -> String {
     let parts = problems.iter().map(|one| format!("{}: {}", one.field, one.problem));
     parts.collect::<Vec<_>>().join("; ")
+}
+
+fn of_back(back_at: Option<i64>) -> String {
+    back_at.map_or(String::new(), |at| format!(" until {}", instant_text(at)))
 }
 
 fn of_callback(next_at: Option<i64>, bar: Option<&Bar>) -> String {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing};
+use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rep, Standing};
 use crate::failpoint;
 use crate::queue::{Basis, Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
@@ -97,7 +97,11 @@ impl Follower {
     }
 
     /// The subject that rules look at.
-    pub(super) fn subject<'a>(record: &'a LeadRecord, campaign: &'a str) -> Subject<'a> {
+    pub(super) fn subject<'a>(
+        record: &'a LeadRecord,
+        campaign: &'a str,
+        owner: Option<&'a Rep>,
+    ) -> Subject<'a> {
         Subject {
             facts: &record.lead.facts,
             source_system: &record.lead.source_system,
@@ -105,7 +109,7 @@ impl Follower {
             attempts: record.state.attempts,
             last_disposition: record.state.last_disposition,
             handed_over_at: record.state.handed_over_at,
-            owner: None,
+            owner: owner.map(|owner| owner.id.as_str()),
         }
     }
 
@@ -123,7 +127,8 @@ impl Follower {
         let lanes = self.roster.lanes_by_key(state.campaign);
         let (campaign, lane_version) =
             lanes.expect("a lead's campaign is in the roster before the lead");
-        let subject = Self::subject(record, campaign.campaign.id.as_str());
+        let owner = self.owner_of(record);
+        let subject = Self::subject(record, campaign.campaign.id.as_str(), owner.as_deref());
         let first_touch = match (state.first_touched_at, state.first_touch_due_at) {
             (None, Some(due_at)) => Some(FirstTouchRank {
                 times_released: state.times_released,
@@ -142,7 +147,7 @@ impl Follower {
             due_at,
             worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign.skills),
-            keeper: None,
+            keeper: self.keeper_of(state, now),
             first_touch,
         }))
     }

@@ -14,6 +14,7 @@ mod fit;
 mod follower;
 mod hours;
 mod intake;
+mod keeping;
 mod late;
 mod learning;
 mod measures;
@@ -52,6 +53,7 @@ use crate::store::Store;
 use duties::Duties;
 use follower::Follower;
 use hours::HoursBoard;
+use keeping::Keeping;
 use mend::Mended;
 use news::Listener;
 use roster::Roster;
@@ -59,6 +61,7 @@ use sweep::Rung;
 
 pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
+pub use intake::OWNER_FIELD;
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use sweep::Rest;
 pub use words::{
@@ -104,6 +107,7 @@ struct Parts {
     /// Whether the node stops: nobody waits for a lead any more.
     leaving: watch::Sender<bool>,
     mended: Mended,
+    keeping: Keeping,
     rung: Rung,
     /// When it was last looked for what nobody fills.
     looked: Rung,
@@ -143,6 +147,7 @@ impl Dialer {
             settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),
             mended: Mended::default(),
+            keeping: Keeping::default(),
             rung: Rung::default(),
             looked: Rung::default(),
             beginning: tokio::sync::Mutex::default(),
@@ -157,6 +162,7 @@ impl Dialer {
         dialer.parts.follower.passes.note(&passes);
         if dialer.parts.duties.is_alone() {
             dialer.build_index().await?;
+            dialer.parts.keeping.begin(dialer.roster().reps_unsorted().into_iter(), dialer.now());
             dialer.parts.store.follow(Arc::new(Listener::of(&dialer)));
             return Ok(dialer);
         }

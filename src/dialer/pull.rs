@@ -45,7 +45,7 @@ impl Dialer {
     pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
         let rep = self.roster().rep(&renew.rep)?;
         if renew.is_own {
-            Self::check_active(&rep)?;
+            self.check_active(&rep)?;
         }
         let queue = self.queue_of(&rep);
         let now = self.now();
@@ -75,7 +75,7 @@ impl Dialer {
     pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
         let rep = self.roster().rep(&release.rep)?;
         if release.is_own {
-            Self::check_active(&rep)?;
+            self.check_active(&rep)?;
         }
         let change = store::Release {
             lead: release.lead,
@@ -113,10 +113,15 @@ impl Dialer {
     /// What a pull of this rep goes by, now.
     pub(super) fn turn_of(&self, rep: &RepId) -> Result<Turn, DialerError> {
         let entry = self.roster().rep(rep)?;
-        Self::check_active(&entry)?;
+        self.check_active(&entry)?;
         let queue = self.queue_of(&entry);
+        let now = self.now();
+        if queue.settings.own.is_strict_about_hours && !entry.rep.work.is_at_work(now) {
+            let (rep, back_at) = (entry.rep.id.to_string(), entry.rep.work.back_at(now));
+            return Err(DialerError::RepOffDuty { rep, back_at });
+        }
         let rules = self.parts.follower.rulebook.in_force(queue.key);
-        Ok(Turn { rep: entry, queue, rules, now: self.now(), is_counted: true })
+        Ok(Turn { rep: entry, queue, rules, now, is_counted: true })
     }
 
     pub(super) async fn pull_once(
@@ -426,7 +431,8 @@ impl Dialer {
         };
         let rep_id = |key| self.roster().rep_by_key(key).map(|entry| entry.rep.id.clone());
         let story_reps = story.iter().map(|one| one.touch.rep.and_then(rep_id)).collect();
-        let subject = Follower::subject(&record, campaign.as_str());
+        let owner = self.parts.follower.owner_of(&record);
+        let subject = Follower::subject(&record, campaign.as_str(), owner.as_deref());
         let why = Why {
             order: lease.order,
             rule_version: lease.rule_version,
@@ -436,7 +442,18 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
-        Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
+        let owner = owner.map(|owner| owner.id.clone());
+        Ok(Served {
+            record,
+            campaign,
+            owner,
+            lease,
+            remaining_ms,
+            story,
+            story_reps,
+            why,
+            was_held,
+        })
     }
 
     async fn nothing(

@@ -30,10 +30,10 @@ impl Dialer {
     async fn record_own(&self, new: NewTouch, rep: RepId) -> Result<Recorded, DialerError> {
         let rep = self.roster().rep(&rep)?;
         let (lead, has_lease) = (new.lead, new.token.is_some());
-        if !rep.rep.is_active {
+        if !rep.rep.is_active_at(self.now()) {
             let is_theirs = has_lease && self.was_held(&rep, lead).await?;
             if !is_theirs {
-                Self::check_active(&rep)?;
+                self.check_active(&rep)?;
             }
         }
         // Mostly the lease holds or the lead is in their queue; the ledger is asked if neither is so.
@@ -60,7 +60,7 @@ impl Dialer {
         let turn = match (&new.rep, new.then_next) {
             // Who may not pull gets nothing, but what they did is recorded all the same.
             (Some(rep), true) => match self.turn_of(rep) {
-                Err(DialerError::RepInactive(_)) => None,
+                Err(DialerError::RepInactive(_) | DialerError::RepOffDuty { .. }) => None,
                 turn => Some(turn?),
             },
             (None, true) => {

@@ -39,6 +39,8 @@ pub struct Served {
     pub record: LeadRecord,
     /// Its campaign.
     pub campaign: CampaignId,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
     /// The lease.
     pub lease: Lease,
     /// How long the lease still lasts, counted from the answer.
@@ -325,8 +327,8 @@ pub struct Peek {
     pub taken_at: i64,
     /// How many are ready.
     pub ready_count: usize,
-    /// The first of them, with the lead and its campaign if it still stands there.
-    pub places: Vec<(Place, Option<(LeadRecord, CampaignId)>)>,
+    /// The first of them, with the lead, its campaign and its owner if it still stands there.
+    pub places: Vec<(Place, Option<(LeadRecord, CampaignId, Option<RepId>)>)>,
     /// What a point is, in milliseconds of waiting.
     pub point_is_ms: i64,
 }
@@ -380,6 +382,10 @@ pub struct LeadExplanation {
     pub queue: QueueId,
     /// Who holds it.
     pub held_by: Option<RepId>,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
+    /// For whom it is kept, and until when: `None`: until the lead or that rep changes.
+    pub kept: Option<(RepId, Option<i64>)>,
     /// Its points, value by value.
     pub explanation: Explanation,
     /// The rule version that gave them.

@@ -4,6 +4,7 @@
 mod access;
 mod attack;
 mod backup;
+mod callbacks;
 mod cli;
 mod collector;
 mod command_line;
@@ -26,6 +27,7 @@ mod load;
 mod lying_redis;
 mod metrics;
 mod oracle;
+mod owners;
 mod privacy;
 mod process;
 mod pty;

@@ -15,6 +15,7 @@ mod page;
 mod queues;
 mod reports;
 mod reps;
+mod roster;
 mod rules;
 mod states;
 mod suppressions;
@@ -29,12 +30,13 @@ pub(super) use leads::{
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
-    campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,
-    rep_settings, trace,
+    campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, trace,
 };
 pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncontacted_token};
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
+pub(super) use roster::{rep, rep_settings};
 pub(super) use rules::{checked, mistakes, publish, version};
+pub(super) use states::state;
 pub(super) use suppressions::{
     suppressed, suppression, suppression_kind, suppression_of, suppressions_after,
 };

@@ -1,16 +1,15 @@
 //! Queues, campaigns and reps, and what a manager asks about a lead.
 
-use crate::dialer::{
-    CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
-};
+use crate::dialer::{CampaignView, LeadExplanation, Obstacle, Peek, QueueView};
 use crate::domain::{
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
     Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
-    RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
+    Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
 use super::super::proto;
 use super::fields::DAY_MS;
+use super::roster::own_leads;
 use super::{Fields, count, duration, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
@@ -54,7 +53,7 @@ pub(in crate::api) fn queue_settings(
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
     let (hours, law) = (hours?, law?);
-    let own = Default::default();
+    let own = own_leads(fields, queue)?;
     Some((id?, QueueSettings { zone, hours, law, lease_ms, lease_total_ms, grace_ms, own }))
 }
 
@@ -94,6 +93,10 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         ranking_version: view.ranking_version.unwrap_or(0),
         calling_law: calling_law.into(),
         closing_margin_duration: margin_ms.map(duration),
+        callback_grace_duration: Some(duration(settings.own.callback_grace_ms)),
+        callback_count_max: i32::try_from(settings.own.callback_count_max).ok(),
+        owner_absence_max_duration: Some(duration(settings.own.owner_absence_ms_max)),
+        strict_rep_hours: settings.own.is_strict_about_hours,
     }
 }
 
@@ -141,39 +144,13 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
     }
 }
 
-/// Reads a rep.
-pub(in crate::api) fn rep_settings(
-    fields: &mut Fields,
-    rep: Option<&proto::Rep>,
-) -> Option<(RepId, RepSettings)> {
-    let Some(rep) = rep else {
-        fields.problem("rep", "must be given");
-        return None;
-    };
-    let id = fields.id("rep.rep_id", &rep.rep_id, RepId::new);
-    let queue = fields.id("rep.queue_id", &rep.queue_id, QueueId::new);
-    let skills = fields.skills("rep.skills", &rep.skills);
-    let is_active = rep.active.unwrap_or(true);
-    Some((id?, RepSettings { queue: queue?, skills: skills?, is_active, work: Default::default() }))
-}
-
-/// A rep.
-pub(in crate::api) fn rep(view: RepView) -> proto::Rep {
-    proto::Rep {
-        rep_id: view.id.to_string(),
-        queue_id: view.settings.queue.to_string(),
-        skills: view.settings.skills.into_iter().collect(),
-        active: Some(view.settings.is_active),
-    }
-}
-
 /// The first places of a queue.
 pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
     let point_is_ms = peek.point_is_ms.max(1);
     let places = (1..).zip(peek.places).map(|(position, (place, found))| {
         let (lead, state) = match &found {
-            Some((record, campaign)) => {
-                let mut lead = states::lead(&record.lead, campaign);
+            Some((record, campaign, owner)) => {
+                let mut lead = states::lead(&record.lead, campaign, owner.as_ref());
                 lead.attributes.clear();
                 (Some(lead), Some(states::state(&record.state)))
             }
@@ -205,7 +182,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         ready_count: count(ready),
     });
     proto::ExplainLeadResponse {
-        lead: Some(states::lead(&one.record.lead, &one.campaign)),
+        lead: Some(states::lead(&one.record.lead, &one.campaign, one.owner.as_ref())),
         state: Some(states::state(&one.record.state)),
         queue_id: one.queue.to_string(),
         held_by_rep_id: one.held_by.map(|rep| rep.to_string()).unwrap_or_default(),
@@ -216,6 +193,8 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         place,
         read_time: Some(time(one.read_at)),
         whereabouts: one.whereabouts.as_ref().map(whereabouts),
+        kept_until_time: one.kept.as_ref().and_then(|(_, until)| *until).map(time),
+        kept_for_rep_id: one.kept.map(|(rep, _)| rep.to_string()).unwrap_or_default(),
     }
 }
 
@@ -362,17 +341,5 @@ mod tests {
         assert_eq!(read(proto::Route::Lost), Ok(Route::Lost));
         assert_eq!(read(proto::Route::Unreachable), Ok(Route::Unreachable));
         assert!(read(proto::Route::Won).is_err());
-    }
-
-    #[test]
-    fn a_rep_is_active_unless_somebody_says_otherwise() {
-        let read = |active| {
-            let (rep_id, queue_id) = ("ann".into(), "inside".into());
-            let rep = proto::Rep { rep_id, queue_id, skills: Vec::new(), active };
-            let mut fields = Fields::default();
-            let read = rep_settings(&mut fields, Some(&rep));
-            fields.finish(read).unwrap().1.is_active
-        };
-        assert!(read(None) && read(Some(true)) && !read(Some(false)));
     }
 }

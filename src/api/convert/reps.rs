@@ -172,12 +172,13 @@ pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
 }
 
 fn served(served: Served) -> proto::ServedLead {
-    let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held } = served;
+    let Served { record, campaign, owner, lease, remaining_ms, story, story_reps, why, was_held } =
+        served;
     let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
     let story = story.iter().zip(&story_reps);
     let all = Disposition::ALL.iter().map(|one| proto::Disposition::from(*one).into());
     proto::ServedLead {
-        lead: Some(states::lead(&record.lead, &campaign)),
+        lead: Some(states::lead(&record.lead, &campaign, owner.as_ref())),
         state: Some(states::state(&record.state)),
         lease_token: lease.token.to_text(),
         remaining_duration: Some(duration(remaining_ms)),
@@ -206,6 +207,7 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         next_opening_time: nothing.next_opening.as_ref().map(|opening| time(opening.at)),
         turned_count: count(nothing.turned_count),
         should_retry: nothing.should_retry,
+        kept_count: count(counts.kept),
         next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }
