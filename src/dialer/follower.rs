@@ -1,10 +1,8 @@
 //! Keeps the index in step with the truth: every commit passes by here, in order, before it is
 //! answered, and becomes changes of the index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::watch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rep, Standing};
@@ -21,6 +19,7 @@ use super::passing::Passing;
 use super::places::Places;
 use super::roster::Roster;
 use super::rulebook::{Rulebook, Versioned};
+use super::seats::Seats;
 
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
@@ -46,7 +45,8 @@ pub(super) struct Follower {
     pub(super) metrics: DialerMetrics,
     /// The hours at which leads may be called.
     pub(super) places: Places,
-    bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
+    /// Who waits for a lead.
+    pub(super) seats: Seats,
 }
 
 impl Follower {
@@ -72,28 +72,13 @@ impl Follower {
             late: Late::default(),
             metrics,
             places: Places::default(),
-            bells: Mutex::default(),
+            seats: Seats::default(),
         }
-    }
-
-    /// Rings whenever a lead of the queue may have become servable.
-    pub(super) fn listen(&self, queue: QueueKey) -> watch::Receiver<u64> {
-        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        bells.entry(queue).or_insert_with(|| watch::channel(0).0).subscribe()
     }
 
     /// Tells everybody who waits for a lead of the queue to look again.
     pub(super) fn ring(&self, queue: QueueKey) {
-        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(&queue) {
-            bell.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// Whether anybody waits for a lead of the queue.
-    pub(super) fn has_waiting(&self, queue: QueueKey) -> bool {
-        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        bells.get(&queue).is_some_and(|bell| bell.receiver_count() > 0)
+        self.seats.ring(queue);
     }
 
     /// The subject that rules look at.

@@ -15,8 +15,10 @@ mod follower;
 mod hours;
 mod intake;
 mod keeping;
+mod last_resort;
 mod late;
 mod learning;
+mod leases;
 mod measures;
 mod mend;
 mod missed;
@@ -30,6 +32,7 @@ mod pull;
 mod ranking;
 mod roster;
 mod rulebook;
+mod seats;
 mod second_look;
 mod settings;
 mod sweep;
@@ -113,8 +116,6 @@ struct Parts {
     looked: Rung,
     /// Held while a ranking begins.
     beginning: tokio::sync::Mutex<()>,
-    /// The turns of pulls that were woken.
-    looks: tokio::sync::Semaphore,
     /// Queues whose waiting pulls are about to be told to look again.
     ringing: Mutex<BTreeSet<QueueKey>>,
     /// The number of the settings that were read; held while they are read again.
@@ -151,7 +152,6 @@ impl Dialer {
             rung: Rung::default(),
             looked: Rung::default(),
             beginning: tokio::sync::Mutex::default(),
-            looks: tokio::sync::Semaphore::new(waiting::LOOK_COUNT_MAX),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),
             settings_number: watch::Sender::new(settings_number),

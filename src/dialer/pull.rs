@@ -16,9 +16,9 @@ use super::follower::Follower;
 use super::hours::dialling;
 use super::roster::RosterRep;
 use super::rulebook::Versioned;
+use super::seats::Look;
 use super::{
-    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, ReleaseLease, RenewLease, Renewed,
-    STORY_LENGTH_MAX, Served, Why,
+    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, STORY_LENGTH_MAX, Served, Why,
 };
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
@@ -38,73 +38,14 @@ pub(super) struct Turn {
     pub(super) now: i64,
     /// Who gets nothing is told what stands in line.
     pub(super) is_counted: bool,
+    /// The turn among those who wait, until it is known what the index proposes.
+    pub(super) look: Option<Arc<Look>>,
+    /// What the rep passed and is offered all the same, as nobody else could take it.
+    pub(super) allowed: Vec<LeadId>,
 }
 
 impl Dialer {
-    /// Carries a lease on, from now, as far as renewals go.
-    pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
-        let rep = self.roster().rep(&renew.rep)?;
-        if renew.is_own {
-            self.check_active(&rep)?;
-        }
-        let queue = self.queue_of(&rep);
-        let now = self.now();
-        let change = store::Renew {
-            lead: renew.lead,
-            rep: rep.rep.key,
-            token: renew.token,
-            lease_ms: renew.wish_ms.unwrap_or(queue.settings.lease_ms),
-            now,
-            request: renew.request,
-        };
-        let dialer = self.clone();
-        let renewed = Self::apart(async move { dialer.parts.store.renew(change).await }).await;
-        let lease = match renewed.map_err(DialerError::from) {
-            Err(DialerError::LeaseLost) if renew.is_own => {
-                return Err(self.lease_lost(&rep, renew.lead).await);
-            }
-            renewed => renewed?,
-        };
-        Ok(Renewed {
-            remaining_ms: lease.remaining_ms(now),
-            renewable_ms: (lease.renewable_until - now).max(0),
-        })
-    }
-
-    /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour.
-    pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
-        let rep = self.roster().rep(&release.rep)?;
-        if release.is_own {
-            self.check_active(&rep)?;
-        }
-        let change = store::Release {
-            lead: release.lead,
-            rep: rep.rep.key,
-            actor: release.rep.to_string(),
-            token: release.token,
-            reason: release.reason,
-            now: self.now(),
-            request: release.request,
-        };
-        match self.end_lease(change).await {
-            Err(DialerError::LeaseLost) if release.is_own => {
-                Err(self.lease_lost(&rep, release.lead).await)
-            }
-            ended => ended,
-        }
-    }
-
-    pub(super) async fn end_lease(&self, change: store::Release) -> Result<(), DialerError> {
-        let dialer = self.clone();
-        Self::apart(async move {
-            let ended = dialer.parts.store.release(change).await?;
-            dialer.parts.follower.passes.note(&[ended.pass]);
-            Ok(())
-        })
-        .await
-    }
-
-    fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
+    pub(super) fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
         self.roster()
             .queue_by_key(rep.rep.queue)
             .expect("a rep's queue is in the roster before them")
@@ -121,7 +62,15 @@ impl Dialer {
             return Err(DialerError::RepOffDuty { rep, back_at });
         }
         let rules = self.parts.follower.rulebook.in_force(queue.key);
-        Ok(Turn { rep: entry, queue, rules, now, is_counted: true })
+        Ok(Turn {
+            rep: entry,
+            queue,
+            rules,
+            now,
+            is_counted: true,
+            look: None,
+            allowed: Vec::new(),
+        })
     }
 
     pub(super) async fn pull_once(
@@ -129,9 +78,10 @@ impl Dialer {
         rep: &RepId,
         request: Option<&RequestKey>,
         is_counted: bool,
+        look: Option<Look>,
     ) -> Result<Pulled, DialerError> {
         let watch = Stopwatch::start();
-        let pulled = self.pull_untimed(rep, request, is_counted).await;
+        let pulled = self.pull_untimed(rep, request, is_counted, look).await;
         let took = watch.elapsed();
         self.parts.metrics.pull.observe(took);
         if took >= PULL_SLOW {
@@ -146,8 +96,15 @@ impl Dialer {
         rep: &RepId,
         request: Option<&RequestKey>,
         is_counted: bool,
+        look: Option<Look>,
     ) -> Result<Pulled, DialerError> {
         let turn = Turn { is_counted, ..self.turn_of(rep)? };
+        if let Some(look) = look.filter(|_| !is_counted) {
+            // Who waits held nothing when they sat down; a lease that another call of theirs took since is
+            // found where this one would be given.
+            let turn = Turn { look: Some(Arc::new(look)), ..turn };
+            return self.serve_next(turn, request).await;
+        }
         let before = match request {
             Some(request) => self.parts.store.pulled_before(request).await?,
             None => None,
@@ -207,12 +164,19 @@ impl Dialer {
             skills: turn.rep.skills.clone(),
             hours: self.parts.hours.open(&turn.queue, names, turn.now),
             reserve_after: turn.rules.rules.first_touch().reserve_after,
-            passed: self.parts.follower.passes.by(turn.rep.rep.key, turn.now),
+            passed: self.passed(turn),
             // What is in flight with one pull is hidden from all others: to take more than one would
             // serve somebody else the second best.
             count: 1,
             now: turn.now,
         })
+    }
+
+    /// What this rep is not to be offered.
+    fn passed(&self, turn: &Turn) -> Vec<LeadId> {
+        let mut passed = self.parts.follower.passes.by(turn.rep.rep.key, turn.now);
+        passed.retain(|lead| !turn.allowed.contains(lead));
+        passed
     }
 
     /// Asks the index by the rules that it is ranked by. If those are not the turn's, another node has
@@ -232,8 +196,8 @@ impl Dialer {
             }
             self.put_back(ask.queue, &proposal.leads()).await;
             let rules = self.parts.follower.learn(ask.queue, proposal.basis).await?;
-            let is_counted = turn.is_counted;
-            turn = Turn { rules, is_counted, ..self.turn_of(&turn.rep.rep.id)? };
+            let newer = self.turn_of(&turn.rep.rep.id)?;
+            turn = Turn { rep: newer.rep, queue: newer.queue, now: newer.now, rules, ..turn };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())
     }
@@ -335,7 +299,14 @@ impl Dialer {
         loop {
             let (by, ask, proposal) = self.propose(turn).await?;
             turn = by;
+            turn.look = None;
             let Some(candidate) = proposal.candidates.first().copied() else {
+                if !proposal.is_unfinished && !ask.passed.is_empty() && turn.allowed.is_empty() {
+                    turn.allowed = self.only_theirs(&turn, &ask.passed).await?;
+                    if !turn.allowed.is_empty() {
+                        continue;
+                    }
+                }
                 return self.nothing(&turn, &ask, proposal.is_unfinished, turned_count).await;
             };
             set_aside.extend(proposal.leads());
@@ -406,6 +377,7 @@ impl Dialer {
         let reserve_after = turn.rules.rules.first_touch().reserve_after;
         let (queue, rep, lead) = (turn.queue.key, turn.rep.rep.key, granted.lease.lead);
         tracing::debug!(lead.id = %lead, rep.key = rep.0, "leased lead {lead}");
+        self.parts.follower.seats.served(rep);
         let served = self.queue_index().served(queue, rep, lead, order, reserve_after).await;
         if let Err(error) = served {
             tracing::debug!(error = &error as &dyn std::error::Error, "the index missed a serve");
