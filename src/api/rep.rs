@@ -6,7 +6,7 @@ use crate::dialer::{Pull, Pulled};
 
 use super::Services;
 use super::caller::{caller_of, rep_of};
-use super::convert;
+use super::convert::{self, CallbackList};
 use super::front::wait_apart;
 use super::proto::rep_service_server::RepService;
 use super::proto::{
@@ -81,7 +81,7 @@ impl RepService for RepApi {
     ) -> Result<Response<ListCallbacksResponse>, Status> {
         let caller = caller_of(&request);
         let rep = rep_of(&caller, &request.get_ref().rep_id)?;
-        let (of, after, size) = convert::callbacks_of(rep, request.get_ref())?;
+        let CallbackList { of, after, size } = convert::callbacks_of(rep, request.get_ref())?;
         let now = self.0.dialer.now();
         let callbacks = self.0.dialer.callbacks(&of, after, size + 1).await?;
         Ok(Response::new(convert::callbacks(callbacks, size, now)))

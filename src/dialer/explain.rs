@@ -10,7 +10,7 @@ use crate::store::LeadRecord;
 
 use super::follower::Follower;
 use super::hours::offering;
-use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek};
+use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek, Peeked};
 
 impl Dialer {
     /// The ready leads of a queue in the order of their rank, whoever may take them.
@@ -27,7 +27,7 @@ impl Dialer {
                     let campaign = dialer.roster().campaign_by_key(record.state.campaign)?;
                     let owner = dialer.parts.follower.owner_of(&record);
                     let owner = owner.map(|owner| owner.id.clone());
-                    Some((record, campaign.campaign.id.clone(), owner))
+                    Some(Peeked { record, campaign: campaign.campaign.id.clone(), owner })
                 });
                 places.push((place, found));
             }

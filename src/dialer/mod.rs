@@ -69,9 +69,9 @@ pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use sweep::Rest;
 pub use words::{
     CallbackTime, CallbacksFor, CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch,
-    Nothing, Obstacle, Opening, Peek, PromisedCallback, PublishRules, Pull, Pulled, QueueView,
-    Recorded, ReleaseLease, RenewLease, Renewed, RepSettings, RepView, RuleVersionView, Served,
-    Why,
+    Nothing, Obstacle, Opening, Peek, Peeked, PromisedCallback, PublishRules, Pull, Pulled,
+    QueueView, Recorded, ReleaseLease, RenewLease, Renewed, RepSettings, RepView, RuleVersionView,
+    Served, Why,
 };
 
 /// The longest that a pull waits for a lead to appear.

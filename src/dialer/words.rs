@@ -327,10 +327,21 @@ pub struct Peek {
     pub taken_at: i64,
     /// How many are ready.
     pub ready_count: usize,
-    /// The first of them, with the lead, its campaign and its owner if it still stands there.
-    pub places: Vec<(Place, Option<(LeadRecord, CampaignId, Option<RepId>)>)>,
+    /// The first of them, with the lead if it still stands there.
+    pub places: Vec<(Place, Option<Peeked>)>,
     /// What a point is, in milliseconds of waiting.
     pub point_is_ms: i64,
+}
+
+/// A lead that is shown in line.
+#[derive(Clone, Debug)]
+pub struct Peeked {
+    /// The lead.
+    pub record: LeadRecord,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
 }
 
 /// An obstacle that keeps a lead from being served.

@@ -71,11 +71,22 @@ fn local_time(fields: &mut Fields, local: &str, zone: &str) -> Option<CallbackTi
     Some(CallbackTime::Local { time, zone })
 }
 
-/// Reads which callbacks are to be listed, after which place, and how many.
+/// Which callbacks are to be listed.
+#[derive(Debug)]
+pub(in crate::api) struct CallbackList {
+    /// Whose.
+    pub(in crate::api) of: CallbacksFor,
+    /// After this place.
+    pub(in crate::api) after: Option<(i64, LeadId)>,
+    /// At most so many.
+    pub(in crate::api) size: usize,
+}
+
+/// Reads which callbacks are to be listed.
 pub(in crate::api) fn callbacks_of(
     rep_id: &str,
     message: &proto::ListCallbacksRequest,
-) -> Result<(CallbacksFor, Option<(i64, LeadId)>, usize), Problems> {
+) -> Result<CallbackList, Problems> {
     let mut fields = Fields::default();
     let rep = fields.id_if_given("rep_id", rep_id, RepId::new);
     let queue = fields.id_if_given("queue_id", &message.queue_id, QueueId::new);
@@ -99,7 +110,7 @@ pub(in crate::api) fn callbacks_of(
     };
     let after = page.after.as_deref();
     let after = after.map(|token| place(token).ok_or_else(token_problem)).transpose()?;
-    Ok((of, after, page.size))
+    Ok(CallbackList { of, after, size: page.size })
 }
 
 /// A page of promised callbacks, of which one more was read than it has room for.
@@ -223,8 +234,8 @@ mod tests {
             };
             callbacks_of(rep, &message)
         };
-        assert!(matches!(read("ann", "", "").unwrap().0, CallbacksFor::Rep(_)));
-        let (of, after, size) = read("", "sales", "17/5").unwrap();
+        assert!(matches!(read("ann", "", "").unwrap().of, CallbacksFor::Rep(_)));
+        let CallbackList { of, after, size } = read("", "sales", "17/5").unwrap();
         assert!(matches!(of, CallbacksFor::Queue(_)));
         assert_eq!((after, size), (Some((17, LeadId(5))), 100));
         assert!(read("", "", "").is_err() && read("ann", "sales", "").is_err());

@@ -21,7 +21,7 @@ mod states;
 mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
-pub(super) use callbacks::{callbacks, callbacks_of};
+pub(super) use callbacks::{CallbackList, callbacks, callbacks_of};
 pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
 pub(super) use leads::{

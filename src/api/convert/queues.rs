@@ -1,6 +1,6 @@
 //! Queues, campaigns and reps, and what a manager asks about a lead.
 
-use crate::dialer::{CampaignView, LeadExplanation, Obstacle, Peek, QueueView};
+use crate::dialer::{CampaignView, LeadExplanation, Obstacle, Peek, Peeked, QueueView};
 use crate::domain::{
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
     Event, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, QueueId, QueueSettings,
@@ -149,7 +149,7 @@ pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
     let point_is_ms = peek.point_is_ms.max(1);
     let places = (1..).zip(peek.places).map(|(position, (place, found))| {
         let (lead, state) = match &found {
-            Some((record, campaign, owner)) => {
+            Some(Peeked { record, campaign, owner }) => {
                 let mut lead = states::lead(&record.lead, campaign, owner.as_ref());
                 lead.attributes.clear();
                 (Some(lead), Some(states::state(&record.state)))

@@ -38,7 +38,7 @@ impl Work {
 #[derive(Debug)]
 pub(in crate::store) enum Reply {
     Change(Answer),
-    Roster(RosterAnswer),
+    Roster(Box<RosterAnswer>),
 }
 
 /// Work, and who waits for it.

@@ -128,7 +128,7 @@ impl<R: Readers> SqlStore<R> {
 
     async fn change_roster(&self, change: RosterChange) -> Result<RosterAnswer, StoreError> {
         match self.ask(Work::Roster(change)).await? {
-            Reply::Roster(answer) => Ok(answer),
+            Reply::Roster(answer) => Ok(*answer),
             Reply::Change(_) => unreachable!("a roster change is answered as such"),
         }
     }

@@ -368,7 +368,7 @@ impl<W: Writing> Writer<W> {
         if let [Job { work: Work::Roster(change), .. }] = jobs {
             let answer = match roster::change(connection, change).await {
                 Err(StoreError::Denied(denied)) => Err(denied.into()),
-                answer => Ok(Reply::Roster(answer?)),
+                answer => Ok(Reply::Roster(Box::new(answer?))),
             };
             let is_moved = matches!(&answer, Ok(Reply::Roster(answer)) if answer.is_moved());
             let moved = is_moved.then(Moved::default);
