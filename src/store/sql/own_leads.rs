@@ -34,9 +34,9 @@ pub(in crate::store) async fn callback_count(
     except: LeadId,
     limit: usize,
 ) -> Result<usize, StoreError> {
-    let query = sql::CALLBACK_COUNT.bind(rep.0).bind(except.0).bind(limit_of(limit));
+    let query = sql::CALLBACK_COUNT.bind(rep.0).bind(except.0);
     let count = query.one(connection).await?.integer(0)?;
-    Ok(usize::try_from(count).unwrap_or(0))
+    Ok(usize::try_from(count).unwrap_or(0).min(limit))
 }
 
 pub(in crate::store) async fn own_leads(
