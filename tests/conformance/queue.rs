@@ -47,6 +47,7 @@ macro_rules! check_engine {
                 kept::a_newer_entry_changes_for_whom_a_lead_is_kept,
                 kept::a_swap_loses_nothing_that_is_kept,
                 kept::beyond_the_last_lane_own_leads_need_their_skills_still,
+                kept::changes_at_once_may_fill_a_list_and_empty_it,
                 kept::many_that_get_free_at_once_do_so_in_bounded_slices,
                 kept::own_callbacks_go_before_those_of_anyone,
                 kept::own_leads_and_others_are_one_order_by_rank,

@@ -195,6 +195,15 @@ pub(super) async fn a_newer_entry_changes_for_whom_a_lead_is_kept(queue: impl Le
     assert_eq!(queue.counts(&ask(0)).await.unwrap(), Counts { in_flight: 3, ..Counts::default() });
 }
 
+pub(super) async fn changes_at_once_may_fill_a_list_and_empty_it(queue: impl LeadQueue) {
+    put(&queue, [kept(REP, entry(1))]).await;
+    assert_eq!(orders(&queue, &ask(0)).await, [(1, ServeOrder::Ordinary)]);
+    put(&queue, [kept(REP, entry(2)), Entry { version: 2, ..entry(1) }]).await;
+    let counts = queue.counts(&ask(0)).await.unwrap();
+    assert_eq!(counts, Counts { open: 2, ..Counts::default() });
+    assert_eq!(drain(&queue, &ask(0)).await, [1, 2]);
+}
+
 pub(super) async fn a_swap_loses_nothing_that_is_kept(queue: impl LeadQueue) {
     let newer = |entry| Entry { basis: by(RULES + 1), ..entry };
     let all = || {
