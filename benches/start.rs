@@ -44,7 +44,7 @@ fn lead(nth: usize, campaign: &CampaignId) -> NewLead {
         external_id: nth.to_string(),
         campaign: campaign.clone(),
     };
-    NewLead { key, handed_over_at: Some(NOW - (nth as i64 % 86_400_000)), facts }
+    NewLead { key, handed_over_at: Some(NOW - (nth as i64 % 86_400_000)), facts, owner: None }
 }
 
 async fn open(path: &Path) -> (Dialer, Arc<dyn Store>) {
@@ -76,6 +76,7 @@ async fn measure(lead_count: usize) {
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     dialer.put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

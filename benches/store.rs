@@ -100,6 +100,7 @@ async fn roster(store: &dyn Store) -> Campaign {
         lease_total_ms: 600_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     let id = QueueId::new("sales").expect("an id");
     let queue = store.put_queue(&id, &settings).await.expect("a queue");
@@ -136,6 +137,7 @@ fn handover(campaign: &Campaign, index: u64) -> Handover {
         queue: campaign.queue,
         handed_over_at: START,
         first_touch_due_at: Some(START + 4 * 3_600_000),
+        owner: None,
         facts,
     }
 }

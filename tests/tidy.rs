@@ -77,6 +77,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0011_engagements.sql",
         "f74a3d2161dba62d46f5ddd8460361b5eb7c2f9ac4def3c9ecec9544d2bdd960",
     ),
+    (
+        "postgres/0012_owners.sql",
+        "467dc41b204cae73145909f2d444443ccdc244262f3db901fce5bc9a020ba91c",
+    ),
     ("postgres/0013_skips.sql", "68525830c185ac39deeb6300ec5ab690d00ae9724987ddbac55ab25edeeb4c0c"),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
@@ -98,6 +102,7 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "sqlite/0011_engagements.sql",
         "813f3a6b550988ea1ff0dc024e5f4e5f2e847f1154a77a0d6e1663e5dfdc7e55",
     ),
+    ("sqlite/0012_owners.sql", "ebbfe580361faa9510a357070ba02b4fef1b37de972f95ef73b50eb0e75a30d9"),
     ("sqlite/0013_skips.sql", "eee15e13bed2476ae58c311c12eb8f6623f57575789651636f3a0dfb5ab52e96"),
 ];
 

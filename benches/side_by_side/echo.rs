@@ -168,6 +168,13 @@ impl RepService for Echo {
         Err(Status::unimplemented("not measured"))
     }
 
+    async fn list_callbacks(
+        &self,
+        _: Request<proto::ListCallbacksRequest>,
+    ) -> Answer<proto::ListCallbacksResponse> {
+        Err(Status::unimplemented("not measured"))
+    }
+
     async fn release_lease(
         &self,
         _: Request<proto::ReleaseLeaseRequest>,

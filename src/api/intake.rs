@@ -5,7 +5,7 @@ use std::pin::Pin;
 use futures_util::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::dialer::{DialerError, FieldProblem};
+use crate::dialer::{DialerError, FieldProblem, OWNER_FIELD};
 use crate::domain::{CampaignId, QueueId};
 use crate::store::{HandedOver, SuppressionOf};
 
@@ -271,6 +271,10 @@ fn answer(
                     Err(("ERASED", vec![problem]))
                 }
                 Ok(result) => Ok(result),
+                Err(problem) if problem.field == OWNER_FIELD => {
+                    let field = format!("lead.{OWNER_FIELD}");
+                    Err(("FIELD_INVALID", vec![FieldProblem::new(field, problem.problem)]))
+                }
                 Err(problem) => {
                     let field = "lead.handover_key.campaign_id";
                     let problem = FieldProblem::new(field, problem.problem);

@@ -2,16 +2,17 @@
 
 use tonic::{Request, Response, Status};
 
-use crate::domain::QueueId;
+use crate::domain::{QueueId, RepId};
 
 use super::Services;
+use super::caller::caller_of;
 use super::convert::{self, Fields, Page};
 use super::proto::queue_service_server::QueueService;
 use super::proto::{
-    ExplainLeadRequest, ExplainLeadResponse, ListQueuesRequest, ListQueuesResponse,
-    ListRepsRequest, ListRepsResponse, PeekQueueRequest, PeekQueueResponse, TraceLeadRequest,
-    TraceLeadResponse, UpsertQueueRequest, UpsertQueueResponse, UpsertRepRequest,
-    UpsertRepResponse,
+    AssignLeadRequest, AssignLeadResponse, ExplainLeadRequest, ExplainLeadResponse,
+    ListQueuesRequest, ListQueuesResponse, ListRepsRequest, ListRepsResponse, PeekQueueRequest,
+    PeekQueueResponse, TraceLeadRequest, TraceLeadResponse, UpsertQueueRequest,
+    UpsertQueueResponse, UpsertRepRequest, UpsertRepResponse,
 };
 
 /// What a manager calls to set up queues and reps, and to ask about leads.
@@ -72,6 +73,26 @@ impl QueueService for QueueApi {
         let (reps, next_page_token) = convert::by_id(reps, &page, |one| one.id.as_str());
         let reps = reps.into_iter().map(convert::rep).collect();
         Ok(Response::new(ListRepsResponse { reps, next_page_token }))
+    }
+
+    async fn assign_lead(
+        &self,
+        request: Request<AssignLeadRequest>,
+    ) -> Result<Response<AssignLeadResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let owner = fields.id_if_given("owner_rep_id", &message.owner_rep_id, RepId::new);
+        let key = fields.request("AssignLead", &caller.name, &message.request_id, message);
+        let ((name, owner), key) = fields.finish(name.zip(owner).zip(key))?;
+        let lead = self.0.lead(name).await?;
+        let assigned = self.0.dialer.assign_lead(lead, owner, &caller.name, key).await?;
+        Ok(Response::new(AssignLeadResponse {
+            assigned_before: assigned.was_so,
+            lead_id: lead.to_string(),
+            state: Some(convert::state(&assigned.record.state)),
+        }))
     }
 
     async fn peek_queue(

@@ -6,12 +6,13 @@ use crate::dialer::{Pull, Pulled};
 
 use super::Services;
 use super::caller::{caller_of, rep_of};
-use super::convert;
+use super::convert::{self, CallbackList};
 use super::front::wait_apart;
 use super::proto::rep_service_server::RepService;
 use super::proto::{
-    NextLeadRequest, NextLeadResponse, RecordTouchRequest, RecordTouchResponse,
-    ReleaseLeaseRequest, ReleaseLeaseResponse, RenewLeaseRequest, RenewLeaseResponse,
+    ListCallbacksRequest, ListCallbacksResponse, NextLeadRequest, NextLeadResponse,
+    RecordTouchRequest, RecordTouchResponse, ReleaseLeaseRequest, ReleaseLeaseResponse,
+    RenewLeaseRequest, RenewLeaseResponse,
 };
 
 /// What a rep's softphone calls.
@@ -72,5 +73,17 @@ impl RepService for RepApi {
         let lead = self.0.lead(name).await?;
         let recorded = self.0.dialer.record_touch(touch(lead)).await?;
         Ok(Response::new(convert::recorded(recorded)))
+    }
+
+    async fn list_callbacks(
+        &self,
+        request: Request<ListCallbacksRequest>,
+    ) -> Result<Response<ListCallbacksResponse>, Status> {
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let CallbackList { of, after, size } = convert::callbacks_of(rep, request.get_ref())?;
+        let now = self.0.dialer.now();
+        let callbacks = self.0.dialer.callbacks(&of, after, size + 1).await?;
+        Ok(Response::new(convert::callbacks(callbacks, size, now)))
     }
 }

@@ -102,6 +102,10 @@ impl From<DialerError> for Status {
             DialerError::RulesInvalid(mistakes) => {
                 add_violations(&mut details, violations_of(mistakes));
             }
+            DialerError::RepOffDuty { back_at: Some(at), .. } => {
+                let facts = HashMap::from([("back_time".to_owned(), instant_text(*at))]);
+                details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
+            }
             DialerError::CallbackIllegal { next_at, bar } => {
                 let facts = calling_facts(*next_at, bar.as_ref());
                 details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
@@ -182,11 +186,13 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::Invalid(_) => (Code::InvalidArgument, "FIELD_INVALID"),
         DialerError::RulesInvalid(_) => (Code::InvalidArgument, "RULES_INVALID"),
         DialerError::RepInactive(_) => (Code::FailedPrecondition, "REP_INACTIVE"),
+        DialerError::RepOffDuty { .. } => (Code::FailedPrecondition, "REP_OFF_DUTY"),
         DialerError::OtherQueue { .. } => (Code::PermissionDenied, "OTHER_QUEUE"),
         DialerError::Erased => (Code::FailedPrecondition, "ERASED"),
         DialerError::CallbackIllegal { .. } => (Code::InvalidArgument, "CALLBACK_ILLEGAL"),
         DialerError::LeadForbidden(_) => (Code::FailedPrecondition, "LEAD_FORBIDDEN"),
         DialerError::SkipLimit { .. } => (Code::FailedPrecondition, "SKIP_LIMIT"),
+        DialerError::CallbacksFull(_) => (Code::FailedPrecondition, "CALLBACKS_FULL"),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),

@@ -64,6 +64,7 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
     }
     text.push_str(&facts([
         ("next servable", next_text(answer)),
+        ("kept for", kept_text(answer)),
         ("in line", place_text(answer)),
         ("read at", instant_text(answer.read_time.as_ref())),
     ]));
@@ -89,6 +90,14 @@ fn next_text(answer: &ExplainLeadResponse) -> String {
             "never".to_owned()
         }
         _ => "not by time alone: somebody must act".to_owned(),
+    }
+}
+
+fn kept_text(answer: &ExplainLeadResponse) -> String {
+    let rep = &answer.kept_for_rep_id;
+    match instant_text(answer.kept_until_time.as_ref()) {
+        until if until.is_empty() => rep.clone(),
+        until => format!("{rep}, until {until}"),
     }
 }
 

@@ -1,9 +1,10 @@
-//! `lead` tells the node what became of a lead elsewhere.
+//! `lead` tells the node what became of a lead elsewhere, and to whom it belongs.
 
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
+use super::assign::{self, OwnerCommand};
 use super::lead::{LeadArgs, standing_text};
 use super::output::{Output, table};
 use super::words::{Instant, instant_text, read_instant, read_word};
@@ -18,6 +19,8 @@ use crate::clock::{Clock as _, SystemClock};
 pub(super) enum LeadCommand {
     Engage(EngageArgs),
     Outcome(OutcomeArgs),
+    #[command(flatten)]
+    Owner(OwnerCommand),
 }
 
 /// Record something that a lead did: it visited, downloaded, answered
@@ -92,6 +95,7 @@ pub(super) async fn run(
     match command {
         LeadCommand::Engage(args) => engage(args, node, output).await,
         LeadCommand::Outcome(args) => outcome(args, node, output).await,
+        LeadCommand::Owner(command) => assign::run(command, node, output).await,
     }
 }
 

@@ -6,7 +6,9 @@
 //! goes wrong is said on standard error, with an exit code that is not 0.
 
 mod arguments;
+mod assign;
 mod backup;
+mod callbacks;
 mod campaign;
 mod color;
 mod config;
@@ -115,6 +117,7 @@ enum Command {
     Work(work::WorkArgs),
     Next(next::NextArgs),
     Touch(touch::TouchArgs),
+    Callbacks(callbacks::CallbacksArgs),
     Renew(touch::RenewArgs),
     Release(touch::ReleaseArgs),
     /// Check value rules, publish them, and list their versions
@@ -126,7 +129,7 @@ enum Command {
     /// Set up campaigns: where leads come from
     #[command(subcommand)]
     Campaign(campaign::CampaignCommand),
-    /// Tell what a lead did, and what became of it
+    /// Tell what a lead did, what became of it, and to whom it belongs
     #[command(subcommand)]
     Lead(lead_story::LeadCommand),
     /// Set up reps: who calls
@@ -189,6 +192,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Work(args) => work::run(args, server.open().await?, server.url(), output).await,
         Command::Next(args) => next::run(args, server.open().await?, output).await,
         Command::Touch(args) => touch::run(args, server.open().await?, output).await,
+        Command::Callbacks(args) => callbacks::run(args, server.open().await?, output).await,
         Command::Renew(args) => touch::renew(args, server.open().await?, output).await,
         Command::Release(args) => touch::release(args, server.open().await?, output).await,
         Command::Rules(command) => rules::run(command, server.open().await?, output).await,

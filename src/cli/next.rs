@@ -154,6 +154,7 @@ pub(super) fn nothing_text(nothing: &NothingToServe) -> String {
         ("outside calling hours", nothing.closed_count, opening.as_str()),
         ("need a skill that the rep lacks", nothing.unskilled_count, ""),
         ("in no known time zone", nothing.unroutable_count, ""),
+        ("kept for other reps", nothing.kept_count, ""),
         ("waiting for a retry or a callback", nothing.waiting_count, due.as_str()),
         ("being handed to other reps", nothing.in_flight_count, ""),
     ];

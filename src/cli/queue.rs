@@ -63,6 +63,18 @@ pub(super) struct SetArgs {
     /// [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(0..=1_000))]
     skips_per_hour: Option<i32>,
+    /// How long a due callback waits for the rep who promised it in person [default: 15m]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    callback_grace: Option<i64>,
+    /// How many callbacks a rep may have promised in person at a time [default: 50]
+    #[arg(long, value_name = "COUNT")]
+    callbacks_max: Option<i32>,
+    /// A longer absence of a lead's owner gives the lead to anyone meanwhile [default: 2d]
+    #[arg(long, value_name = "DURATION", value_parser = read_duration_ms)]
+    owner_absence_max: Option<i64>,
+    /// A rep who pulls outside of their hours or in an absence gets no lead
+    #[arg(long)]
+    strict_rep_hours: bool,
 }
 
 /// Reads `3/24h`.
@@ -117,6 +129,10 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         closing_margin_duration: args.closing_margin.map(duration_of),
         caps: args.caps,
         skips_per_hour_max: args.skips_per_hour,
+        callback_grace_duration: args.callback_grace.map(duration_of),
+        callback_count_max: args.callbacks_max,
+        owner_absence_max_duration: args.owner_absence_max.map(duration_of),
+        strict_rep_hours: args.strict_rep_hours,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

@@ -30,6 +30,8 @@ use crate::clock::{Clock as _, SystemClock};
   nextlead touch --rep ann --lead 17 --token TOKEN --number +493012345 --disposition no_answer
   nextlead touch --rep ann --lead 17 --token TOKEN --number +493012345 \\
       --disposition callback_any --callback-at 2026-03-02T10:00:00+01:00 --next
+  nextlead touch --rep ann --lead 17 --token TOKEN --number +493012345 \\
+      --disposition callback_own --callback-local \"2026-03-02 10:00\"
 
 A touch is recorded even if its lease is over; it is then late, and moves nothing.")]
 pub(super) struct TouchArgs {
@@ -42,7 +44,7 @@ pub(super) struct TouchArgs {
     /// The lease, as it was served; without it the touch is recorded and moves nothing
     #[arg(long, value_name = "LEASE")]
     token: Option<String>,
-    /// How it ended: no_answer, voicemail, callback_any, qualified…
+    /// How it ended: no_answer, voicemail, callback_own, qualified…
     #[arg(long, value_name = "CODE", value_parser = read_word::<Disposition>)]
     disposition: Disposition,
     /// The phone number; needed for a call that we made
@@ -64,6 +66,12 @@ pub(super) struct TouchArgs {
     /// When the lead wants to be called again: an instant with its offset, or +2h from now
     #[arg(long, value_name = "INSTANT", value_parser = read_instant)]
     callback_at: Option<Instant>,
+    /// In its place: when a clock on the wall shows this, where the lead lives: "2026-03-02 14:30"
+    #[arg(long, value_name = "TIME", conflicts_with = "callback_at")]
+    callback_local: Option<String>,
+    /// The zone of that clock: an IANA name [default: the lead's]
+    #[arg(long, value_name = "ZONE", requires = "callback_local")]
+    callback_zone: Option<String>,
     /// File with what the rep wrote down; - is standard input
     #[arg(long, value_name = "FILE")]
     notes_file: Option<PathBuf>,
@@ -170,6 +178,12 @@ fn again_text(request: &RecordTouchRequest) -> String {
             text.push_str(&format!(" --{name} {at}"));
         }
     }
+    if !request.callback_local_time.is_empty() {
+        text.push_str(&format!(" --callback-local {}", quoted(&request.callback_local_time)));
+    }
+    if !request.callback_time_zone.is_empty() {
+        text.push_str(&format!(" --callback-zone {}", quoted(&request.callback_time_zone)));
+    }
     text
 }
 
@@ -216,6 +230,8 @@ fn request_of(args: TouchArgs, now: i64) -> anyhow::Result<RecordTouchRequest> {
             None => String::new(),
         },
         then_next: args.next,
+        callback_local_time: args.callback_local.unwrap_or_default(),
+        callback_time_zone: args.callback_zone.unwrap_or_default(),
     })
 }
 

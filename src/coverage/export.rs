@@ -30,6 +30,8 @@ pub struct LeadView {
     pub queue: QueueId,
     /// The campaign whose handover opened it.
     pub campaign: CampaignId,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
     /// The lead.
     pub record: LeadRecord,
 }
@@ -100,7 +102,8 @@ impl LeadExport {
             let (leads, through) = page.await?;
             let view = |record: LeadRecord| {
                 let (queue, campaign) = self.names.of(record.lead.queue, record.lead.campaign)?;
-                Some(LeadView { queue, campaign, record })
+                let owner = record.state.owner.and_then(|rep| self.names.reps.get(&rep).cloned());
+                Some(LeadView { queue, campaign, owner, record })
             };
             let views: Vec<LeadView> = leads.into_iter().filter_map(view).collect();
             self.after = through;

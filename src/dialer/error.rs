@@ -43,6 +43,14 @@ pub enum DialerError {
     /// The rep may not pull.
     #[error("rep {0:?} is not active")]
     RepInactive(String),
+    /// The rep is off duty, and their queue gives no leads to whoever is.
+    #[error("rep {rep:?} is off duty{}", of_back(*.back_at))]
+    RepOffDuty {
+        /// The rep.
+        rep: String,
+        /// When they are back; `None`: nobody knows.
+        back_at: Option<i64>,
+    },
     /// The lead is none of the rep's queue.
     #[error("lead {lead} is not in the queue of rep {rep:?}")]
     OtherQueue {
@@ -77,6 +85,12 @@ pub enum DialerError {
     /// A lead may not be dialled any more, so its lease was not renewed but ended.
     #[error("{}", of_forbidden(.0))]
     LeadForbidden(Forbidden),
+    /// The rep has promised as many callbacks in person as their queue allows.
+    #[error(
+        "the rep has promised {0} callbacks in person, as many as the queue allows at a time; promise \
+         it to anyone (callback_any), or keep one first"
+    )]
+    CallbacksFull(i64),
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),
@@ -91,6 +105,10 @@ pub enum DialerError {
 fn describe(problems: &[FieldProblem]) -> String {
     let parts = problems.iter().map(|one| format!("{}: {}", one.field, one.problem));
     parts.collect::<Vec<_>>().join("; ")
+}
+
+fn of_back(back_at: Option<i64>) -> String {
+    back_at.map_or(String::new(), |at| format!(" until {}", instant_text(at)))
 }
 
 fn of_callback(next_at: Option<i64>, bar: Option<&Bar>) -> String {

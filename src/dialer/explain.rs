@@ -10,7 +10,7 @@ use crate::store::LeadRecord;
 
 use super::follower::Follower;
 use super::hours::offering;
-use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek};
+use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek, Peeked};
 
 impl Dialer {
     /// The ready leads of a queue in the order of their rank, whoever may take them.
@@ -25,7 +25,9 @@ impl Dialer {
                 let record = dialer.parts.store.lead(place.lead).await?;
                 let found = record.and_then(|record| {
                     let campaign = dialer.roster().campaign_by_key(record.state.campaign)?;
-                    Some((record, campaign.campaign.id.clone()))
+                    let owner = dialer.parts.follower.owner_of(&record);
+                    let owner = owner.map(|owner| owner.id.clone());
+                    Some(Peeked { record, campaign: campaign.campaign.id.clone(), owner })
                 });
                 places.push((place, found));
             }
@@ -57,8 +59,15 @@ impl Dialer {
         let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
         let rules = self.parts.follower.rulebook.in_force(queue.key);
         let campaign_id = campaign.campaign.id.clone();
-        let explanation =
-            rules.rules.explain(&Follower::subject(&record, campaign_id.as_str()), now);
+        let owner = self.parts.follower.owner_of(&record);
+        let subject = Follower::subject(&record, campaign_id.as_str(), owner.as_deref());
+        let explanation = rules.rules.explain(&subject, now);
+        let owner = owner.map(|owner| owner.id.clone());
+        let keeper = self.parts.follower.keeper_of(&record.state, now);
+        let kept = keeper.and_then(|keeper| {
+            let rep = self.roster().rep_by_key(keeper.rep)?.rep.id.clone();
+            Some((rep, keeper.until))
+        });
         let needed: BTreeSet<String> =
             campaign.skills.iter().chain(&record.lead.facts.skills).cloned().collect();
         let whereabouts = Whereabouts::of(&record.lead.facts);
@@ -73,6 +82,8 @@ impl Dialer {
             campaign: campaign_id,
             queue: queue.id.clone(),
             held_by: held_by.map(|entry| entry.rep.id.clone()),
+            owner,
+            kept,
             explanation,
             rule_version: rules.version,
             next_servable_at,
@@ -115,7 +126,9 @@ impl Dialer {
             obstacles.push(Obstacle::NoNumber);
         }
         let has_skills = |entry: &super::roster::RosterRep| {
-            entry.rep.queue == queue.key && entry.rep.is_active && needed.is_subset(&entry.skills)
+            entry.rep.queue == queue.key
+                && entry.rep.is_active_at(now)
+                && needed.is_subset(&entry.skills)
         };
         if !self.roster().reps().iter().any(has_skills) {
             obstacles.push(Obstacle::NoRepWithSkills { skills: needed });

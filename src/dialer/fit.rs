@@ -1,6 +1,6 @@
 //! What a candidate must be, looked at in the transaction that leases it. An index of this process alone
-//! may be behind by a commit, so where the lead may be is looked at again; to a shared one other
-//! processes write, so it may name any lead, by any order.
+//! may be behind by a commit, so where the lead may be and for whom it is kept is looked at again; to a
+//! shared one other processes write, so it may name any lead, by any order.
 
 use std::sync::Arc;
 
@@ -14,13 +14,15 @@ impl Dialer {
     /// What a candidate must be to go to the rep who asks; the ledger keeps why it may be called.
     pub(super) fn fit(&self, queue: &Arc<Queue>, ask: &Ask) -> Fit {
         let (queue, skills, hours) = (queue.clone(), ask.skills.clone(), ask.hours.clone());
-        let dialer = self.clone();
+        let (dialer, rep) = (self.clone(), ask.rep);
         let is_alone = self.parts.duties.is_alone();
         Fit(Arc::new(move |lead, state, order, now| {
             let follower = &dialer.parts.follower;
             let facts = &lead.facts;
             let found = follower.places.found(facts)?;
-            if !hours.open.contains(&found.0) {
+            let keeper = follower.keeper_of(state, now);
+            let is_kept = keeper.is_some_and(|one| one.rep != rep && one.holds_at(now));
+            if !hours.open.contains(&found.0) || is_kept {
                 return None;
             }
             let campaign = follower.roster.campaign_by_key(state.campaign);

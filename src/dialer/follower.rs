@@ -1,13 +1,11 @@
 //! Keeps the index in step with the truth: every commit passes by here, in order, before it is
 //! answered, and becomes changes of the index.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use tokio::sync::watch;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::clock::Clock;
-use crate::domain::{FirstTouchRank, LeadId, QueueKey, Standing, WaitReason};
+use crate::domain::{FirstTouchRank, LeadId, QueueKey, Rep, Standing, WaitReason};
 use crate::failpoint;
 use crate::queue::{Basis, Entry, Lane, LeadQueue, QueueError, Update};
 use crate::rules::Subject;
@@ -21,6 +19,7 @@ use super::passing::Passing;
 use super::places::Places;
 use super::roster::{Roster, RosterCampaign};
 use super::rulebook::{Rulebook, Versioned};
+use super::seats::Seats;
 
 /// The skill of the lanes in which leads of paused campaigns stand: no rep has it, as no skill that a
 /// client names holds a control character. So they keep their ranks and are in nobody's way.
@@ -50,7 +49,8 @@ pub(super) struct Follower {
     pub(super) metrics: DialerMetrics,
     /// The hours at which leads may be called.
     pub(super) places: Places,
-    bells: Mutex<HashMap<QueueKey, watch::Sender<u64>>>,
+    /// Who waits for a lead.
+    pub(super) seats: Seats,
 }
 
 impl Follower {
@@ -76,32 +76,21 @@ impl Follower {
             late: Late::default(),
             metrics,
             places: Places::default(),
-            bells: Mutex::default(),
+            seats: Seats::default(),
         }
-    }
-
-    /// Rings whenever a lead of the queue may have become servable.
-    pub(super) fn listen(&self, queue: QueueKey) -> watch::Receiver<u64> {
-        let mut bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        bells.entry(queue).or_insert_with(|| watch::channel(0).0).subscribe()
     }
 
     /// Tells everybody who waits for a lead of the queue to look again.
     pub(super) fn ring(&self, queue: QueueKey) {
-        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(bell) = bells.get(&queue) {
-            bell.send_modify(|count| *count += 1);
-        }
-    }
-
-    /// Whether anybody waits for a lead of the queue.
-    pub(super) fn has_waiting(&self, queue: QueueKey) -> bool {
-        let bells = self.bells.lock().unwrap_or_else(PoisonError::into_inner);
-        bells.get(&queue).is_some_and(|bell| bell.receiver_count() > 0)
+        self.seats.ring(queue);
     }
 
     /// The subject that rules look at.
-    pub(super) fn subject<'a>(record: &'a LeadRecord, campaign: &'a str) -> Subject<'a> {
+    pub(super) fn subject<'a>(
+        record: &'a LeadRecord,
+        campaign: &'a str,
+        owner: Option<&'a Rep>,
+    ) -> Subject<'a> {
         Subject {
             facts: &record.lead.facts,
             source_system: &record.lead.source_system,
@@ -109,7 +98,7 @@ impl Follower {
             attempts: record.state.attempts,
             last_disposition: record.state.last_disposition,
             handed_over_at: record.state.handed_over_at,
-            owner: None,
+            owner: owner.map(|owner| owner.id.as_str()),
         }
     }
 
@@ -128,7 +117,8 @@ impl Follower {
         let lanes = self.roster.lanes_by_key(state.campaign);
         let (campaign, lane_version) =
             lanes.expect("a lead's campaign is in the roster before the lead");
-        let subject = Self::subject(record, campaign.campaign.id.as_str());
+        let owner = self.owner_of(record);
+        let subject = Self::subject(record, campaign.campaign.id.as_str(), owner.as_deref());
         let first_touch = match (state.first_touched_at, state.first_touch_due_at) {
             (None, Some(due_at)) => Some(FirstTouchRank {
                 times_released: state.times_released,
@@ -148,7 +138,8 @@ impl Follower {
             due_at,
             worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign),
-            keeper: None,
+            // A pause keeps it from everybody, and a change of the campaign ends the pause.
+            keeper: self.keeper_of(state, now).filter(|_| !campaign.campaign.is_paused),
             first_touch,
         }))
     }

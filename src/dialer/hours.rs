@@ -131,6 +131,7 @@ mod tests {
             lease_total_ms: 1,
             grace_ms: 1,
             skips_per_hour_max: None,
+            own: Default::default(),
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

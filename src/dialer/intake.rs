@@ -2,13 +2,26 @@
 
 use std::collections::HashMap;
 
-use crate::domain::{CampaignId, LeadId, QueueKey};
-use crate::store::{self, HandOver, HandedOver, Handover, RequestKey, SuppressionOf};
+use crate::domain::{CampaignId, LeadId, QueueKey, RepId};
+use crate::store::{
+    self, Assign, HandOver, HandedOver, Handover, Owner, RequestKey, SuppressionOf,
+};
 
 use super::{Dialer, DialerError, FieldProblem, NewLead};
 
 /// First-touch deadlines that were reckoned already: an import names few instants.
 type Deadlines = HashMap<(QueueKey, i64), i64>;
+
+/// The field that names a lead's owner.
+pub const OWNER_FIELD: &str = "owner_rep_id";
+
+/// What is wrong with a row that cannot be taken in.
+fn row_problem(error: DialerError) -> FieldProblem {
+    match error {
+        DialerError::Invalid(mut problems) if problems.len() == 1 => problems.remove(0),
+        error => FieldProblem::new("campaign_id", error.to_string()),
+    }
+}
 
 impl Dialer {
     /// Takes one handover in. Sending it again updates and adds nothing. One whose lead was erased is
@@ -47,7 +60,7 @@ impl Dialer {
                     rows.push(row);
                     None
                 }
-                Err(error) => Some(FieldProblem::new("campaign_id", error.to_string())),
+                Err(error) => Some(row_problem(error)),
             };
             refused.push(problem);
         }
@@ -61,9 +74,10 @@ impl Dialer {
 
     /// Says what [`Dialer::hand_over_all`] would refuse, and changes nothing.
     pub fn check_handovers(&self, leads: &[NewLead]) -> Vec<Result<(), FieldProblem>> {
-        let check = |lead: &NewLead| match self.roster().campaign(&lead.key.campaign) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(FieldProblem::new("campaign_id", error.to_string())),
+        let check = |lead: &NewLead| {
+            let campaign = self.roster().campaign(&lead.key.campaign).map_err(row_problem)?;
+            let owner = self.owner_by_id(lead.owner.as_ref(), campaign.campaign.queue);
+            owner.map(drop).map_err(row_problem)
         };
         leads.iter().map(check).collect()
     }
@@ -91,7 +105,42 @@ impl Dialer {
             handed_over_at,
             first_touch_due_at: Some(due_at),
             facts: lead.facts,
+            owner: self.owner_by_id(lead.owner.as_ref(), campaign.queue)?,
         })
+    }
+
+    /// The rep to whom a lead of a queue is to belong. Refuses one whom nobody knows, or who works
+    /// another queue: their leads would wait for nobody.
+    fn owner_by_id(
+        &self,
+        owner: Option<&RepId>,
+        queue: QueueKey,
+    ) -> Result<Option<Owner>, DialerError> {
+        let Some(id) = owner else { return Ok(None) };
+        let refused = |problem: String| DialerError::invalid(OWNER_FIELD, problem);
+        let Ok(entry) = self.roster().rep(id) else {
+            return Err(refused(format!("there is no rep {:?}", id.as_str())));
+        };
+        if entry.rep.queue != queue {
+            return Err(refused(format!("rep {:?} works another queue", id.as_str())));
+        }
+        Ok(Some(Owner { key: entry.rep.key, id: id.clone() }))
+    }
+
+    /// Gives a lead to a rep of its queue for good, or to nobody any more.
+    pub async fn assign_lead(
+        &self,
+        lead: LeadId,
+        owner: Option<RepId>,
+        actor: &str,
+        request: Option<RequestKey>,
+    ) -> Result<store::Assigned, DialerError> {
+        let record = self.parts.store.lead(lead).await?;
+        let record = record.ok_or(DialerError::not_found("lead", lead))?;
+        let owner = self.owner_by_id(owner.as_ref(), record.state.queue)?;
+        let change = Assign { lead, owner, actor: actor.to_owned(), now: self.now(), request };
+        let dialer = self.clone();
+        Ok(Self::apart(async move { dialer.parts.store.assign(change).await }).await?)
     }
 
     fn first_touch_due_at(&self, queue: QueueKey, handed_over_at: i64) -> i64 {

@@ -16,8 +16,11 @@ mod fit;
 mod follower;
 mod hours;
 mod intake;
+mod keeping;
+mod last_resort;
 mod late;
 mod learning;
+mod leases;
 mod measures;
 mod mend;
 mod missed;
@@ -33,6 +36,7 @@ mod ranking;
 mod renew;
 mod roster;
 mod rulebook;
+mod seats;
 mod second_look;
 mod settings;
 mod sweep;
@@ -57,6 +61,7 @@ use crate::store::Store;
 use duties::Duties;
 use follower::Follower;
 use hours::HoursBoard;
+use keeping::Keeping;
 use mend::Mended;
 use news::Listener;
 use roster::Roster;
@@ -66,14 +71,16 @@ use verdicts::Verdicts;
 pub use duties::Among;
 pub use engage::NewEngagement;
 pub use error::{DialerError, FieldProblem};
+pub use intake::OWNER_FIELD;
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use outcome::NewOutcome;
 pub use sweep::Rest;
 pub use verdicts::Forbidden;
 pub use words::{
-    CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,
-    Peek, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease, Released, RenewLease,
-    Renewed, RepSettings, RepView, RuleVersionView, Served, Why,
+    CallbackTime, CallbacksFor, CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch,
+    Nothing, Obstacle, Opening, Peek, Peeked, PromisedCallback, PublishRules, Pull, Pulled,
+    QueueView, Recorded, ReleaseLease, Released, RenewLease, Renewed, RepSettings, RepView,
+    RuleVersionView, Served, Why,
 };
 
 /// The longest that a pull waits for a lead to appear.
@@ -113,13 +120,12 @@ struct Parts {
     /// Whether the node stops: nobody waits for a lead any more.
     leaving: watch::Sender<bool>,
     mended: Mended,
+    keeping: Keeping,
     rung: Rung,
     /// When it was last looked for what nobody fills.
     looked: Rung,
     /// Held while a ranking begins.
     beginning: tokio::sync::Mutex<()>,
-    /// The turns of pulls that were woken.
-    looks: tokio::sync::Semaphore,
     /// Queues whose waiting pulls are about to be told to look again.
     ringing: Mutex<BTreeSet<QueueKey>>,
     /// The number of the settings that were read; held while they are read again.
@@ -153,10 +159,10 @@ impl Dialer {
             settings_turn: tokio::sync::Mutex::default(),
             leaving: watch::Sender::new(false),
             mended: Mended::default(),
+            keeping: Keeping::default(),
             rung: Rung::default(),
             looked: Rung::default(),
             beginning: tokio::sync::Mutex::default(),
-            looks: tokio::sync::Semaphore::new(waiting::LOOK_COUNT_MAX),
             ringing: Mutex::default(),
             settings_read: tokio::sync::Mutex::new(settings_number),
             settings_number: watch::Sender::new(settings_number),
@@ -167,6 +173,7 @@ impl Dialer {
         dialer.parts.follower.passes.note(&passes);
         if dialer.parts.duties.is_alone() {
             dialer.build_index().await?;
+            dialer.parts.keeping.begin(dialer.roster().reps_unsorted().into_iter(), dialer.now());
             dialer.parts.store.follow(Arc::new(Listener::of(&dialer)));
             return Ok(dialer);
         }

@@ -69,7 +69,7 @@ impl Dialer {
     /// Tells those who wait for a lead of the queue to look, now and again in a moment.
     fn ring_soon(&self, queue: QueueKey) {
         let follower = self.parts.follower.clone();
-        if !follower.has_waiting(queue) {
+        if !follower.seats.has_waiting(queue) {
             return;
         }
         follower.ring(queue);

@@ -47,8 +47,8 @@ impl Dialer {
     }
 
     /// Refuses a rep who may not pull.
-    pub(super) fn check_active(rep: &RosterRep) -> Result<(), DialerError> {
-        match rep.rep.is_active {
+    pub(super) fn check_active(&self, rep: &RosterRep) -> Result<(), DialerError> {
+        match rep.rep.is_active_at(self.now()) {
             true => Ok(()),
             false => Err(DialerError::RepInactive(rep.rep.id.to_string())),
         }

@@ -14,9 +14,9 @@ use super::follower::Follower;
 use super::hours::dialling;
 use super::roster::RosterRep;
 use super::rulebook::Versioned;
+use super::seats::Look;
 use super::{
-    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, ReleaseLease, STORY_LENGTH_MAX,
-    Served, Why,
+    CANDIDATE_COUNT_MAX, Dialer, DialerError, Nothing, Pulled, STORY_LENGTH_MAX, Served, Why,
 };
 
 /// How often a pull asks the index again that was not sure yet, before it asks the rep to pull again.
@@ -36,43 +36,13 @@ pub(super) struct Turn {
     pub(super) now: i64,
     /// Who gets nothing is told what stands in line.
     pub(super) is_counted: bool,
+    /// The turn among those who wait, until it is known what the index proposes.
+    pub(super) look: Option<Arc<Look>>,
+    /// What the rep passed and is offered all the same, as nobody else could take it.
+    pub(super) allowed: Vec<LeadId>,
 }
 
 impl Dialer {
-    /// Ends a lease without a touch. The rep is not offered this lead for a quarter of an hour. One skip
-    /// more than the queue allows in an hour is refused, and the rep keeps the lead.
-    pub async fn release_lease(&self, release: ReleaseLease) -> Result<(), DialerError> {
-        let rep = self.roster().rep(&release.rep)?;
-        if release.is_own {
-            Self::check_active(&rep)?;
-        }
-        let change = store::Release {
-            lead: release.lead,
-            rep: rep.rep.key,
-            actor: release.rep.to_string(),
-            token: release.token,
-            cause: release.cause(self.queue_of(&rep).settings.skips_per_hour_max),
-            now: self.now(),
-            request: release.request,
-        };
-        match self.end_lease(change).await {
-            Err(DialerError::LeaseLost) if release.is_own => {
-                Err(self.lease_lost(&rep, release.lead).await)
-            }
-            ended => ended,
-        }
-    }
-
-    pub(super) async fn end_lease(&self, change: store::Release) -> Result<(), DialerError> {
-        let dialer = self.clone();
-        Self::apart(async move {
-            let ended = dialer.parts.store.release(change).await?;
-            dialer.parts.follower.passes.note(&[ended.pass]);
-            Ok(())
-        })
-        .await
-    }
-
     pub(super) fn queue_of(&self, rep: &RosterRep) -> Arc<Queue> {
         self.roster()
             .queue_by_key(rep.rep.queue)
@@ -82,10 +52,23 @@ impl Dialer {
     /// What a pull of this rep goes by, now.
     pub(super) fn turn_of(&self, rep: &RepId) -> Result<Turn, DialerError> {
         let entry = self.roster().rep(rep)?;
-        Self::check_active(&entry)?;
+        self.check_active(&entry)?;
         let queue = self.queue_of(&entry);
+        let now = self.now();
+        if queue.settings.own.is_strict_about_hours && !entry.rep.work.is_at_work(now) {
+            let (rep, back_at) = (entry.rep.id.to_string(), entry.rep.work.back_at(now));
+            return Err(DialerError::RepOffDuty { rep, back_at });
+        }
         let rules = self.parts.follower.rulebook.in_force(queue.key);
-        Ok(Turn { rep: entry, queue, rules, now: self.now(), is_counted: true })
+        Ok(Turn {
+            rep: entry,
+            queue,
+            rules,
+            now,
+            is_counted: true,
+            look: None,
+            allowed: Vec::new(),
+        })
     }
 
     pub(super) async fn pull_once(
@@ -93,9 +76,10 @@ impl Dialer {
         rep: &RepId,
         request: Option<&RequestKey>,
         is_counted: bool,
+        look: Option<Look>,
     ) -> Result<Pulled, DialerError> {
         let watch = Stopwatch::start();
-        let pulled = self.pull_untimed(rep, request, is_counted).await;
+        let pulled = self.pull_untimed(rep, request, is_counted, look).await;
         let took = watch.elapsed();
         self.parts.metrics.pull.observe(took);
         if took >= PULL_SLOW {
@@ -110,8 +94,15 @@ impl Dialer {
         rep: &RepId,
         request: Option<&RequestKey>,
         is_counted: bool,
+        look: Option<Look>,
     ) -> Result<Pulled, DialerError> {
         let turn = Turn { is_counted, ..self.turn_of(rep)? };
+        if let Some(look) = look.filter(|_| !is_counted) {
+            // Who waits held nothing when they sat down; a lease that another call of theirs took since is
+            // found where this one would be given.
+            let turn = Turn { look: Some(Arc::new(look)), ..turn };
+            return self.serve_next(turn, request).await;
+        }
         let before = match request {
             Some(request) => self.parts.store.pulled_before(request).await?,
             None => None,
@@ -171,12 +162,19 @@ impl Dialer {
             skills: turn.rep.skills.clone(),
             hours: self.parts.hours.open(&turn.queue, names, turn.now),
             reserve_after: turn.rules.rules.first_touch().reserve_after,
-            passed: self.parts.follower.passes.by(turn.rep.rep.key, turn.now),
+            passed: self.passed(turn),
             // What is in flight with one pull is hidden from all others: to take more than one would
             // serve somebody else the second best.
             count: 1,
             now: turn.now,
         })
+    }
+
+    /// What this rep is not to be offered.
+    fn passed(&self, turn: &Turn) -> Vec<LeadId> {
+        let mut passed = self.parts.follower.passes.by(turn.rep.rep.key, turn.now);
+        passed.retain(|lead| !turn.allowed.contains(lead));
+        passed
     }
 
     /// Asks the index by the rules that it is ranked by. If those are not the turn's, another node has
@@ -196,8 +194,8 @@ impl Dialer {
             }
             self.put_back(ask.queue, &proposal.leads()).await;
             let rules = self.parts.follower.learn(ask.queue, proposal.basis).await?;
-            let is_counted = turn.is_counted;
-            turn = Turn { rules, is_counted, ..self.turn_of(&turn.rep.rep.id)? };
+            let newer = self.turn_of(&turn.rep.rep.id)?;
+            turn = Turn { rep: newer.rep, queue: newer.queue, now: newer.now, rules, ..turn };
         }
         Err(QueueError::NotBuilt(turn.queue.key).into())
     }
@@ -301,7 +299,14 @@ impl Dialer {
         loop {
             let (by, ask, proposal) = self.propose(turn).await?;
             turn = by;
+            turn.look = None;
             let Some(candidate) = proposal.candidates.first().copied() else {
+                if !proposal.is_unfinished && !ask.passed.is_empty() && turn.allowed.is_empty() {
+                    turn.allowed = self.only_theirs(&turn, &ask.passed).await?;
+                    if !turn.allowed.is_empty() {
+                        continue;
+                    }
+                }
                 let should_retry = proposal.is_unfinished;
                 let counts = (turned_count, capped_count);
                 return self.nothing(&turn, &ask, should_retry, counts).await;
@@ -384,6 +389,7 @@ impl Dialer {
         let reserve_after = turn.rules.rules.first_touch().reserve_after;
         let (queue, rep, lead) = (turn.queue.key, turn.rep.rep.key, granted.lease.lead);
         tracing::debug!(lead.id = %lead, rep.key = rep.0, "leased lead {lead}");
+        self.parts.follower.seats.served(rep);
         let served = self.queue_index().served(queue, rep, lead, order, reserve_after).await;
         if let Err(error) = served {
             tracing::debug!(error = &error as &dyn std::error::Error, "the index missed a serve");
@@ -410,7 +416,8 @@ impl Dialer {
         let engagements = self.engagements_of(&record).await?;
         let rep_id = |key| self.roster().rep_by_key(key).map(|entry| entry.rep.id.clone());
         let story_reps = story.iter().map(|one| one.touch.rep.and_then(rep_id)).collect();
-        let subject = Follower::subject(&record, campaign.as_str());
+        let owner = self.parts.follower.owner_of(&record);
+        let subject = Follower::subject(&record, campaign.as_str(), owner.as_deref());
         let why = Why {
             order: lease.order,
             rule_version: lease.rule_version,
@@ -424,9 +431,11 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
+        let owner = owner.map(|owner| owner.id.clone());
         Ok(Served {
             record,
             campaign,
+            owner,
             lease,
             remaining_ms,
             story,

@@ -14,7 +14,7 @@ impl Dialer {
     pub async fn renew_lease(&self, renew: RenewLease) -> Result<Renewed, DialerError> {
         let rep = self.roster().rep(&renew.rep)?;
         if renew.is_own {
-            Self::check_active(&rep)?;
+            self.check_active(&rep)?;
         }
         let queue = self.queue_of(&rep);
         let now = self.now();

@@ -180,6 +180,10 @@ impl Roster {
         campaigns
     }
 
+    pub(super) fn reps_unsorted(&self) -> Vec<Arc<Rep>> {
+        self.read().reps.values().map(|entry| entry.rep.clone()).collect()
+    }
+
     pub(super) fn reps(&self) -> Vec<RosterRep> {
         let mut reps: Vec<_> = self.read().reps.values().cloned().collect();
         reps.sort_by(|one, other| one.rep.id.cmp(&other.rep.id));

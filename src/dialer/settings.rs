@@ -25,7 +25,11 @@ impl Dialer {
                 dialer.begin_index(queue.key).await;
             }
             dialer.parts.follower.rulebook.begin_without_rules(queue.key, &queue.id);
+            let before = dialer.roster().queue_by_key(queue.key);
             dialer.roster().put_queue(queue.clone());
+            if before.is_some_and(|before| before.settings.own != queue.settings.own) {
+                dialer.keep_anew(queue.key);
+            }
             dialer.parts.follower.ring(queue.key);
             Ok(dialer.view_queue(&queue))
         })
@@ -131,7 +135,8 @@ impl Dialer {
     }
 
     /// Makes or changes a rep. A rep who changes queue, or may no longer pull, gives back what they
-    /// hold: another queue's policy must not decide about it. A new rep is not called what another
+    /// hold: another queue's policy must not decide about it. What is kept for them, or is no longer, is
+    /// so for every pull from the answer on. A new rep is not called what another
     /// caller may be; one who was so before there was this rule stays, and can be changed.
     pub async fn put_rep(&self, id: RepId, settings: RepSettings) -> Result<RepView, DialerError> {
         if id.is_reserved() && self.roster().rep(&id).is_err() {
@@ -142,7 +147,9 @@ impl Dialer {
         Self::apart(async move {
             let _turn = dialer.parts.settings_turn.lock().await;
             let before = dialer.roster().rep(&id).ok();
-            let leaves = before.filter(|one| one.rep.queue != queue.key || !settings.is_active);
+            let has_ended = settings.work.has_ended(dialer.now());
+            let is_active = settings.is_active && !has_ended;
+            let leaves = before.filter(|one| one.rep.queue != queue.key || !is_active);
             if let Some(before) = &leaves {
                 dialer.give_back(&before.rep).await?;
             }
@@ -150,19 +157,25 @@ impl Dialer {
                 queue: queue.key,
                 skills: settings.skills.clone(),
                 is_active: settings.is_active,
+                work: settings.work.clone(),
             };
             let rep = dialer.parts.store.put_rep(&id, &row).await?;
-            dialer.roster().put_rep(rep);
+            dialer.roster().put_rep(rep.clone());
             // A pull that was under way may have got another lead meanwhile.
             if let Some(before) = &leaves {
                 dialer.give_back(&before.rep).await?;
+            }
+            if let Err(error) = dialer.put_own_leads_anew(&rep.into()).await {
+                // The rep is changed; the sweep goes on where this ended.
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(error, "a rep's own leads are put anew later");
             }
             Ok(RepView { id, settings })
         })
         .await
     }
 
-    async fn give_back(&self, rep: &Rep) -> Result<(), DialerError> {
+    pub(super) async fn give_back(&self, rep: &Rep) -> Result<(), DialerError> {
         let now = self.now();
         let lease = self.parts.store.lease_of(rep.key).await?;
         let Some(lease) = lease.filter(|lease| lease.stands_at(now)) else { return Ok(()) };
@@ -189,7 +202,8 @@ impl Dialer {
         let view = |rep: &Rep| {
             let queue = self.roster().queue_by_key(rep.queue)?.id.clone();
             let (skills, is_active) = (rep.skills.clone(), rep.is_active);
-            Some(RepView { id: rep.id.clone(), settings: RepSettings { queue, skills, is_active } })
+            let settings = RepSettings { queue, skills, is_active, work: rep.work.clone() };
+            Some(RepView { id: rep.id.clone(), settings })
         };
         Ok(reps.filter_map(|entry| view(&entry.rep)).collect())
     }

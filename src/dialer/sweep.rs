@@ -64,6 +64,7 @@ impl Dialer {
                 dialer.read_settings().await?;
                 has_missed = dialer.tend_index().await;
             }
+            let has_own = dialer.tend_own_leads(now, limit).await?;
             let store = dialer.parts.store.as_ref();
             let rest = match dialer.parts.duties.take(store, SWEEP, now).await? {
                 Some(hold) => dialer.sweep_by(&hold, now, limit).await?,
@@ -72,7 +73,7 @@ impl Dialer {
             if dialer.parts.rung.is_over(now) {
                 dialer.ring_all();
             }
-            Ok(if has_missed { Rest::Due } else { rest })
+            Ok(if has_missed || has_own { Rest::Due } else { rest })
         })
         .await
     }

@@ -30,10 +30,10 @@ impl Dialer {
     async fn record_own(&self, new: NewTouch, rep: RepId) -> Result<Recorded, DialerError> {
         let rep = self.roster().rep(&rep)?;
         let (lead, has_lease) = (new.lead, new.token.is_some());
-        if !rep.rep.is_active {
+        if !rep.rep.is_active_at(self.now()) {
             let is_theirs = has_lease && self.was_held(&rep, lead).await?;
             if !is_theirs {
-                Self::check_active(&rep)?;
+                self.check_active(&rep)?;
             }
         }
         // Mostly the lease holds or the lead is in their queue; the ledger is asked if neither is so.
@@ -61,7 +61,7 @@ impl Dialer {
         let turn = match (&new.rep, new.then_next) {
             // Who may not pull gets nothing, but what they did is recorded all the same.
             (Some(rep), true) => match self.turn_of(rep) {
-                Err(DialerError::RepInactive(_)) => None,
+                Err(DialerError::RepInactive(_) | DialerError::RepOffDuty { .. }) => None,
                 turn => Some(turn?),
             },
             (None, true) => {
@@ -74,9 +74,7 @@ impl Dialer {
         };
         let nothing = new.then_next.then(|| Pulled::Nothing(Nothing::default()));
         let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
-        if let Some(token) = new.token {
-            self.check_callback(&new, token, now).await?;
-        }
+        let callback_at = self.callback_at(&new, rep.as_ref(), now).await?;
         let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
         let change = store::RecordTouch {
             caller: new.caller.clone(),
@@ -89,7 +87,7 @@ impl Dialer {
             queue: settings.expect("a lead's queue is in the roster before the lead"),
             now,
             then: None,
-            touch: touch_of(new, rep.map(|rep| rep.rep.key)),
+            touch: touch_of(new, callback_at, rep.map(|rep| rep.rep.key)),
         };
         match turn {
             None => Ok(recorded(self.parts.store.record_touch(change).await?, nothing)),
@@ -220,7 +218,7 @@ fn follow_up(change: &store::RecordTouch) -> RequestKey {
     }
 }
 
-fn touch_of(new: NewTouch, rep: Option<RepKey>) -> Touch {
+fn touch_of(new: NewTouch, callback_at: Option<i64>, rep: Option<RepKey>) -> Touch {
     Touch {
         id: new.id,
         lead: new.lead,
@@ -232,7 +230,7 @@ fn touch_of(new: NewTouch, rep: Option<RepKey>) -> Touch {
         started_at: new.started_at,
         ended_at: new.ended_at,
         disposition: new.disposition,
-        callback_at: new.callback_at,
+        callback_at,
         notes: new.notes,
     }
 }

@@ -134,6 +134,7 @@ mod tests {
             caps: Vec::new(),
             grace_ms: 1,
             skips_per_hour_max: None,
+            own: Default::default(),
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
-    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedEngagement,
+    LeadState, Lease, LeaseToken, LocalTime, Number, QueueId, QueueSettings, RecordedEngagement,
     RecordedTouch, RepId, Route, RuleVersion, ServeOrder, SkipReason, TouchId, Whereabouts,
+    WorkTime,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::{Explanation, PolicyLine};
@@ -39,6 +40,8 @@ pub struct Served {
     pub record: LeadRecord,
     /// Its campaign.
     pub campaign: CampaignId,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
     /// The lease.
     pub lease: Lease,
     /// How long the lease still lasts, counted from the answer.
@@ -209,11 +212,47 @@ pub struct NewTouch {
     /// How it ended.
     pub disposition: Disposition,
     /// When the lead wants to be called again.
-    pub callback_at: Option<i64>,
+    pub callback: Option<CallbackTime>,
     /// What the rep wrote down.
     pub notes: String,
     /// Then pull the next lead in the same commit.
     pub then_next: bool,
+}
+
+/// When a lead wants to be called again, as it was said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallbackTime {
+    /// At this instant.
+    At(i64),
+    /// When a clock on a wall shows this.
+    Local {
+        /// What the clock shows.
+        time: LocalTime,
+        /// The IANA name of the clock's zone; `None`: the zone that the lead lives in.
+        zone: Option<String>,
+    },
+}
+
+/// Which promised callbacks to list.
+#[derive(Clone, Debug)]
+pub enum CallbacksFor {
+    /// All of a queue.
+    Queue(QueueId),
+    /// Those that a rep promised in person.
+    Rep(RepId),
+}
+
+/// A promise to call a lead again.
+#[derive(Clone, Debug)]
+pub struct PromisedCallback {
+    /// The lead.
+    pub record: LeadRecord,
+    /// Its queue.
+    pub queue: QueueId,
+    /// The instant that was promised.
+    pub at: i64,
+    /// Who promised to call in person; `None`: anyone calls.
+    pub to: Option<RepId>,
 }
 
 /// A touch that was recorded.
@@ -242,6 +281,8 @@ pub struct NewLead {
     pub handed_over_at: Option<i64>,
     /// What marketing says.
     pub facts: Facts,
+    /// To whom it belongs, if that is said.
+    pub owner: Option<RepId>,
 }
 
 /// A rep, as a manager sets them.
@@ -253,6 +294,8 @@ pub struct RepSettings {
     pub skills: BTreeSet<String>,
     /// Whether they may pull.
     pub is_active: bool,
+    /// When they work.
+    pub work: WorkTime,
 }
 
 /// A queue and how it stands.
@@ -336,10 +379,21 @@ pub struct Peek {
     pub taken_at: i64,
     /// How many are ready.
     pub ready_count: usize,
-    /// The first of them, with the lead and its campaign if it still stands there.
-    pub places: Vec<(Place, Option<(LeadRecord, CampaignId)>)>,
+    /// The first of them, with the lead if it still stands there.
+    pub places: Vec<(Place, Option<Peeked>)>,
     /// What a point is, in milliseconds of waiting.
     pub point_is_ms: i64,
+}
+
+/// A lead that is shown in line.
+#[derive(Clone, Debug)]
+pub struct Peeked {
+    /// The lead.
+    pub record: LeadRecord,
+    /// Its campaign.
+    pub campaign: CampaignId,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
 }
 
 /// An obstacle that keeps a lead from being served.
@@ -393,6 +447,10 @@ pub struct LeadExplanation {
     pub queue: QueueId,
     /// Who holds it.
     pub held_by: Option<RepId>,
+    /// To whom it belongs.
+    pub owner: Option<RepId>,
+    /// For whom it is kept, and until when: `None`: until the lead or that rep changes.
+    pub kept: Option<(RepId, Option<i64>)>,
     /// Its points, value by value.
     pub explanation: Explanation,
     /// The rule version that gave them.

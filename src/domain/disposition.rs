@@ -19,6 +19,8 @@ codes! {
         DroppedBeforeRep = "dropped_before_rep",
         /// The lead asked to be called again at an instant, by anyone.
         CallbackAny = "callback_any",
+        /// The lead asked this very rep to call again at an instant.
+        CallbackOwn = "callback_own",
         /// Somebody else answered and did not put through.
         Gatekeeper = "gatekeeper",
         /// Reached at a bad moment, without a time agreed.
@@ -51,6 +53,11 @@ codes! {
 }
 
 impl Disposition {
+    /// Whether the lead asked to be called again at an instant.
+    pub fn is_callback(self) -> bool {
+        matches!(self, Self::CallbackAny | Self::CallbackOwn)
+    }
+
     /// Whether the number that was dialled must not be dialled again for this lead.
     pub fn stops_number(self) -> bool {
         matches!(self, Self::WrongNumber | Self::Disconnected | Self::Fax | Self::ReassignedSuspect)
@@ -67,6 +74,6 @@ mod tests {
             assert_eq!(Disposition::from_code(disposition.code()), Some(*disposition));
         }
         assert_eq!(Disposition::from_code("connected"), None);
-        assert_eq!(Disposition::ALL.len(), 21);
+        assert_eq!(Disposition::ALL.len(), 22);
     }
 }

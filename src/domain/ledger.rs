@@ -31,6 +31,8 @@ codes! {
         Capped = "capped",
         /// Closed for another reason than a touch.
         Closed = "closed",
+        /// A manager gave it to a rep for good, or to nobody any more.
+        Assigned = "assigned",
         /// Everything personal about it was erased.
         Erased = "erased",
         /// It did something by itself.

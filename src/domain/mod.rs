@@ -17,10 +17,12 @@ mod disposition;
 mod engagement;
 mod holiday;
 mod id;
+mod keeper;
 mod law;
 mod lead;
 mod lease;
 mod ledger;
+mod local_time;
 pub mod moves;
 mod number;
 mod outcome;
@@ -33,6 +35,7 @@ mod skip;
 mod standing;
 mod touch;
 mod window;
+mod work_time;
 
 pub use access::{AccessToken, REP_ID_RESERVED, Role};
 pub use cadence::Cadence;
@@ -52,6 +55,7 @@ pub use id::{
     CampaignId, CampaignKey, EngagementId, ID_LENGTH_MAX, IdProblem, LeadId, LeaseToken, OutcomeId,
     QueueId, QueueKey, RepId, RepKey, RequestId, TokenId, TouchId, check_id,
 };
+pub use keeper::{Kept, kept_for};
 pub use law::{Law, Rule};
 pub use lead::{
     ATTRIBUTE_COUNT_MAX, Facts, HandoverKey, Lead, LeadNumber, NUMBER_COUNT_MAX, TEXT_LENGTH_MAX,
@@ -59,6 +63,7 @@ pub use lead::{
 };
 pub use lease::{Lease, ReleaseReason, ServeOrder};
 pub use ledger::{Event, EventKind, LedgerFault, Link, fold};
+pub use local_time::{LocalTime, LocalTimeProblem};
 pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
 pub use outcome::{AMOUNT_MINOR_MAX, Currency, Outcome, OutcomeResult};
@@ -68,10 +73,11 @@ pub use policy::{
 };
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,
-    PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
+    OwnLeads, PASS_MS, Queue, QueueSettings, Rep, RuleVersion,
 };
 pub use rank::{FirstTouchRank, HEAD_START_MS_MAX, Rank, Worth, WorthStep, head_start_ms};
 pub use skip::{SKIP_WINDOW_MS, ServeTally, SkipReason, ValueBand, may_skip};
-pub use standing::{CloseReason, LeadState, Route, Standing, Tier, WaitReason};
+pub use standing::{Callback, CloseReason, LeadState, Route, Standing, Tier, WaitReason};
 pub use touch::{Channel, Direction, RecordedTouch, Touch};
 pub use window::{HoursProblem, WeeklyHours, is_zone};
+pub use work_time::{ABSENCE_COUNT_MAX, Absence, WorkTime};

@@ -9,6 +9,7 @@ use super::cap::Cap;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
 use super::standing::Route;
 use super::window::WeeklyHours;
+use super::work_time::WorkTime;
 
 /// How long a lease lasts unless the queue says otherwise.
 pub const LEASE_MS_DEFAULT: i64 = 10 * 60_000;
@@ -54,6 +55,33 @@ pub struct QueueSettings {
     /// many as they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skips_per_hour_max: Option<u32>,
+    /// How leads are kept for one rep.
+    #[serde(default)]
+    pub own: OwnLeads,
+}
+
+/// How a queue keeps leads for the rep who promised to call again, or to whom they belong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnLeads {
+    /// How long a callback that is due waits for the rep who promised it before anyone gets it.
+    pub callback_grace_ms: i64,
+    /// How many callbacks a rep may have promised in person at a time.
+    pub callback_count_max: i64,
+    /// An absence of a lead's owner that lasts longer than this gives the lead to anyone meanwhile.
+    pub owner_absence_ms_max: i64,
+    /// A rep who is off duty gets no lead.
+    pub is_strict_about_hours: bool,
+}
+
+impl Default for OwnLeads {
+    fn default() -> Self {
+        Self {
+            callback_grace_ms: 15 * 60_000,
+            callback_count_max: 50,
+            owner_absence_ms_max: 2 * 24 * 3_600_000,
+            is_strict_about_hours: false,
+        }
+    }
 }
 
 /// The unit of marketing: where leads come from. It feeds exactly one queue.
@@ -109,6 +137,20 @@ pub struct Rep {
     pub skills: BTreeSet<String>,
     /// Whether they may pull.
     pub is_active: bool,
+    /// When they work.
+    pub work: WorkTime,
+}
+
+impl Rep {
+    /// Whether they may pull at `now`, as far as it is up to them: active, and not at their end.
+    pub fn is_active_at(&self, now: i64) -> bool {
+        self.is_active && !self.work.has_ended(now)
+    }
+
+    /// Whether they are there to take a lead at `now`.
+    pub fn is_on_duty(&self, now: i64) -> bool {
+        self.is_active && self.work.is_at_work(now)
+    }
 }
 
 /// A version of a queue's rules.

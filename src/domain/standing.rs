@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::cadence::Cadence;
 use super::codes::codes;
 use super::disposition::Disposition;
-use super::id::{CampaignKey, LeadId, QueueKey};
+use super::id::{CampaignKey, LeadId, QueueKey, RepKey};
 
 codes! {
     /// What a waiting lead waits for.
@@ -155,6 +155,15 @@ pub enum Tier {
     Ordinary = 1,
 }
 
+/// A promise to call again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Callback {
+    /// The instant that was promised.
+    pub at: i64,
+    /// The rep who promised to call in person; `None`: anyone calls.
+    pub to: Option<RepKey>,
+}
+
 /// Everything about a lead that moves while it is worked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeadState {
@@ -188,4 +197,9 @@ pub struct LeadState {
     pub first_touched_at: Option<i64>,
     /// How often it went back into the queue out of a rep's hands, still untouched.
     pub times_released: i32,
+    /// The promise to call again, from the touch that made it until the next one; goes with
+    /// [`Tier::Callback`].
+    pub callback: Option<Callback>,
+    /// The rep to whom it belongs.
+    pub owner: Option<RepKey>,
 }

@@ -52,7 +52,8 @@ pub struct Touch {
     pub ended_at: i64,
     /// How it ended.
     pub disposition: Disposition,
-    /// When the lead wants to be called again; goes with [`Disposition::CallbackAny`].
+    /// When the lead wants to be called again; goes with the dispositions of
+    /// [`Disposition::is_callback`].
     pub callback_at: Option<i64>,
     /// What the rep wrote down. Personal data: never logged.
     pub notes: String,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::domain::{
     CampaignKey, CapInForce, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken,
-    Number, Policy, Queue, QueueKey, ReleaseReason, RepKey, RequestId, ServeOrder, ServeTally,
-    SkipReason, Touch,
+    Number, Policy, Queue, QueueKey, ReleaseReason, RepId, RepKey, RequestId, ServeOrder,
+    ServeTally, SkipReason, Touch, WorkTime,
 };
 
 /// Names a change, so that asking again changes nothing.
@@ -40,6 +40,17 @@ pub struct NewRep {
     pub skills: BTreeSet<String>,
     /// Whether they may pull.
     pub is_active: bool,
+    /// When they work.
+    pub work: WorkTime,
+}
+
+/// A rep to whom a lead belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The rep.
+    pub key: RepKey,
+    /// Their id, for the ledger.
+    pub id: RepId,
 }
 
 /// Rules to accept.
@@ -87,6 +98,8 @@ pub struct Handover {
     pub first_touch_due_at: Option<i64>,
     /// What marketing says about the lead.
     pub facts: Facts,
+    /// To whom it belongs; `None`: to nobody, or to whom it did.
+    pub owner: Option<Owner>,
 }
 
 /// What became of a handover.
@@ -523,6 +536,30 @@ pub struct Erased {
     /// Other leads of any queue with one of its numbers or its e-mail address, as far as they were not
     /// erased: perhaps the same person. At most 100.
     pub others: Vec<LeadId>,
+}
+
+/// Gives a lead to a rep for good, or to nobody any more.
+#[derive(Clone, Debug)]
+pub struct Assign {
+    /// The lead.
+    pub lead: LeadId,
+    /// To whom it belongs from here on.
+    pub owner: Option<Owner>,
+    /// Who says so.
+    pub actor: String,
+    /// When.
+    pub now: i64,
+    /// The request.
+    pub request: Option<RequestKey>,
+}
+
+/// The answer to an [`Assign`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assigned {
+    /// It belonged to just these before: nothing changed.
+    pub was_so: bool,
+    /// The lead as it stands now.
+    pub record: LeadRecord,
 }
 
 /// What a sweep did.

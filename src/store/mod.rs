@@ -32,10 +32,10 @@ use crate::domain::{
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
 pub use changes::{
-    CARRIER_COUNT_MAX, Candidate, Caps, CapsOf, EndedLease, Erase, Erased, Fit, FitCheck, Grant,
-    Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep, NewRules, Pass,
-    RecordTouch, Release, ReleaseCause, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll,
-    Suppressed, SuppressedAll, SuppressionOf, Swept, TouchRecorded, Turned,
+    Assign, Assigned, CARRIER_COUNT_MAX, Candidate, Caps, CapsOf, EndedLease, Erase, Erased, Fit,
+    FitCheck, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep,
+    NewRules, Owner, Pass, RecordTouch, Release, ReleaseCause, Renew, RenewOutcome, RequestKey,
+    Suppress, SuppressAll, Suppressed, SuppressedAll, SuppressionOf, Swept, TouchRecorded, Turned,
 };
 pub use duty::{Duty, TakeDuty};
 pub use engagements::{EngagementRecorded, RecordEngagement};
@@ -44,8 +44,9 @@ pub use measures::{StoreMetrics, WriterState};
 pub use outcomes::{OutcomeRecorded, OutcomeTotal, RecordOutcome};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod,
-    Suppression, SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, CallbackPage, CallbacksOf, ExportFilter, RecentMark,
+    ServeCount, ServePeriod, Suppression, SuppressionKind, SuppressionPage, TouchOfLead,
+    Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -157,6 +158,26 @@ pub trait Store: Send + Sync {
     ) -> Result<(Vec<LeadId>, RecentMark), StoreError>;
     /// What reps are not to be offered: passes that last beyond `now`.
     async fn passes(&self, now: i64) -> Result<Vec<Pass>, StoreError>;
+
+    /// A page of promised callbacks, in the order of their instants.
+    async fn callbacks(&self, page: &CallbackPage) -> Result<Vec<LeadRecord>, StoreError>;
+    /// How many callbacks a rep has promised in person, that of one lead aside; no more than `limit`
+    /// are counted.
+    async fn callback_count(
+        &self,
+        rep: RepKey,
+        except: LeadId,
+        limit: usize,
+    ) -> Result<usize, StoreError>;
+    /// Open leads that a rep owns or has promised to call, in the order of their ids, after `after`,
+    /// each with its queue and version; `is_promised` tells which of the two kinds.
+    async fn own_leads(
+        &self,
+        rep: RepKey,
+        is_promised: bool,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<(LeadId, QueueKey, i64)>, StoreError>;
 
     /// Grows with every change of a queue, campaign, rep, rule version (accepted or in force) or token.
     async fn settings_number(&self) -> Result<i64, StoreError>;
@@ -287,6 +308,9 @@ pub trait Store: Send + Sync {
     /// it is left in what the store keeps on disk as soon as no read that began before runs any more.
     /// [`Denied::UnknownLead`] if there is no such lead.
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError>;
+    /// Gives a lead to a rep for good, or to nobody any more, wherever it stands.
+    /// [`Denied::UnknownLead`] if there is no such lead, or nothing is left of it.
+    async fn assign(&self, assign: Assign) -> Result<Assigned, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
     /// requests, passes and skips. At most `limit` leads of each kind. [`Denied::DutyLost`] if another has

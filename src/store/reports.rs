@@ -236,3 +236,23 @@ pub struct RecentMark {
     /// The end of the last pass.
     pub pass_until: i64,
 }
+
+/// Which promised callbacks to list: of a queue or of a rep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CallbacksOf {
+    /// All of a queue.
+    Queue(QueueKey),
+    /// Those that a rep promised in person.
+    Rep(RepKey),
+}
+
+/// A page of callbacks that nobody is on at the moment, in the order of their instants.
+#[derive(Clone, Debug)]
+pub struct CallbackPage {
+    /// Whose.
+    pub of: CallbacksOf,
+    /// After this instant and lead; `None`: from the first one on.
+    pub after: Option<(i64, LeadId)>,
+    /// At most so many.
+    pub limit: usize,
+}

@@ -8,6 +8,7 @@ mod erasures;
 mod handovers;
 mod leases;
 mod outcomes;
+mod owners;
 mod postgres;
 mod reports;
 mod skips;
@@ -99,6 +100,14 @@ macro_rules! check_store {
                     outcomes_are_summed_by_result_and_currency,
                     an_outcome_closes_no_lead_in_a_rep_s_hands,
                     an_erasure_keeps_the_sums_and_forgets_whose_they_are,
+                }
+                owners {
+                    a_callback_is_promised_until_the_next_touch,
+                    callbacks_come_in_pages_by_their_instants,
+                    a_lead_belongs_to_whom_it_was_given_last,
+                    a_handover_gives_an_owner_and_takes_none_away,
+                    the_own_leads_of_a_rep_come_in_pages,
+                    the_working_time_of_a_rep_reads_back,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

@@ -316,6 +316,7 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         lease_total_ms: 600_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let settings = CampaignSettings {
@@ -325,7 +326,12 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         default_country: None,
     };
     dialer.put_campaign(spring.clone(), sales.clone(), settings).await.unwrap();
-    let rep = RepSettings { queue: sales, skills: Default::default(), is_active: true };
+    let rep = RepSettings {
+        queue: sales,
+        skills: Default::default(),
+        is_active: true,
+        work: Default::default(),
+    };
     dialer.put_rep(RepId::new("ann").unwrap(), rep).await.unwrap();
     let (source_system, external_id) = ("crm".to_owned(), "1".to_owned());
     let key = HandoverKey { source_system, external_id, campaign: spring };
@@ -336,7 +342,11 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         ..Facts::default()
     };
     dialer
-        .hand_over(NewLead { key: key.clone(), handed_over_at: None, facts }, "crm", None)
+        .hand_over(
+            NewLead { key: key.clone(), handed_over_at: None, facts, owner: None },
+            "crm",
+            None,
+        )
         .await
         .unwrap();
     dialer.lead_by_key(&key).await.unwrap()

@@ -133,6 +133,13 @@ impl RepService for Careless {
         Ok(Response::new(proto::RecordTouchResponse { next, ..Default::default() }))
     }
 
+    async fn list_callbacks(
+        &self,
+        _: Request<proto::ListCallbacksRequest>,
+    ) -> Answer<proto::ListCallbacksResponse> {
+        Ok(Response::new(proto::ListCallbacksResponse::default()))
+    }
+
     async fn release_lease(
         &self,
         _: Request<proto::ReleaseLeaseRequest>,
@@ -153,6 +160,13 @@ struct Anybody;
 
 #[tonic::async_trait]
 impl QueueService for Anybody {
+    async fn assign_lead(
+        &self,
+        _: Request<proto::AssignLeadRequest>,
+    ) -> Answer<proto::AssignLeadResponse> {
+        Ok(Response::new(proto::AssignLeadResponse::default()))
+    }
+
     async fn upsert_rep(
         &self,
         _: Request<proto::UpsertRepRequest>,

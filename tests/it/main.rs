@@ -4,6 +4,7 @@
 mod access;
 mod attack;
 mod backup;
+mod callbacks;
 mod caps;
 mod cli;
 mod collector;
@@ -28,6 +29,7 @@ mod load;
 mod lying_redis;
 mod metrics;
 mod oracle;
+mod owners;
 mod pause;
 mod policy;
 mod privacy;

@@ -2,6 +2,7 @@
 //! says who must be served, and by which order. It is written from the rules of the house, in plain
 //! code, and shares nothing with the server but the clock.
 
+mod model;
 mod rules;
 
 use std::collections::HashMap;
@@ -20,6 +21,7 @@ const RESERVE_AFTER: u32 = 3;
 const FRESH_MS: i64 = 10 * MINUTE_MS;
 const LEASE_MS: i64 = 10 * MINUTE_MS;
 const GRACE_MS: i64 = 30_000;
+const CALLBACK_GRACE_MS: i64 = 15 * MINUTE_MS;
 const PASS_MS: i64 = 15 * MINUTE_MS;
 const NURTURE_MS: i64 = 40 * MINUTE_MS;
 /// Zones without summer time, so that plain sums do; the last lead's is unknown.
@@ -56,7 +58,9 @@ struct Lead {
     score: Option<i64>,
     handed_over_at: i64,
     stands: Stands,
-    is_callback: bool,
+    /// When a callback was promised for, and by whom in person.
+    callback: Option<(i64, Option<usize>)>,
+    owner: Option<usize>,
     ready_since: i64,
     attempts: i32,
     is_touched: bool,
@@ -83,6 +87,7 @@ impl Lead {
             skills: if self.is_dutch { vec!["dutch".into()] } else { Vec::new() },
             handed_over_time: Some(time(self.handed_over_at)),
             numbers,
+            owner_rep_id: self.owner.map_or("", |rep| REPS[rep].0).into(),
             ..lead
         }
     }
@@ -123,137 +128,9 @@ struct Model {
     passes: HashMap<(usize, usize), i64>,
     /// By rep; one whose grace runs stands beside one that is new.
     holds: Vec<(usize, Hold)>,
+    /// Those who may not pull.
+    inactive: Vec<usize>,
     ended_at: Option<i64>,
-}
-
-impl Model {
-    fn has_ended(&self, lead: &Lead, now: i64) -> bool {
-        lead.campaign == 1 && self.ended_at.is_some_and(|at| at <= now)
-    }
-
-    /// Who must be served to a rep, going through every lead.
-    fn predict(&self, rep: usize, now: i64) -> Option<(usize, ServeOrder)> {
-        let may = |(nth, lead): &(usize, &Lead)| {
-            let is_due = match lead.stands {
-                Stands::Ready => true,
-                Stands::Waiting(until) => until <= now,
-                _ => false,
-            };
-            let is_passed = self.passes.get(&(rep, *nth)).is_some_and(|until| now < *until);
-            let has_skills = !lead.is_dutch || REPS[rep].1;
-            let is_over = self.has_ended(lead, now);
-            is_due && has_skills && !is_passed && !is_over && is_open(lead.zone, now)
-        };
-        let best = |is_callback: bool| {
-            let leads = self.leads.iter().enumerate().filter(may);
-            let leads = leads.filter(move |(_, lead)| lead.is_callback == is_callback);
-            leads.min_by_key(|(_, lead)| (lead.virtual_since(self.rules, now), lead.id))
-        };
-        if let Some((nth, _)) = best(true) {
-            return Some((nth, ServeOrder::Callback));
-        }
-        if self.debt(rep) >= RESERVE_AFTER {
-            let leads = self.leads.iter().enumerate().filter(may);
-            let untouched = leads.filter(|(_, lead)| !lead.is_touched && !lead.is_callback);
-            let first = untouched.min_by_key(|(_, lead)| {
-                (lead.times_released, lead.handed_over_at + WITHIN_MS, lead.id)
-            });
-            if let Some((nth, _)) = first {
-                return Some((nth, ServeOrder::FirstTouch));
-            }
-        }
-        best(false).map(|(nth, _)| (nth, ServeOrder::Ordinary))
-    }
-
-    fn debt(&self, rep: usize) -> u32 {
-        self.debts.get(&rep).copied().unwrap_or(RESERVE_AFTER)
-    }
-
-    /// A lead went to a rep.
-    fn serve(&mut self, rep: usize, nth: usize, served: proto::ServedLead, now: i64) {
-        let debt = self.debt(rep);
-        match served.why.as_ref().unwrap().order() {
-            ServeOrder::FirstTouch => drop(self.debts.insert(rep, debt - RESERVE_AFTER)),
-            ServeOrder::Ordinary => {
-                self.debts.insert(rep, (debt + 1).min(2 * RESERVE_AFTER));
-            }
-            _ => {}
-        }
-        let lead = &mut self.leads[nth];
-        if let Stands::Waiting(until) = lead.stands {
-            lead.ready_since = until;
-        }
-        lead.stands = Stands::Leased;
-        let expires_at = now + LEASE_MS;
-        self.holds.push((rep, Hold { lead: nth, served, expires_at, is_rep_free: false }));
-    }
-
-    /// The lead in a rep's hands.
-    fn held(&self, rep: usize) -> Option<&Hold> {
-        let mine = |(holder, hold): &&(usize, Hold)| *holder == rep && !hold.is_rep_free;
-        self.holds.iter().find(mine).map(|(_, hold)| hold)
-    }
-
-    fn take_hold(&mut self, rep: usize) -> Hold {
-        let mine = |(holder, hold): &(usize, Hold)| *holder == rep && !hold.is_rep_free;
-        let place = self.holds.iter().position(mine).unwrap();
-        self.holds.swap_remove(place).1
-    }
-
-    /// A lead came back without a touch.
-    fn come_back(&mut self, rep: usize, nth: usize, passed_until: i64) {
-        let lead = &mut self.leads[nth];
-        lead.stands = Stands::Ready;
-        lead.times_released += i32::from(!lead.is_touched);
-        let until = self.passes.entry((rep, nth)).or_insert(passed_until);
-        *until = passed_until.max(*until);
-    }
-
-    fn touch(&mut self, nth: usize, disposition: Disposition, callback_at: i64, now: i64) {
-        let lead = &mut self.leads[nth];
-        lead.attempts += 1;
-        lead.is_touched = true;
-        lead.is_callback = disposition == Disposition::CallbackAny;
-        lead.stands = match (disposition, lead.attempts) {
-            (Disposition::CallbackAny, _) => Stands::Waiting(callback_at),
-            (Disposition::NoAnswer | Disposition::Busy, 1) => Stands::Waiting(now + 5 * MINUTE_MS),
-            (Disposition::NoAnswer | Disposition::Busy, 2) => Stands::Waiting(now + 20 * MINUTE_MS),
-            (Disposition::NoAnswer | Disposition::Busy, _) => Stands::Nurture(now + NURTURE_MS),
-            _ => Stands::Closed,
-        };
-    }
-
-    /// What time alone does.
-    fn pass_time(&mut self, now: i64) {
-        let mut over = Vec::new();
-        self.holds.retain_mut(|(rep, hold)| {
-            hold.is_rep_free |= hold.expires_at <= now;
-            let is_over = hold.expires_at + GRACE_MS <= now;
-            if is_over {
-                over.push((*rep, hold.lead, hold.expires_at + PASS_MS));
-            }
-            !is_over
-        });
-        for (rep, lead, until) in over {
-            self.come_back(rep, lead, until);
-        }
-        for nth in 0..self.leads.len() {
-            let has_ended = self.has_ended(&self.leads[nth], now);
-            let lead = &mut self.leads[nth];
-            match lead.stands {
-                Stands::Leased | Stands::Closed => {}
-                _ if has_ended => lead.stands = Stands::Closed,
-                Stands::Nurture(until) if until <= now => {
-                    (lead.attempts, lead.is_callback) = (0, false);
-                    (lead.stands, lead.ready_since) = (Stands::Ready, until);
-                }
-                Stands::Waiting(until) if until <= now => {
-                    (lead.stands, lead.ready_since) = (Stands::Ready, until);
-                }
-                Stands::Ready | Stands::Waiting(_) | Stands::Nurture(_) => {}
-            }
-        }
-    }
 }
 
 /// Numbers that look random, and are the same for the same seed (SplitMix64).
@@ -294,7 +171,8 @@ impl Day {
         node.publish(&rules.text()).await;
         let (leads, holds) = (Vec::new(), Vec::new());
         let (debts, passes) = (HashMap::new(), HashMap::new());
-        let model = Model { leads, rules, debts, passes, holds, ended_at: None };
+        let model =
+            Model { leads, rules, debts, passes, holds, inactive: Vec::new(), ended_at: None };
         Self { node, model, dice: Dice(seed), now: NOON, pull_counts: HashMap::new() }
     }
 
@@ -316,7 +194,8 @@ impl Day {
                 score: has_score.then(|| dice.below(60)),
                 handed_over_at,
                 stands: Stands::Ready,
-                is_callback: false,
+                callback: None,
+                owner: dice.one_in(6).then(|| usize::try_from(dice.below(5)).unwrap()),
                 ready_since: handed_over_at,
                 attempts: 0,
                 is_touched: false,
@@ -391,7 +270,8 @@ impl Day {
         let mut disposition = match self.dice.below(10) {
             0..4 => Disposition::NoAnswer,
             4..6 => Disposition::Busy,
-            6 => Disposition::CallbackAny,
+            6 if self.dice.one_in(3) => Disposition::CallbackAny,
+            6 => Disposition::CallbackOwn,
             7 => Disposition::NotInterested,
             8 => Disposition::WrongNumber,
             _ => Disposition::Sale,
@@ -399,7 +279,7 @@ impl Day {
         let hold = self.model.take_hold(rep);
         let callback_at = self.now + (1 + self.dice.below(90)) * MINUTE_MS;
         let mut touch = self.node.touch_of(REPS[rep].0, &hold.served, disposition);
-        if disposition == Disposition::CallbackAny {
+        if matches!(disposition, Disposition::CallbackAny | Disposition::CallbackOwn) {
             touch.callback_time = Some(time(callback_at));
             if !is_open(self.model.leads[hold.lead].zone, callback_at) {
                 let refused = self.node.reps.record_touch(touch.clone()).await.unwrap_err();
@@ -412,7 +292,7 @@ impl Day {
         let then_next = touch.then_next;
         let answer = self.node.reps.record_touch(touch).await.unwrap().into_inner();
         assert!(!answer.late && !answer.replayed);
-        self.model.touch(hold.lead, disposition, callback_at, self.now);
+        self.model.touch((rep, hold.lead), disposition, callback_at, self.now);
         if then_next {
             let served = match answer.next {
                 Some(proto::record_touch_response::Next::NextServed(served)) => Some(served),
@@ -443,10 +323,43 @@ impl Day {
         self.model.pass_time(self.now);
     }
 
+    /// A manager gives a lead to somebody, or to nobody.
+    async fn assign(&mut self) {
+        let nth = self.dice.below(self.model.leads.len() as i64) as usize;
+        let owner = usize::try_from(self.dice.below(6)).ok().filter(|rep| *rep < REPS.len());
+        let lead = &mut self.model.leads[nth];
+        lead.owner = owner;
+        let request = proto::AssignLeadRequest {
+            lead: Some(by_id(&lead.id.to_string())),
+            owner_rep_id: owner.map_or("", |rep| REPS[rep].0).into(),
+            ..Default::default()
+        };
+        self.node.queues.assign_lead(request).await.unwrap();
+    }
+
+    /// A rep who holds nothing leaves, or comes back.
+    async fn come_or_go(&mut self, rep: usize) {
+        let is_back = self.model.inactive.contains(&rep);
+        match is_back {
+            true => self.model.inactive.retain(|one| *one != rep),
+            false => self.model.inactive.push(rep),
+        }
+        let (rep_id, is_dutch) = REPS[rep];
+        let rep = proto::Rep {
+            rep_id: rep_id.into(),
+            queue_id: "sales".into(),
+            skills: if is_dutch { vec!["dutch".into()] } else { Vec::new() },
+            active: Some(is_back),
+            ..Default::default()
+        };
+        let request = proto::UpsertRepRequest { rep: Some(rep), ..Default::default() };
+        self.node.queues.upsert_rep(request).await.unwrap();
+    }
+
     async fn step(&mut self) {
         let rep = self.dice.below(REPS.len() as i64) as usize;
         let is_held = self.model.held(rep).is_some();
-        match self.dice.below(24) {
+        match self.dice.below(26) {
             0 => self.hand_over().await,
             1 if !self.model.leads.is_empty() => self.update().await,
             2..8 => {
@@ -455,6 +368,12 @@ impl Day {
             }
             8 if is_held => self.release(rep).await,
             9..20 if is_held => self.touch(rep).await,
+            24 if !self.model.leads.is_empty() => self.assign().await,
+            // Whose grace runs has a lead that still waits for their touch.
+            25 if !self.model.holds.iter().any(|(holder, _)| *holder == rep) => {
+                self.come_or_go(rep).await;
+            }
+            _ if self.model.inactive.contains(&rep) => {}
             _ => self.pull(rep).await,
         }
     }

@@ -173,6 +173,7 @@ async fn a_number_is_in_one_rep_s_hands_only() {
 #[tokio::test]
 async fn what_a_rep_passed_on_is_not_offered_to_them_for_a_while() {
     let mut node = TestNode::start().await;
+    node.put_rep("bob", "sales", &[]).await;
     let only = node.hand_over(lead(1)).await;
     let served = node.pull_lead("ann").await;
     release(&mut node, "ann", &only, &served.lease_token).await;
@@ -183,6 +184,88 @@ async fn what_a_rep_passed_on_is_not_offered_to_them_for_a_while() {
     node.pass_time(15 * MINUTE_MS).await;
     assert_eq!(id_of(&node.pull_lead("ann").await), only);
     node.audit().await;
+}
+
+#[tokio::test]
+async fn what_nobody_else_can_take_comes_again_when_nothing_else_is_left() {
+    let mut node = TestNode::start().await;
+    node.put_rep("ann", "sales", &["dutch"]).await;
+    node.put_rep("bob", "sales", &[]).await;
+    node.put_queue("service", "always").await;
+    node.put_rep("cid", "service", &["dutch"]).await;
+    let only = node.hand_over(proto::Lead { skills: vec!["dutch".into()], ..lead(1) }).await;
+    let served = node.pull_lead("ann").await;
+    node.pass_time(1).await;
+    let other = node.hand_over(lead(2)).await;
+    release(&mut node, "ann", &only, &served.lease_token).await;
+
+    let served = node.pull_lead("ann").await;
+    assert_eq!(id_of(&served), other, "something else is left");
+    release(&mut node, "ann", &other, &served.lease_token).await;
+    let served = node.pull_lead("ann").await;
+    assert_eq!(id_of(&served), only, "bob can take the other one, and nobody this one");
+    release(&mut node, "ann", &only, &served.lease_token).await;
+
+    // Somebody who could is there from here on, and until they have passed it, too.
+    node.put_rep("dan", "sales", &["dutch"]).await;
+    node.pull_nothing("ann").await;
+    let served = node.pull_lead("bob").await;
+    assert_eq!(id_of(&served), other);
+    let served = node.pull_lead("dan").await;
+    assert_eq!(id_of(&served), only);
+    release(&mut node, "dan", &only, &served.lease_token).await;
+    assert_eq!(id_of(&node.pull_lead("ann").await), only);
+    node.audit().await;
+}
+
+/// Waits for a lead in the background.
+fn park(
+    node: &TestNode,
+    rep: String,
+) -> tokio::task::JoinHandle<proto::next_lead_response::Answer> {
+    let mut reps = node.reps.clone();
+    let request = proto::NextLeadRequest {
+        rep_id: rep,
+        wait_duration: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+        ..Default::default()
+    };
+    tokio::spawn(async move { reps.next_lead(request).await.unwrap().into_inner().answer.unwrap() })
+}
+
+#[tokio::test]
+async fn a_fresh_lead_goes_to_the_longest_idle_of_those_who_wait_and_may_take_it() {
+    let mut node = TestNode::start().await;
+    let reps: Vec<String> = (0..6).map(|nth| format!("rep-{nth}")).collect();
+    for (nth, rep) in reps.iter().enumerate() {
+        // The first one lacks the skill: it is no use that they have waited longest.
+        node.put_rep(rep, "sales", if nth == 0 { &[] } else { &["dutch"] }).await;
+        node.pull_nothing(rep).await;
+        node.clock.advance(1_000);
+    }
+    // Who came last sits down first.
+    let mut waiting = Vec::new();
+    for rep in reps.iter().rev() {
+        waiting.insert(0, park(&node, rep.clone()));
+        let count = i64::try_from(waiting.len()).unwrap();
+        let sits = async {
+            while node.node.dialer().metrics().waiting_count() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), sits).await.unwrap();
+    }
+    for nth in 1..reps.len() {
+        let lead = proto::Lead { skills: vec!["dutch".into()], ..lead(nth as u32) };
+        let fresh = node.hand_over(lead).await;
+        let first = &mut waiting[nth];
+        let answer = tokio::time::timeout(Duration::from_secs(20), first).await.unwrap().unwrap();
+        let proto::next_lead_response::Answer::Served(served) = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(id_of(&served), fresh, "to {}", reps[nth]);
+    }
+    assert!(!waiting[0].is_finished());
+    waiting[0].abort();
 }
 
 #[tokio::test]

@@ -163,6 +163,7 @@ impl TestNode {
             queue_id: queue.into(),
             skills: skills.iter().map(ToString::to_string).collect(),
             active: Some(true),
+            ..Default::default()
         };
         let request = proto::UpsertRepRequest { rep: Some(rep), ..Default::default() };
         self.queues.upsert_rep(request).await.unwrap();

@@ -38,7 +38,7 @@ pub(in crate::api) trait Known: TryFrom<i32> {
 mirror!(Disposition, domain::Disposition:
     NoAnswer Busy Voicemail Congestion DeadAir DroppedBeforeRep CallbackAny Gatekeeper WrongTime
     WrongNumber Disconnected Fax ReassignedSuspect NotInterested NotQualified DoNotCall Qualified
-    Appointment Sale Language NeedsSpecialist);
+    Appointment Sale Language NeedsSpecialist CallbackOwn);
 mirror!(Channel, domain::Channel: Call Email Message Meeting);
 mirror!(Direction, domain::Direction: Outbound Inbound);
 mirror!(ServeOrder, domain::ServeOrder: Callback FirstTouch Ordinary);
@@ -47,7 +47,7 @@ mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
     Opened Updated Merged Woken Leased Released Expired Touched Noted Capped Closed Erased Engaged
-    Outcome);
+    Outcome Assigned);
 mirror!(OutcomeResult, domain::OutcomeResult: Won Lost);
 
 mirror!(SkipReason, domain::SkipReason: NotMyArea BadData KnowsMe TooHard NoTime Other);

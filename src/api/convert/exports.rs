@@ -35,7 +35,7 @@ pub(in crate::api) fn exported_leads(
     is_masked: bool,
 ) -> Vec<proto::ExportLeadsResponse> {
     let leads = leads.iter().map(|view| {
-        let mut lead = states::lead(&view.record.lead, &view.campaign);
+        let mut lead = states::lead(&view.record.lead, &view.campaign, view.owner.as_ref());
         if is_masked {
             mask_lead(&mut lead);
         }

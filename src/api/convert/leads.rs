@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::dialer::{FieldProblem, NewLead};
 use crate::domain::{
     ATTRIBUTE_COUNT_MAX, CampaignId, Facts, HandoverKey, LeadId, LeadNumber, NUMBER_COUNT_MAX,
-    Number, Value, is_zone,
+    Number, RepId, Value, is_zone,
 };
 use crate::store::HandedOver;
 
@@ -84,7 +84,8 @@ pub(in crate::api) fn new_lead(
         .and_then(|at| fields.past(field, at, now, SKEW_MS_MAX));
     let of_campaign = || key.as_ref().and_then(|key| default_country(&key.campaign));
     let facts = facts(fields, lead, of_campaign);
-    Some(NewLead { key: key?, handed_over_at, facts })
+    let owner = fields.id_if_given("lead.owner_rep_id", &lead.owner_rep_id, RepId::new);
+    Some(NewLead { key: key?, handed_over_at, facts, owner: owner? })
 }
 
 fn facts(
@@ -394,7 +395,9 @@ mod tests {
             predecessor: None,
             facts: first.facts.clone(),
         };
-        let again = read(&super::super::states::lead(&stored, &first.key.campaign)).unwrap();
+        let again =
+            read(&super::super::states::lead(&stored, &first.key.campaign, first.owner.as_ref()))
+                .unwrap();
         assert!(again.facts == first.facts && again.key == first.key);
         assert_eq!(again.handed_over_at, Some(NOW));
     }

@@ -5,6 +5,7 @@
 //! as it may be personal.
 
 mod admin;
+mod callbacks;
 mod codes;
 mod engagements;
 mod exports;
@@ -16,12 +17,14 @@ mod page;
 mod queues;
 mod reports;
 mod reps;
+mod roster;
 mod rules;
 mod skips;
 mod states;
 mod suppressions;
 
 pub(super) use admin::{made_token, make_token, token};
+pub(super) use callbacks::{CallbackList, callbacks, callbacks_of};
 pub(super) use engagements::{engaged, new_engagement};
 pub(super) use exports::{export_scope, exported_leads, exported_touches};
 pub(super) use fields::Fields;
@@ -32,13 +35,14 @@ pub(super) use masked::masked_if_number;
 pub(super) use outcomes::{concluded, new_outcome};
 pub(super) use page::{Page, by_id};
 pub(super) use queues::{
-    campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,
-    rep_settings, trace,
+    campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, trace,
 };
 pub(super) use reports::{audit, coverage, uncontacted, uncontacted_after, uncontacted_token};
 pub(super) use reps::{new_touch, pull, pulled, recorded, release, renewal, renewed};
+pub(super) use roster::{rep, rep_settings};
 pub(super) use rules::{checked, mistakes, publish, version};
 pub(super) use skips::{period, skips};
+pub(super) use states::state;
 pub(super) use suppressions::{
     Unwanted, suppressed, suppressed_until, suppression, suppression_kind, suppression_of,
     suppressions_after,

@@ -2,18 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use crate::dialer::{
-    CampaignView, LeadExplanation, Obstacle, Peek, QueueView, RepSettings, RepView,
-};
+use crate::dialer::{CampaignView, LeadExplanation, Obstacle, Peek, Peeked, QueueView};
 use crate::domain::{
     CAP_COUNT_MAX, CAP_DIAL_COUNT_MAX, CAP_WINDOW_MS_MAX, CAP_WINDOW_MS_MIN,
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
     Cap, Event, EventKind, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, Law,
-    QueueId, QueueSettings, RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
+    QueueId, QueueSettings, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
 use super::super::proto;
 use super::fields::DAY_MS;
+use super::roster::own_leads;
 use super::{Fields, count, duration, engagements, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
@@ -60,6 +59,7 @@ pub(in crate::api) fn queue_settings(
     let law = calling_law(fields, queue);
     let caps = caps(fields, &queue.caps);
     let (hours, law, caps) = (hours?, law?, caps?);
+    let own = own_leads(fields, queue)?;
     let settings = QueueSettings {
         zone,
         hours,
@@ -69,6 +69,7 @@ pub(in crate::api) fn queue_settings(
         lease_total_ms,
         grace_ms,
         skips_per_hour_max: skips_per_hour_max?,
+        own,
     };
     Some((id?, settings))
 }
@@ -147,6 +148,10 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         skips_per_hour_max: settings
             .skips_per_hour_max
             .map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        callback_grace_duration: Some(duration(settings.own.callback_grace_ms)),
+        callback_count_max: i32::try_from(settings.own.callback_count_max).ok(),
+        owner_absence_max_duration: Some(duration(settings.own.owner_absence_ms_max)),
+        strict_rep_hours: settings.own.is_strict_about_hours,
     }
 }
 
@@ -202,39 +207,13 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
     }
 }
 
-/// Reads a rep.
-pub(in crate::api) fn rep_settings(
-    fields: &mut Fields,
-    rep: Option<&proto::Rep>,
-) -> Option<(RepId, RepSettings)> {
-    let Some(rep) = rep else {
-        fields.problem("rep", "must be given");
-        return None;
-    };
-    let id = fields.id("rep.rep_id", &rep.rep_id, RepId::new);
-    let queue = fields.id("rep.queue_id", &rep.queue_id, QueueId::new);
-    let skills = fields.skills("rep.skills", &rep.skills);
-    let is_active = rep.active.unwrap_or(true);
-    Some((id?, RepSettings { queue: queue?, skills: skills?, is_active }))
-}
-
-/// A rep.
-pub(in crate::api) fn rep(view: RepView) -> proto::Rep {
-    proto::Rep {
-        rep_id: view.id.to_string(),
-        queue_id: view.settings.queue.to_string(),
-        skills: view.settings.skills.into_iter().collect(),
-        active: Some(view.settings.is_active),
-    }
-}
-
 /// The first places of a queue.
 pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
     let point_is_ms = peek.point_is_ms.max(1);
     let places = (1..).zip(peek.places).map(|(position, (place, found))| {
         let (lead, state) = match &found {
-            Some((record, campaign)) => {
-                let mut lead = states::lead(&record.lead, campaign);
+            Some(Peeked { record, campaign, owner }) => {
+                let mut lead = states::lead(&record.lead, campaign, owner.as_ref());
                 lead.attributes.clear();
                 (Some(lead), Some(states::state(&record.state)))
             }
@@ -266,7 +245,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         ready_count: count(ready),
     });
     proto::ExplainLeadResponse {
-        lead: Some(states::lead(&one.record.lead, &one.campaign)),
+        lead: Some(states::lead(&one.record.lead, &one.campaign, one.owner.as_ref())),
         state: Some(states::state(&one.record.state)),
         queue_id: one.queue.to_string(),
         held_by_rep_id: one.held_by.map(|rep| rep.to_string()).unwrap_or_default(),
@@ -278,6 +257,8 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         read_time: Some(time(one.read_at)),
         whereabouts: one.whereabouts.as_ref().map(whereabouts),
         engagements: engagements::engagements(one.engagements),
+        kept_until_time: one.kept.as_ref().and_then(|(_, until)| *until).map(time),
+        kept_for_rep_id: one.kept.map(|(rep, _)| rep.to_string()).unwrap_or_default(),
     }
 }
 
@@ -440,17 +421,5 @@ mod tests {
         assert_eq!(read(proto::Route::Lost), Ok(Route::Lost));
         assert_eq!(read(proto::Route::Unreachable), Ok(Route::Unreachable));
         assert!(read(proto::Route::Won).is_err());
-    }
-
-    #[test]
-    fn a_rep_is_active_unless_somebody_says_otherwise() {
-        let read = |active| {
-            let (rep_id, queue_id) = ("ann".into(), "inside".into());
-            let rep = proto::Rep { rep_id, queue_id, skills: Vec::new(), active };
-            let mut fields = Fields::default();
-            let read = rep_settings(&mut fields, Some(&rep));
-            fields.finish(read).unwrap().1.is_active
-        };
-        assert!(read(None) && read(Some(true)) && !read(Some(false)));
     }
 }

@@ -11,12 +11,10 @@ use crate::domain::{
 
 use super::super::proto;
 use super::super::status::Problems;
+use super::callbacks::callback;
 use super::codes::Known as _;
 use super::fields::{DAY_MS, body_hash};
 use super::{Fields, LeadName, count, duration, engagements, lead_name, states, time};
-
-/// How far ahead a callback can be promised.
-const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
 
 /// Request ids count within a caller and rep: many softphones may share a caller.
 fn scope(caller: &Caller, rep_id: &str) -> String {
@@ -143,7 +141,7 @@ pub(in crate::api) fn new_touch(
         fields.problem("number", "must be the number that was dialled");
     }
     let times = times(&mut fields, message, now);
-    let callback_at = callback(&mut fields, message, disposition, now);
+    let callback = callback(&mut fields, message, disposition, now);
     let notes = fields.lines("notes", message.notes.clone());
     let is_own = caller.rep.is_some();
     let caller = scope(caller, rep_id);
@@ -166,7 +164,7 @@ pub(in crate::api) fn new_touch(
             started_at,
             ended_at,
             disposition,
-            callback_at,
+            callback,
             notes,
             then_next,
         };
@@ -187,33 +185,6 @@ fn times(fields: &mut Fields, message: &proto::RecordTouchRequest, now: i64) -> 
     }
     let ahead_ms = (ended_at - now).max(0);
     Some(((started_at - ahead_ms).max(0), ended_at - ahead_ms))
-}
-
-/// A callback whose instant has passed is due at once. It is refused only if it lies far ahead of both
-/// clocks; a touch that is sent again much later then reads as it did at first.
-fn callback(
-    fields: &mut Fields,
-    message: &proto::RecordTouchRequest,
-    disposition: Option<Disposition>,
-    now: i64,
-) -> Option<i64> {
-    let is_wanted = disposition == Some(Disposition::CallbackAny);
-    let given = message.callback_time.as_ref();
-    if is_wanted != given.is_some() && disposition.is_some() {
-        let problem = if is_wanted {
-            "must be given, as the lead asked to be called again"
-        } else {
-            "goes with DISPOSITION_CALLBACK_ANY alone"
-        };
-        fields.problem("callback_time", problem);
-        return None;
-    }
-    let callback_at = fields.instant("callback_time", given)?;
-    let ended_at = Fields::default().instant("end_time", message.end_time.as_ref())?;
-    if callback_at > ended_at.max(now).saturating_add(CALLBACK_MS_MAX) {
-        fields.problem("callback_time", "must be within 366 days of the touch");
-    }
-    Some(callback_at)
 }
 
 /// The answer to a renewal.
@@ -237,14 +208,13 @@ pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
 fn served(served: Served) -> proto::ServedLead {
     let callable = served.callable_numbers();
     let callable_numbers = callable.iter().map(|one| one.as_str().to_owned()).collect();
-    let Served { record, campaign, lease, remaining_ms, story, story_reps, engagements, .. } =
-        served;
-    let (why, was_held) = (served.why, served.was_held);
+    let Served { record, campaign, owner, lease, remaining_ms, story, story_reps, .. } = served;
+    let (why, was_held, engagements) = (served.why, served.was_held, served.engagements);
     let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
     let story = story.iter().zip(&story_reps);
     let all = Disposition::ALL.iter().map(|one| proto::Disposition::from(*one).into());
     proto::ServedLead {
-        lead: Some(states::lead(&record.lead, &campaign)),
+        lead: Some(states::lead(&record.lead, &campaign, owner.as_ref())),
         state: Some(states::state(&record.state)),
         lease_token: lease.token.to_text(),
         remaining_duration: Some(duration(remaining_ms)),
@@ -276,6 +246,7 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         turned_count: count(nothing.turned_count),
         should_retry: nothing.should_retry,
         capped_count: count(nothing.capped_count),
+        kept_count: count(counts.kept),
         next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }
@@ -390,22 +361,6 @@ mod tests {
         assert_eq!((touch.started_at, touch.ended_at), (NOW - 60_000, NOW));
         message.start_time = Some(time(0));
         assert_eq!(read(&message).unwrap().started_at, 0);
-    }
-
-    #[test]
-    fn a_callback_goes_with_its_disposition_and_not_too_far_ahead() {
-        let wanted = i32::from(proto::Disposition::CallbackAny);
-        check(|touch| touch.disposition = wanted, &["callback_time"]);
-        check(|touch| touch.callback_time = Some(time(NOW + 1)), &["callback_time"]);
-        let far = |touch: &mut proto::RecordTouchRequest| {
-            touch.disposition = wanted;
-            touch.callback_time = Some(time(NOW + CALLBACK_MS_MAX + 1));
-        };
-        check(far, &["callback_time"]);
-        let mut message = message();
-        message.disposition = wanted;
-        message.callback_time = Some(time(NOW + 1));
-        assert_eq!(read(&message).unwrap().callback_at, Some(NOW + 1));
     }
 
     #[test]

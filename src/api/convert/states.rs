@@ -16,7 +16,7 @@ pub(super) fn handover_key(lead: &Lead, campaign: &CampaignId) -> proto::Handove
     }
 }
 
-pub(super) fn lead(lead: &Lead, campaign: &CampaignId) -> proto::Lead {
+pub(super) fn lead(lead: &Lead, campaign: &CampaignId, owner: Option<&RepId>) -> proto::Lead {
     let facts = &lead.facts;
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let numbers = facts.numbers.iter().map(|entry| proto::LeadNumber {
@@ -46,6 +46,7 @@ pub(super) fn lead(lead: &Lead, campaign: &CampaignId) -> proto::Lead {
         engagements: facts.engagements,
         attributes: attributes.collect(),
         recorded_engagements: facts.recorded_engagements,
+        owner_rep_id: owner.map(ToString::to_string).unwrap_or_default(),
     }
 }
 
@@ -72,7 +73,7 @@ fn disposition(disposition: Option<crate::domain::Disposition>) -> i32 {
     disposition.map_or(proto::Disposition::Unspecified, Into::into).into()
 }
 
-pub(super) fn state(state: &LeadState) -> proto::LeadState {
+pub(in crate::api) fn state(state: &LeadState) -> proto::LeadState {
     proto::LeadState {
         standing: Some(standing(state.standing)),
         tier: proto::Tier::from(state.tier).into(),

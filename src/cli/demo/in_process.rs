@@ -118,6 +118,7 @@ impl<'m> InProcess<'m> {
             is_attempt: true,
             cadence: decided.cadence,
             next: decided.step,
+            promised_to: None,
         };
         self.step(lead, command, now)?;
         let is_open = self.states[lead].standing.is_open();
@@ -202,6 +203,7 @@ fn open_queue() -> Queue {
         caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     Queue { key: QUEUE, id: QueueId::new("demo").expect("an id"), settings }
 }
@@ -223,6 +225,8 @@ fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
         first_touch_due_at: rules.map(|rules| now + rules.first_touch().within_ms),
         first_touched_at: None,
         times_released: 0,
+        callback: None,
+        owner: None,
     };
     moves::open(state).0
 }

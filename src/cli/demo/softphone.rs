@@ -135,9 +135,8 @@ impl Softphone {
             start_time: Some(timestamp(attempt.started_at)),
             end_time: Some(timestamp(attempt.ended_at)),
             disposition: disposition(attempt.disposition).into(),
-            callback_time: None,
-            notes: String::new(),
             then_next,
+            ..RecordTouchRequest::default()
         }
     }
 

@@ -12,7 +12,7 @@ use crate::api::proto::{Book, ExportedLead, ExportedTouch};
 use crate::cli::json;
 
 /// The fields of a lead that an import reads.
-const LEAD_FIELDS: [&str; 19] = [
+const LEAD_FIELDS: [&str; 20] = [
     "source_system",
     "external_id",
     "campaign_id",
@@ -32,6 +32,7 @@ const LEAD_FIELDS: [&str; 19] = [
     "language",
     "skills",
     "engagements",
+    "owner_rep_id",
 ];
 /// What nextlead knows of a lead.
 const LEAD_STATE: [&str; 20] = [

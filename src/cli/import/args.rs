@@ -19,7 +19,7 @@ use super::source::{Format, Stated, read_delimiter};
 #[command(after_help = "\
 Columns become the fields of their names: external_id, name, company, email, phone (or number,
 numbers), time_zone, source, channel, trigger, stage, score, country, region, language, skills,
-engagements, handed_over_time; campaign_id and source_system where no flag says them. Every other
+engagements, owner_rep_id, handed_over_time; campaign_id and source_system where no flag says them. Every other
 column becomes an attribute under its own name. A cell may hold several numbers or skills, apart
 by , ; or |. An empty cell was not given. An instant without an offset is taken as UTC.
 

@@ -71,6 +71,7 @@ pub(super) fn put(
         Field::Region => lead.region = text.to_owned(),
         Field::Language => lead.language = text.to_owned(),
         Field::Skills => lead.skills.extend(parts(text).map(str::to_owned)),
+        Field::OwnerRepId => lead.owner_rep_id = text.to_owned(),
         Field::Engagements => {
             lead.engagements = text.parse().map_err(|_| "engagements: must be a whole number")?;
         }

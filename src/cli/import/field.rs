@@ -32,6 +32,7 @@ pub(super) enum Field {
     Language,
     Skills,
     Engagements,
+    OwnerRepId,
     /// All attributes at once: an object in NDJSON, its text in CSV.
     Attributes,
     Attribute(String, Typing),
@@ -61,7 +62,7 @@ pub(super) enum Typing {
 }
 
 /// Fields by their names, the name that is written first.
-const FIELDS: [(&str, Field); 23] = [
+const FIELDS: [(&str, Field); 24] = [
     ("source_system", Field::SourceSystem),
     ("external_id", Field::ExternalId),
     ("campaign_id", Field::CampaignId),
@@ -85,6 +86,7 @@ const FIELDS: [(&str, Field); 23] = [
     ("language", Field::Language),
     ("skills", Field::Skills),
     ("engagements", Field::Engagements),
+    ("owner_rep_id", Field::OwnerRepId),
 ];
 
 const KINDS: [(&str, Kind); 4] =

@@ -143,9 +143,8 @@ impl Rep {
             start_time: Some(timestamp_of(now - TALK_MS)),
             end_time: Some(timestamp_of(now)),
             disposition: disposition(&mut self.random).into(),
-            callback_time: None,
-            notes: String::new(),
             then_next: true,
+            ..RecordTouchRequest::default()
         }
     }
 

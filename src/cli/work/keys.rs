@@ -50,7 +50,7 @@ pub(super) fn give_back_of(key: char) -> Option<GiveBack> {
 
 /// Small letters for what happens often, capitals for what stops a number, signs for what a slip of a
 /// finger must not do.
-const DISPOSITIONS: [(char, Disposition); 21] = [
+const DISPOSITIONS: [(char, Disposition); 22] = [
     ('a', Disposition::NoAnswer),
     ('b', Disposition::Busy),
     ('v', Disposition::Voicemail),
@@ -58,6 +58,7 @@ const DISPOSITIONS: [(char, Disposition); 21] = [
     ('d', Disposition::DeadAir),
     ('x', Disposition::DroppedBeforeRep),
     ('c', Disposition::CallbackAny),
+    ('C', Disposition::CallbackOwn),
     ('g', Disposition::Gatekeeper),
     ('w', Disposition::WrongTime),
     ('W', Disposition::WrongNumber),
@@ -87,7 +88,7 @@ pub(super) fn disposition_of(key: char) -> Option<Disposition> {
 
 /// Whether a disposition needs the instant of the next call.
 pub(super) fn needs_instant(disposition: Disposition) -> bool {
-    disposition == Disposition::CallbackAny
+    matches!(disposition, Disposition::CallbackAny | Disposition::CallbackOwn)
 }
 
 /// Reads when a lead wants to be called: `+2h`, `14:30` (the next one where the lead lives), a date

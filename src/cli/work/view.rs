@@ -154,6 +154,7 @@ pub(super) fn reasons(nothing: &NothingToServe, now: i64) -> Vec<String> {
         (nothing.open_count, "were turned down or passed on just now", String::new()),
         (nothing.unskilled_count, "need a skill that you lack", String::new()),
         (nothing.unroutable_count, "are in no known time zone", String::new()),
+        (nothing.kept_count, "are kept for other reps", String::new()),
         (nothing.in_flight_count, "are being handed to others", String::new()),
     ];
     let told: Vec<String> = all

@@ -39,6 +39,7 @@ pub(super) fn rule(disposition: Disposition) -> AfterRule {
         | Disposition::NotQualified
         | Disposition::DoNotCall
         | Disposition::CallbackAny
+        | Disposition::CallbackOwn
         | Disposition::Qualified
         | Disposition::Appointment
         | Disposition::Sale => AfterRule {

@@ -198,7 +198,7 @@ impl Policy {
             Disposition::Qualified | Disposition::Appointment | Disposition::Sale => {
                 return close(Route::Won);
             }
-            Disposition::CallbackAny => {
+            Disposition::CallbackAny | Disposition::CallbackOwn => {
                 let until = occasion.callback_at.unwrap_or(occasion.now).max(occasion.now);
                 return settled(NextStep::Wait { until, why: WaitReason::Callback });
             }

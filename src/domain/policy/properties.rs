@@ -26,6 +26,7 @@ fn queue(zone: &str) -> Queue {
         caps: Vec::new(),
         grace_ms: GRACE_MS_DEFAULT,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
 }
@@ -265,7 +266,7 @@ proptest! {
         // A lead has eight numbers at most, and the built-in rules end after eight attempts.
         let attempts_max = most.max(8) + 8;
         let (mut attempts, mut now) = (attempts_before, MONDAY + age_ms);
-        let is_asked_for = |nth: &usize| Disposition::ALL[*nth] == Disposition::CallbackAny;
+        let is_asked_for = |nth: &usize| Disposition::ALL[*nth].is_callback();
         for (nth, later_ms) in calls.iter().filter(|(nth, _)| !is_asked_for(nth)) {
             attempts += 1;
             let decision = decide(&policy, Disposition::ALL[*nth], attempts, cadence, now);

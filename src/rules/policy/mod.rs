@@ -158,7 +158,9 @@ fn disposition(
 fn fixed_outcome(disposition: Disposition) -> Option<&'static str> {
     match disposition {
         Disposition::DoNotCall => Some("the lead and its number are suppressed at once"),
-        Disposition::CallbackAny => Some("the lead is called at the time that was agreed"),
+        Disposition::CallbackAny | Disposition::CallbackOwn => {
+            Some("the lead is called at the time that was agreed")
+        }
         Disposition::Qualified | Disposition::Appointment | Disposition::Sale => {
             Some("the lead is won")
         }

@@ -19,6 +19,8 @@ pub(crate) enum StoredAnswer {
     Suppressed { was_known: bool, closed_count: usize },
     /// A lead was erased; others have its number or address.
     Erased { was_erased: bool, others: Vec<LeadId> },
+    /// A lead was given to somebody, or had been.
+    Assigned { lead: LeadId, was_so: bool },
     /// A version of rules was accepted.
     Published { version: i64 },
     /// A token was made.

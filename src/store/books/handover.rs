@@ -14,7 +14,7 @@ use crate::domain::{
     Cadence, CloseReason, EventKind, Facts, Lead, LeadId, LeadNumber, LeadState, Route, Standing,
     Tier,
 };
-use crate::store::changes::{HandOver, HandedOver, Handover};
+use crate::store::changes::{HandOver, HandedOver, Handover, Owner};
 use crate::store::error::Denied;
 
 /// Decides handovers, row by row: each sees what the rows before it did.
@@ -30,10 +30,12 @@ pub(super) fn hand_over(slate: &mut Slate, change: &HandOver) -> Result<Vec<Hand
     Ok(answers)
 }
 
-/// Tells facts from other facts: the first half of the SHA-256 of their JSON.
-fn facts_hash(facts: &Facts) -> String {
-    let json = serde_json::to_vec(facts).expect("facts are JSON");
-    hex(&Sha256::digest(json)[..16])
+/// Tells what one handover says from what another does: the first half of the SHA-256 of its facts'
+/// JSON, and of its owner if it names one.
+fn facts_hash(row: &Handover) -> String {
+    let mut said = serde_json::to_vec(&row.facts).expect("facts are JSON");
+    said.extend(row.owner.iter().flat_map(|owner| owner.key.0.to_le_bytes()));
+    hex(&Sha256::digest(said)[..16])
 }
 
 fn take_in(slate: &mut Slate, row: &Handover, actor: &str, now: i64) -> HandedOver {
@@ -78,7 +80,7 @@ fn count(slate: &mut Slate, once: HandoverOnce, row: &Handover, lead: LeadId, is
         source,
         lead,
         is_merged,
-        facts_hash: facts_hash(&row.facts),
+        facts_hash: facts_hash(row),
         handed_over_at: row.handed_over_at,
         is_new: true,
         is_changed: false,
@@ -96,7 +98,7 @@ fn take_in_again(
     actor: &str,
     now: i64,
 ) -> HandedOver {
-    let hash = facts_hash(&row.facts);
+    let hash = facts_hash(row);
     let handover = slate.handovers.get_mut(once).expect("the handover was looked up before");
     let lead = handover.lead;
     if handover.facts_hash == hash {
@@ -105,13 +107,18 @@ fn take_in_again(
     handover.facts_hash = hash;
     handover.is_changed = true;
     let is_merged = handover.is_merged;
-    let before = &slate.known(lead).lead.facts;
+    let known = slate.known(lead);
+    let before = &known.lead.facts;
     let facts = if is_merged { filled(before, &row.facts) } else { renewed(before, &row.facts) };
-    if facts == *before {
+    let is_new_owner = new_owner(known, row, is_merged).is_some();
+    let has_new_facts = facts != *before;
+    if !has_new_facts && !is_new_owner {
         return HandedOver::Unchanged { lead };
     }
-    replace_facts(slate, lead, facts);
-    amend(slate, lead, EventKind::Updated, row, actor, now);
+    if has_new_facts {
+        replace_facts(slate, lead, facts);
+    }
+    amend(slate, lead, (EventKind::Updated, is_merged), row, (actor, now));
     obey(slate, lead, actor, now);
     HandedOver::Updated { lead }
 }
@@ -122,7 +129,7 @@ fn merge(slate: &mut Slate, into: LeadId, row: &Handover, actor: &str, now: i64)
     if facts != *before {
         replace_facts(slate, into, facts);
     }
-    amend(slate, into, EventKind::Merged, row, actor, now);
+    amend(slate, into, (EventKind::Merged, true), row, (actor, now));
     obey(slate, into, actor, now);
 }
 
@@ -171,13 +178,29 @@ fn replace_facts(slate: &mut Slate, lead: LeadId, facts: Facts) {
     slate.set_facts(lead, facts);
 }
 
-fn amend(slate: &mut Slate, lead: LeadId, kind: EventKind, row: &Handover, actor: &str, now: i64) {
+/// To whom a lead belongs by a handover, if that is news: what was merged gives an owner only to a lead
+/// that has none.
+fn new_owner<'a>(known: &LeadRow, row: &'a Handover, is_merged: bool) -> Option<&'a Owner> {
+    let is_taken = is_merged && known.state.owner.is_some();
+    row.owner.as_ref().filter(|owner| !is_taken && known.state.owner != Some(owner.key))
+}
+
+fn amend(
+    slate: &mut Slate,
+    lead: LeadId,
+    (kind, is_merged): (EventKind, bool),
+    row: &Handover,
+    (actor, now): (&str, i64),
+) {
+    let owner = new_owner(slate.known(lead), row, is_merged);
+    let command = Command::Amend { kind, owner: owner.map(|owner| owner.key) };
     // The external id may be an e-mail address, so the ledger does without it.
-    let told = slate.step(lead, Command::Amend { kind }, now, |event| {
-        event
+    let told = slate.step(lead, command, now, |event| {
+        let event = event
             .by(actor)
             .with("campaign", &row.key.campaign)
-            .with("source_system", &row.key.source_system)
+            .with("source_system", &row.key.source_system);
+        owner.iter().fold(event, |event, owner| event.with("owner", &owner.id))
     });
     told.expect("facts go with every standing");
 }
@@ -208,12 +231,15 @@ fn open_lead(
         first_touch_due_at: row.first_touch_due_at,
         first_touched_at: None,
         times_released: 0,
+        callback: None,
+        owner: row.owner.as_ref().map(|owner| owner.key),
     };
     let (state, event) = moves::open(state);
     let mut event = event.by(actor).with("campaign", &row.key.campaign);
     if let Some(predecessor) = predecessor {
         event = event.with("predecessor", predecessor);
     }
+    event = row.owner.iter().fold(event, |event, owner| event.with("owner", &owner.id));
     let lead = Lead {
         id,
         queue: row.queue,

@@ -6,6 +6,7 @@
 //! refusal is found before anything on the slate is moved, so it touches nothing.
 
 mod answer;
+mod assign;
 mod book;
 mod dials;
 mod engage;
@@ -24,9 +25,9 @@ mod text;
 mod touch;
 
 use super::changes::{
-    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome, RecordTouch, Release,
-    Renew, RenewOutcome, RequestKey, Suppress, SuppressAll, Suppressed, SuppressedAll, Swept,
-    TouchRecorded,
+    Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome,
+    RecordTouch, Release, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll, Suppressed,
+    SuppressedAll, Swept, TouchRecorded,
 };
 use super::duty::Duty;
 use super::engagements::{EngagementRecorded, RecordEngagement};
@@ -70,6 +71,7 @@ pub(super) enum Change {
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
+    Assign(Assign),
     Sweep { now: i64, limit: usize, duty: Option<Duty> },
 }
 
@@ -105,6 +107,7 @@ impl Change {
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
+            Self::Assign(change) => change.now = at,
             Self::Sweep { now, .. } => *now = at,
         }
     }
@@ -118,6 +121,7 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
+            Self::Assign(change) => change.request.as_ref(),
             Self::Touch(_)
             | Self::Engage(_)
             | Self::Conclude(_)
@@ -140,6 +144,7 @@ pub(super) enum Answer {
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
+    Assign(Box<Assigned>),
     Sweep(Swept),
 }
 
@@ -162,6 +167,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))
         }
         Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
+        Change::Assign(change) => assign::assign(slate, change).map(Box::new).map(Answer::Assign),
         Change::Sweep { .. } if slate.is_duty_lost => Err(Denied::DutyLost),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }

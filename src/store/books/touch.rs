@@ -175,16 +175,22 @@ fn move_lead(slate: &mut Slate, change: &RecordTouch) {
         queue: &change.queue,
         now: change.now,
     });
+    let is_own = touch.disposition == Disposition::CallbackOwn;
     let command = Command::Touch {
         disposition: touch.disposition,
         started_at: touch.started_at,
         is_attempt,
         cadence: decided.cadence,
         next: decided.step,
+        promised_to: touch.rep.filter(|_| is_own),
     };
     let told = slate.step(touch.lead, command, change.now, |event| {
         let event = event.by(&change.actor).with("touch", &touch.id);
-        let event = event.with("disposition", touch.disposition.code());
+        let mut event = event.with("disposition", touch.disposition.code());
+        if is_own {
+            // A lease is a rep's, and they record under it in their own name.
+            event = event.with("promised_to", &change.actor);
+        }
         match decided.by {
             Some(by) => explained(event, by, change.rule_version),
             None => event,

@@ -81,7 +81,11 @@ fn kind(work: &Work) -> Kind {
     match work {
         Work::Change(Change::HandOver(_)) => Kind::Handover,
         Work::Change(
-            Change::Suppress(_) | Change::SuppressAll(_) | Change::Erase(_) | Change::Sweep { .. },
+            Change::Suppress(_)
+            | Change::SuppressAll(_)
+            | Change::Erase(_)
+            | Change::Assign(_)
+            | Change::Sweep { .. },
         )
         | Work::Roster(_) => Kind::Alone,
         Work::Change(Change::Engage(_) | Change::Conclude(_)) => Kind::Fact,

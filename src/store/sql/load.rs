@@ -115,6 +115,9 @@ impl Needs {
                     all.whats.iter().for_each(|what| needs.suppression(what));
                     needs.carrier_count_max = Some(CARRIER_COUNT_MAX);
                 }
+                Change::Assign(assign) => {
+                    needs.leads.insert(assign.lead);
+                }
                 Change::Erase(erase) => {
                     needs.leads.insert(erase.lead);
                     needs.erased.push(erase.lead);

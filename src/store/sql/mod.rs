@@ -14,6 +14,7 @@ mod failure;
 mod load;
 mod migrate;
 mod numbers;
+mod own_leads;
 mod parts;
 mod read;
 mod readers;

@@ -96,10 +96,11 @@ async fn change_rows(
                 .bind(id.as_str())
                 .bind(rep.queue.0)
                 .bind(json(&rep.skills))
-                .bind(rep.is_active);
+                .bind(rep.is_active)
+                .bind(json(&rep.work));
             let key = RepKey(query.one(connection).await?.integer(0)?);
-            let NewRep { queue, skills, is_active } = rep.clone();
-            Ok(RosterAnswer::Rep(Rep { key, id: id.clone(), queue, skills, is_active }))
+            let NewRep { queue, skills, is_active, work } = rep.clone();
+            Ok(RosterAnswer::Rep(Rep { key, id: id.clone(), queue, skills, is_active, work }))
         }
         RosterChange::Publish(rules) => publish(connection, rules).await.map(RosterAnswer::Rules),
         RosterChange::Access(change) => {
@@ -296,6 +297,7 @@ pub(in crate::store) async fn roster(
             queue: QueueKey(row.integer(2)?),
             skills: parse("rep", "skills", skills)?,
             is_active: row.integer(4)? == 1,
+            work: parse("rep", "work", row.text(5)?)?,
         });
     }
     Ok(roster)

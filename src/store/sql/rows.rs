@@ -9,8 +9,8 @@ use super::super::books::{LeadRow, route_from_text, standing_from_text};
 use super::super::error::StoreError;
 use super::connection::{Connection, Query};
 use crate::domain::{
-    Cadence, CampaignKey, Disposition, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, QueueKey,
-    RepKey, ServeOrder, Tier,
+    Cadence, Callback, CampaignKey, Disposition, Facts, Lead, LeadId, LeadState, Lease, LeaseToken,
+    QueueKey, RepKey, ServeOrder, Tier,
 };
 
 /// A lead as `leads_packed.sql` gives it but for its facts, in the order of its columns.
@@ -37,6 +37,9 @@ struct PackedLead {
     due_ms: Option<i64>,
     last_event: i64,
     cadence: i64,
+    owner_key: Option<RepKey>,
+    callback_ms: Option<i64>,
+    promised_key: Option<RepKey>,
     ends_at_ms: Option<i64>,
     route_at_end: String,
     is_paused: i64,
@@ -220,6 +223,8 @@ impl PackedLead {
             first_touch_due_at: self.first_touch_due_ms,
             first_touched_at: self.first_touched_ms,
             times_released: self.times_released,
+            callback: self.callback_ms.map(|at| Callback { at, to: self.promised_key }),
+            owner: self.owner_key,
         };
         let lead = Lead {
             id: self.lead_id,

@@ -130,6 +130,9 @@ shared! {
     AUDIT_OUTCOMES = "audit_outcomes";
     BOOKS = "books";
     BOOK_OUTCOMES = "book_outcomes";
+    CALLBACKS_OF_QUEUE = "callbacks_of_queue";
+    CALLBACKS_OF_REP = "callbacks_of_rep";
+    CALLBACK_COUNT = "callback_count";
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
     ENGAGEMENTS = "engagements";
@@ -144,9 +147,11 @@ shared! {
     LEASED_LEADS = "leased_leads";
     LEDGER = "ledger";
     OVERDUE = "overdue";
+    OWNED_LEADS = "owned_leads";
     MIDDLE_LEAD = "middle_lead";
     PASSES = "passes";
     PAUSE_CAMPAIGN = "pause_campaign";
+    PROMISED_LEADS = "promised_leads";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
     PUT_REP = "put_rep";
@@ -258,6 +263,11 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
     ("uncontacted", UNCONTACTED),
+    ("callbacks_of_queue", CALLBACKS_OF_QUEUE),
+    ("callbacks_of_rep", CALLBACKS_OF_REP),
+    ("callback_count", CALLBACK_COUNT),
+    ("owned_leads", OWNED_LEADS),
+    ("promised_leads", PROMISED_LEADS),
     ("never_contacted", NEVER_CONTACTED),
     ("touches", TOUCHES),
     ("touches_between", TOUCHES_BETWEEN),

@@ -10,9 +10,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::super::backup::Backup;
 use super::super::books::{Answer, Change};
 use super::super::changes::{
-    EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord, LeaseOutcome, NewRep,
-    NewRules, Pass, RecordTouch, Release, Renew, RenewOutcome, RequestKey, Suppress, SuppressAll,
-    Suppressed, SuppressedAll, Swept, TouchRecorded,
+    Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord,
+    LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RenewOutcome, RequestKey,
+    Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
 use super::super::duty::{Duty, TakeDuty};
 use super::super::engagements::{EngagementRecorded, RecordEngagement};
@@ -20,8 +20,8 @@ use super::super::error::StoreError;
 use super::super::measures::StoreMetrics;
 use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
-    AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod, Suppression,
-    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, CallbackPage, ExportFilter, RecentMark, ServeCount, ServePeriod,
+    Suppression, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -31,7 +31,7 @@ use super::failure::unavailable;
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::writer::{Follower, Stopping, Writer, Writing};
-use super::{audit, duty, export, read, report};
+use super::{audit, duty, export, own_leads, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
@@ -271,6 +271,29 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Call, by => read::nodes(by))
     }
 
+    async fn callbacks(&self, page: &CallbackPage) -> Result<Vec<LeadRecord>, StoreError> {
+        read!(self, Report, by => own_leads::callbacks(by, page))
+    }
+
+    async fn callback_count(
+        &self,
+        rep: RepKey,
+        except: LeadId,
+        limit: usize,
+    ) -> Result<usize, StoreError> {
+        read!(self, Call, by => own_leads::callback_count(by, rep, except, limit))
+    }
+
+    async fn own_leads(
+        &self,
+        rep: RepKey,
+        is_promised: bool,
+        after: LeadId,
+        limit: usize,
+    ) -> Result<Vec<(LeadId, QueueKey, i64)>, StoreError> {
+        read!(self, Call, by => own_leads::own_leads(by, rep, is_promised, after, limit))
+    }
+
     async fn settings_number(&self) -> Result<i64, StoreError> {
         read!(self, Call, by => duty::settings_number(by))
     }
@@ -453,6 +476,11 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn erase(&self, erase: Erase) -> Result<Erased, StoreError> {
         answered!(self.change(Change::Erase(erase)).await?, Answer::Erase(erased) => erased)
+    }
+
+    async fn assign(&self, assign: Assign) -> Result<Assigned, StoreError> {
+        let answer = self.change(Change::Assign(assign)).await?;
+        answered!(answer, Answer::Assign(assigned) => *assigned)
     }
 
     async fn sweep(

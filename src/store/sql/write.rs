@@ -233,6 +233,9 @@ struct NewStanding<'a>(
     Option<i64>,
     i64,
     i64,
+    Option<RepKey>,
+    Option<i64>,
+    Option<RepKey>,
 );
 
 impl<'a> NewStanding<'a> {
@@ -260,6 +263,61 @@ impl<'a> NewStanding<'a> {
             due_ms(row),
             row.last_event,
             state.cadence.pack(),
+            state.owner,
+            state.callback.map(|callback| callback.at),
+            state.callback.and_then(|callback| callback.to),
+        )
+    }
+}
+
+/// A row of `change_standings.sql`, `serve_standings.sql` and `touch_standings.sql`.
+#[derive(Serialize)]
+struct MovedStanding(
+    LeadId,
+    i64,
+    i64,
+    String,
+    Option<usize>,
+    i64,
+    i64,
+    i64,
+    i64,
+    i32,
+    Option<&'static str>,
+    Option<i64>,
+    i32,
+    Option<i64>,
+    i64,
+    i64,
+    Option<RepKey>,
+    Option<i64>,
+    Option<RepKey>,
+);
+
+impl MovedStanding {
+    fn of(row: &LeadRow, before: &LeadRow) -> Self {
+        let state = &row.state;
+        let (number, route) = state_numbers(&state.standing);
+        Self(
+            state.lead,
+            before.state.seq,
+            number,
+            standing_to_text(&state.standing),
+            route,
+            tier_number(state.tier),
+            state.seq,
+            state.changed_at,
+            state.ready_since,
+            state.attempts,
+            state.last_disposition.map(|disposition| disposition.code()),
+            state.first_touched_at,
+            state.times_released,
+            due_ms(row),
+            row.last_event,
+            state.cadence.pack(),
+            state.owner,
+            state.callback.map(|callback| callback.at),
+            state.callback.and_then(|callback| callback.to),
         )
     }
 }
@@ -277,8 +335,11 @@ pub(in crate::store) fn standing_statements(
             added.push(NewStanding::of(row));
             continue;
         };
-        let (number, route) = state_numbers(&state.standing);
-        let rows = if is_remote || route != state_numbers(&before.state.standing).1 {
+        let is_same_route =
+            state_numbers(&state.standing).1 == state_numbers(&before.state.standing).1;
+        let is_same_rep =
+            state.owner == before.state.owner && state.callback == before.state.callback;
+        let rows = if is_remote || !is_same_route || !is_same_rep {
             &mut moved
         } else if state.first_touched_at != before.state.first_touched_at
             || due_ms(row) != due_ms(before)
@@ -287,24 +348,7 @@ pub(in crate::store) fn standing_statements(
         } else {
             &mut served
         };
-        rows.push((
-            state.lead,
-            before.state.seq,
-            number,
-            standing_to_text(&state.standing),
-            route,
-            tier_number(state.tier),
-            state.seq,
-            state.changed_at,
-            state.ready_since,
-            state.attempts,
-            state.last_disposition.map(|disposition| disposition.code()),
-            state.first_touched_at,
-            state.times_released,
-            due_ms(row),
-            row.last_event,
-            state.cadence.pack(),
-        ));
+        rows.push(MovedStanding::of(row, before));
     }
     [
         Rows::of("standing", sql::ADD_STANDINGS, &added),

@@ -57,6 +57,7 @@ impl Desk {
             lease_total_ms: LEASE_TOTAL_MS,
             grace_ms: GRACE_MS,
             skips_per_hour_max: None,
+            own: Default::default(),
         };
         let mut campaigns = Vec::new();
         let mut queues = Vec::new();
@@ -72,7 +73,12 @@ impl Desk {
         let mut reps = Vec::new();
         for name in 0..32 {
             let id = RepId::new(&format!("rep-{name}")).expect("an id");
-            let rep = NewRep { queue: queue.key, skills: Default::default(), is_active: true };
+            let rep = NewRep {
+                queue: queue.key,
+                skills: Default::default(),
+                is_active: true,
+                work: Default::default(),
+            };
             reps.push(store.put_rep(&id, &rep).await.expect("a rep").key);
         }
         let elsewhere = campaigns.pop().expect("two campaigns");
@@ -136,6 +142,7 @@ impl Desk {
             queue: campaign.queue,
             handed_over_at: START,
             first_touch_due_at: Some(START + PROMISE_MS),
+            owner: None,
             facts,
         }
     }

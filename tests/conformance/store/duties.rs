@@ -109,7 +109,12 @@ pub(super) async fn every_change_of_settings_is_counted(desk: &Desk) {
         };
     }
     let rep = RepId::new("rep-new").expect("an id");
-    let row = NewRep { queue: desk.queue.key, skills: Default::default(), is_active: true };
+    let row = NewRep {
+        queue: desk.queue.key,
+        skills: Default::default(),
+        is_active: true,
+        work: Default::default(),
+    };
     let campaign = CampaignId::new("april").expect("an id");
     let rules = NewRules {
         queue: desk.queue.key,

@@ -23,7 +23,12 @@ pub(super) async fn the_roster_reads_back_and_a_campaign_keeps_its_queue(desk: &
     assert_eq!(campaign, again);
     let moved = desk.store.put_campaign(&id, desk.elsewhere.queue, &settings).await;
     assert!(matches!(moved, Err(StoreError::Denied(Denied::CampaignMoved))));
-    let rep = NewRep { queue, skills: ["german".into()].into(), is_active: false };
+    let rep = NewRep {
+        queue,
+        skills: ["german".into()].into(),
+        is_active: false,
+        work: Default::default(),
+    };
     let id = RepId::new("rep-0").expect("an id");
     let changed = desk.store.put_rep(&id, &rep).await.expect("a rep");
     assert_eq!(changed.key, desk.reps[0]);

@@ -74,6 +74,7 @@ const ENDINGS: &[Disposition] = &[
     Disposition::NoAnswer,
     Disposition::Voicemail,
     Disposition::CallbackAny,
+    Disposition::CallbackOwn,
     Disposition::WrongNumber,
     Disposition::NotInterested,
     Disposition::Sale,

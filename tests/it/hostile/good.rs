@@ -13,7 +13,7 @@ use crate::support::{NOON, TestNode, by_id, lead, time};
 pub(super) const USED: &str = "used-before";
 /// Methods whose request ids are remembered.
 pub(super) const REUSED: &[&str] =
-    &["UpsertLead", "SuppressContact", "PublishRules", "CreateToken", "EraseLead"];
+    &["UpsertLead", "SuppressContact", "PublishRules", "CreateToken", "EraseLead", "AssignLead"];
 
 const RULES: &str = "queue = \"sales\"\n[[value]]\nname = \"all\"\npoints = 1\n";
 
@@ -78,6 +78,8 @@ fn of_reps(all: &mut BTreeMap<&'static str, Vec<u8>>, held: &str, token: &str, i
         ..Default::default()
     };
     put(all, "RecordTouch", touch);
+    let callbacks = proto::ListCallbacksRequest { rep_id: rep_id(), ..Default::default() };
+    put(all, "ListCallbacks", callbacks);
 }
 
 fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
@@ -164,6 +166,12 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
     let rep = proto::Rep { rep_id: "bob".into(), queue_id: queue_id(), ..Default::default() };
     put(all, "UpsertRep", proto::UpsertRepRequest { rep: Some(rep), ..Default::default() });
     put(all, "ListReps", proto::ListRepsRequest::default());
+    let assign = proto::AssignLeadRequest {
+        lead: Some(by_id(idle)),
+        owner_rep_id: "ann".into(),
+        ..Default::default()
+    };
+    put(all, "AssignLead", assign);
     put(all, "PeekQueue", proto::PeekQueueRequest { queue_id: queue_id(), place_count: 5 });
     put(all, "ExplainLead", proto::ExplainLeadRequest { lead: Some(by_id(idle)) });
     let trace = proto::TraceLeadRequest { lead: Some(by_id(idle)), ..Default::default() };

@@ -110,6 +110,9 @@ async fn both_nodes_serve_the_one_order_of_the_rules() {
 async fn a_lead_given_back_on_one_node_is_not_offered_to_the_rep_on_the_other() {
     let Some(ground) = ground("passes over two nodes") else { return };
     let (mut one, mut other) = pair(&ground).await;
+    // Somebody else could take it.
+    one.put_rep("bob", "sales", &[]).await;
+    knows_rep(&mut other, "bob").await;
     one.hand_over(lead(1)).await;
     let served = one.pull_lead("ann").await;
     let release = proto::ReleaseLeaseRequest {
@@ -141,8 +144,6 @@ async fn a_lead_given_back_on_one_node_is_not_offered_to_the_rep_on_the_other() 
     })
     .await;
     eprintln!("a pass was known on the other node after {took:?}");
-    one.put_rep("bob", "sales", &[]).await;
-    knows_rep(&mut other, "bob").await;
     assert_eq!(id_of(&other.pull_lead("bob").await), id_of(&served));
 }
 

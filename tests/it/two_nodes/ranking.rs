@@ -101,6 +101,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let spring = CampaignId::new(SPRING).unwrap();
@@ -113,6 +114,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         },
         handed_over_at: None,
         facts: facts(nth),
+        owner: None,
     });
     dialer.hand_over_all(leads.collect(), "crm").await.unwrap();
     dialer.queue_keys()[0].1

@@ -6,7 +6,9 @@ UPDATE standing SET
     ready_since_ms = (new.value ->> 8)::bigint, attempts = (new.value ->> 9)::bigint,
     last_disposition = new.value ->> 10, first_touched_ms = (new.value ->> 11)::bigint,
     times_released = (new.value ->> 12)::bigint, due_ms = (new.value ->> 13)::bigint,
-    last_event = (new.value ->> 14)::bigint, cadence = (new.value ->> 15)::bigint
+    last_event = (new.value ->> 14)::bigint, cadence = (new.value ->> 15)::bigint,
+    owner_key = (new.value ->> 16)::bigint, callback_ms = (new.value ->> 17)::bigint,
+    promised_key = (new.value ->> 18)::bigint
 FROM jsonb_array_elements($1::jsonb) AS new(value)
 WHERE standing.lead_id = (new.value ->> 0)::bigint
     AND standing.seq = (new.value ->> 1)::bigint

@@ -6,6 +6,7 @@ UPDATE OR FAIL standing SET
     ready_since_ms = new.value ->> 8, attempts = new.value ->> 9,
     last_disposition = new.value ->> 10, first_touched_ms = new.value ->> 11,
     times_released = new.value ->> 12, due_ms = new.value ->> 13,
-    last_event = new.value ->> 14, cadence = new.value ->> 15
+    last_event = new.value ->> 14, cadence = new.value ->> 15, owner_key = new.value ->> 16,
+    callback_ms = new.value ->> 17, promised_key = new.value ->> 18
 FROM jsonb_each($1) AS new
 WHERE standing.lead_id = new.value ->> 0 AND standing.seq = new.value ->> 1

@@ -50,7 +50,12 @@ async fn backed_up(count: u64) -> (tempfile::TempDir, PathBuf, PathBuf) {
 }
 
 async fn lease_one(store: &SqliteStore, lead: LeadId, request: Option<RequestKey>) -> Lease {
-    let rep = NewRep { queue: QueueKey(1), skills: Default::default(), is_active: true };
+    let rep = NewRep {
+        queue: QueueKey(1),
+        skills: Default::default(),
+        is_active: true,
+        work: Default::default(),
+    };
     let rep = store.put_rep(&RepId::new("ann").unwrap(), &rep).await.unwrap();
     let candidate =
         Candidate { lead, order: ServeOrder::Ordinary, points: 0, detail: Default::default() };

@@ -38,6 +38,7 @@ pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
         lease_total_ms: 1,
         grace_ms: 1,
         skips_per_hour_max: None,
+        own: Default::default(),
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
     let settings = CampaignSettings {
@@ -67,6 +68,7 @@ pub(super) fn handover(campaign: &Campaign, index: u64) -> Handover {
         queue: campaign.queue,
         handed_over_at: START,
         first_touch_due_at: None,
+        owner: None,
         facts,
     }
 }
