@@ -94,6 +94,7 @@ async fn serve(
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     node.dialer().put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

@@ -75,6 +75,7 @@ async fn measure(lead_count: usize) {
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     dialer.put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

@@ -99,6 +99,7 @@ async fn roster(store: &dyn Store) -> Campaign {
         lease_total_ms: 600_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     let id = QueueId::new("sales").expect("an id");
     let queue = store.put_queue(&id, &settings).await.expect("a queue");
@@ -169,6 +170,7 @@ fn grant(rep: u64, lead: u64) -> Grant {
             detail: [("points".to_owned(), "40".to_owned())].into(),
         }],
         fit: None,
+        holds_back: false,
         token: LeaseToken(token),
         lease_ms: 600_000,
         lease_total_ms: 600_000,
@@ -207,6 +209,7 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
             actor: format!("rep-{rep}"),
             is_by_system: false,
             only_in: None,
+            quality: Default::default(),
             policy: policy.clone(),
             now: START,
             then: Some(grant(rep, next())),

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, count, table};
-use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
+use super::words::{
+    duration_of, instant_text, proto_duration_text, read_duration_ms, read_word, word,
+};
 use crate::api::client::Client;
 use crate::api::proto::{
-    CallingLaw, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse, Queue,
-    QueuePlace, Tier, UpsertQueueRequest,
+    CallingLaw, Disposition, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest,
+    PeekQueueResponse, QualityMode, Queue, QueuePlace, Tier, UpsertQueueRequest,
 };
 
 const PAGE_SIZE: i32 = 1_000;
@@ -27,7 +29,9 @@ pub(super) enum QueueCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"
-  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6")]
+  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6
+  nextlead queue set inside-sales --zone UTC --hours always --quality required \\
+      --quality-after not_interested,qualified,sale --quality-reasons good_fit,no_need,other")]
 pub(super) struct SetArgs {
     /// The queue's id: your own text
     id: String,
@@ -58,6 +62,23 @@ pub(super) struct SetArgs {
     /// [default: no limit]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(i32).range(0..=1_000))]
     skips_per_hour: Option<i32>,
+    /// Whether reps are asked what they think of their leads; "required": who owes it gets no lead
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = QualityArg::Off)]
+    quality: QualityArg,
+    /// After which dispositions they are asked [default: whenever the lead itself was reached]
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = read_word::<Disposition>)]
+    quality_after: Vec<Disposition>,
+    /// The reasons that they may give [default: good_fit, no_need, no_budget, no_authority,
+    /// bad_timing, wrong_person, bad_data, other]
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    quality_reasons: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum QualityArg {
+    Off,
+    Asked,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -103,6 +124,13 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         },
         closing_margin_duration: args.closing_margin.map(duration_of),
         skips_per_hour_max: args.skips_per_hour,
+        quality_mode: match args.quality {
+            QualityArg::Off => QualityMode::Off.into(),
+            QualityArg::Asked => QualityMode::Asked.into(),
+            QualityArg::Required => QualityMode::Required.into(),
+        },
+        quality_dispositions: args.quality_after.into_iter().map(i32::from).collect(),
+        quality_reasons: args.quality_reasons,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

@@ -35,7 +35,7 @@ macro_rules! words {
 }
 
 words! {
-    CallingLaw Channel CloseReason Direction Disposition LeadEventKind ObstacleKind ReleaseReason Role
+    CallingLaw Channel CloseReason Direction Disposition LeadEventKind ObstacleKind QualityMode ReleaseReason Role
     Route RuleVersionState ServeOrder SkipReason SuppressionKind Tier WaitReason ZoneEvidence
 }
 

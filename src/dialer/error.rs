@@ -127,6 +127,7 @@ impl From<StoreError> for DialerError {
             StoreError::Denied(Denied::SkipLimit { next_at }) => Self::SkipLimit { next_at },
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
             StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
+            StoreError::Denied(Denied::UnknownTouch) => Self::not_found("touch", ""),
             StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
             other => Self::Store(other),
         }

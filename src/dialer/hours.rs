@@ -130,6 +130,7 @@ mod tests {
             lease_total_ms: 1,
             grace_ms: 1,
             skips_per_hour_max: None,
+            quality: Default::default(),
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

@@ -26,6 +26,7 @@ mod passing;
 mod places;
 mod publish;
 mod pull;
+mod quality;
 mod ranking;
 mod roster;
 mod rulebook;
@@ -60,6 +61,7 @@ use sweep::Rung;
 pub use duties::Among;
 pub use error::{DialerError, FieldProblem};
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
+pub use quality::{OwedQuality, RateLead};
 pub use sweep::Rest;
 pub use words::{
     CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch, Nothing, Obstacle, Opening,

@@ -296,6 +296,7 @@ impl Dialer {
             actor: turn.rep.rep.id.to_string(),
             candidates: candidates.collect(),
             fit: Some(self.fit(ask)),
+            holds_back: Self::holds_back(turn),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -312,6 +313,9 @@ impl Dialer {
         turn: Turn,
         request: Option<&RequestKey>,
     ) -> Result<Pulled, DialerError> {
+        if let Some(owing) = self.owing(&turn).await? {
+            return Ok(owing);
+        }
         let queue = turn.queue.key;
         let mut set_aside = Vec::new();
         let answer = self.serve_from(turn, request, &mut set_aside).await;
@@ -352,6 +356,11 @@ impl Dialer {
                         None => turned_count += 1,
                     }
                 }
+                // Another call of this rep recorded a touch meanwhile.
+                LeaseOutcome::Owes => match self.owing(&turn).await? {
+                    Some(owing) => return Ok(owing),
+                    None => turned_count += 1,
+                },
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
                     self.settle_turned(&proposal, ask.queue, &turned).await?;
@@ -436,7 +445,19 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
-        Ok(Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held })
+        let quality = turn.queue.settings.quality.as_ref().clone();
+        let served = Served {
+            record,
+            campaign,
+            lease,
+            remaining_ms,
+            story,
+            story_reps,
+            why,
+            was_held,
+            quality,
+        };
+        Ok(served)
     }
 
     async fn nothing(
@@ -457,6 +478,7 @@ impl Dialer {
                 self.parts.hours.next_opening(&turn.queue, &names, turn.now)
             }
         };
-        Ok(Pulled::Nothing(Nothing { counts, next_opening, should_retry, turned_count }))
+        let owed = Vec::new();
+        Ok(Pulled::Nothing(Nothing { counts, next_opening, should_retry, turned_count, owed }))
     }
 }

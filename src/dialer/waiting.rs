@@ -33,7 +33,9 @@ impl Dialer {
             let answer = Self::apart(look).await?;
             drop(turn.take());
             match answer {
-                Pulled::Nothing(nothing) if !is_last && !nothing.should_retry => {
+                Pulled::Nothing(nothing)
+                    if !is_last && !nothing.should_retry && nothing.owed.is_empty() =>
+                {
                     let _waiting = Present::in_gauge(&self.parts.metrics.waiting);
                     let woken = async {
                         // Neither the bell nor the turns end before the dialer does.

@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
-    LeadState, Lease, LeaseToken, Number, QueueId, QueueSettings, RecordedTouch, RepId, Route,
-    RuleVersion, ServeOrder, SkipReason, TouchId, Whereabouts,
+    LeadState, Lease, LeaseToken, Number, Quality, QualitySettings, QueueId, QueueSettings,
+    RecordedTouch, RepId, Route, RuleVersion, ServeOrder, SkipReason, TouchId, Whereabouts,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::Explanation;
 use crate::store::{LeadRecord, ReleaseCause, RequestKey};
+
+use super::OwedQuality;
 
 /// A pull.
 #[derive(Clone, Debug)]
@@ -51,6 +53,8 @@ pub struct Served {
     pub why: Why,
     /// The rep held it already: nothing new was taken.
     pub was_held: bool,
+    /// What the queue asks about it.
+    pub quality: QualitySettings,
 }
 
 /// Why a lead was chosen.
@@ -75,6 +79,9 @@ pub struct Nothing {
     pub should_retry: bool,
     /// How many candidates were turned down.
     pub turned_count: usize,
+    /// Feedback that the rep owes, the oldest first: as long as it is missing they get nothing, and
+    /// nothing else here is counted.
+    pub owed: Vec<OwedQuality>,
 }
 
 /// When closed hours open.
@@ -187,6 +194,8 @@ pub struct NewTouch {
     pub callback_at: Option<i64>,
     /// What the rep wrote down.
     pub notes: String,
+    /// What the rep thinks of the lead.
+    pub quality: Option<Quality>,
     /// Then pull the next lead in the same commit.
     pub then_next: bool,
 }
@@ -206,6 +215,8 @@ pub struct Recorded {
     pub next: Option<Pulled>,
     /// This is a replay, and the lease that came with it is over.
     pub is_next_lost: bool,
+    /// The queue asks what the rep thinks of the lead, and does not know.
+    pub is_quality_owed: bool,
 }
 
 /// A handover.

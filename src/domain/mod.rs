@@ -21,6 +21,7 @@ pub mod moves;
 mod number;
 mod place;
 mod policy;
+mod quality;
 mod queue;
 mod rank;
 mod skip;
@@ -50,6 +51,10 @@ pub use moves::Refusal;
 pub use number::{Number, NumberProblem, is_number_country};
 pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{AfterRoute, AfterRule, NextStep, Policy};
+pub use quality::{
+    QUALITY_REASON_COUNT_MAX, QUALITY_REASONS_DEFAULT, Quality, QualityMode, QualitySettings,
+    RATING_MAX,
+};
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,
     PASS_MS, Queue, QueueSettings, Rep, RuleVersion,

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::calling::CallingLaw;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
+use super::quality::QualitySettings;
 use super::standing::Route;
 use super::window::WeeklyHours;
 
@@ -50,6 +51,9 @@ pub struct QueueSettings {
     /// many as they like.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skips_per_hour_max: Option<u32>,
+    /// What it asks its reps about the quality of their leads.
+    #[serde(default, skip_serializing_if = "QualitySettings::is_off")]
+    pub quality: Box<QualitySettings>,
 }
 
 /// The unit of marketing: where leads come from. It feeds exactly one queue.

@@ -10,6 +10,7 @@ mod books;
 mod changes;
 mod duty;
 mod error;
+mod feedback;
 mod measures;
 mod postgres;
 mod reports;
@@ -36,11 +37,13 @@ pub use changes::{
 };
 pub use duty::{Duty, TakeDuty};
 pub use error::{Denied, StoreError};
+pub use feedback::{QualityOfTouch, Rate};
 pub use measures::{StoreMetrics, WriterState};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod,
-    Suppression, SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, ExportFilter, Owed, OwedBy, QualityCount,
+    QualityPeriod, RecentMark, ServeCount, ServePeriod, Suppression, SuppressionKind,
+    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -161,6 +164,11 @@ pub trait Store: Send + Sync {
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
     /// What was counted of a queue's serves, by rep and value band.
     async fn serve_counts(&self, period: &ServePeriod) -> Result<Vec<ServeCount>, StoreError>;
+    /// Feedback that is owed, the oldest first; at most `limit`.
+    async fn owed(&self, owed_by: OwedBy, limit: usize) -> Result<Vec<Owed>, StoreError>;
+    /// What was asked for and given, by rep, campaign, source and what it says.
+    async fn quality_counts(&self, period: &QualityPeriod)
+    -> Result<Vec<QualityCount>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
     /// What is suppressed, in the order of kind and value.
@@ -249,6 +257,9 @@ pub trait Store: Send + Sync {
     /// Records a touch; under a lease that holds it moves the lead. With `then`, leases the first
     /// candidate that holds to the rep in the same transaction.
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError>;
+    /// Gives feedback on a touch. [`Denied::UnknownTouch`] if none by this rep was asked for it,
+    /// [`Denied::AlreadyRated`] if the rep said something else before.
+    async fn rate(&self, rate: Rate) -> Result<(), StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
     /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see

@@ -3,6 +3,7 @@
 mod desk;
 mod duties;
 mod erasures;
+mod feedback;
 mod handovers;
 mod leases;
 mod postgres;
@@ -115,6 +116,11 @@ macro_rules! check_store {
                     a_list_closes_every_open_carrier_and_counts_each_value_once,
                     one_commit_closes_a_bounded_number_of_leads,
                     suppressions_come_in_pages_and_erased_ones_as_hashes,
+                }
+                feedback {
+                    who_owes_feedback_gets_no_lead_until_it_is_given,
+                    feedback_is_given_with_a_touch_or_by_its_rep,
+                    feedback_is_counted_and_outlives_an_erasure,
                 }
                 skips {
                     one_skip_too_many_is_refused_and_the_lead_stays,

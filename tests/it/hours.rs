@@ -314,6 +314,7 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         lease_total_ms: 600_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let settings = CampaignSettings {

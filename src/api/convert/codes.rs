@@ -48,6 +48,7 @@ mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
     Opened Updated Merged Woken Leased Released Expired Touched Noted Closed Erased);
 
+mirror!(QualityMode, domain::QualityMode: Off Asked Required);
 mirror!(SkipReason, domain::SkipReason: NotMyArea BadData KnowsMe TooHard NoTime Other);
 
 impl Known for proto::ReleaseReason {

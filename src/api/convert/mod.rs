@@ -11,6 +11,7 @@ mod fields;
 mod leads;
 mod masked;
 mod page;
+mod quality;
 mod queues;
 mod reports;
 mod reps;
@@ -27,6 +28,7 @@ pub(super) use leads::{
 };
 pub(super) use masked::masked_if_number;
 pub(super) use page::{Page, by_id};
+pub(super) use quality::{quality_report, rate};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, rep,
     rep_settings, trace,

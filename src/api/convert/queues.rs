@@ -11,7 +11,7 @@ use crate::domain::{
 
 use super::super::proto;
 use super::fields::DAY_MS;
-use super::{Fields, count, duration, states, time};
+use super::{Fields, count, duration, quality, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
 const SKIP_COUNT_MAX: u32 = 1_000;
@@ -53,6 +53,7 @@ pub(in crate::api) fn queue_settings(
     let grace_ms =
         fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
     let skips_per_hour_max = skips_per_hour_max(fields, queue);
+    let quality = quality::settings(fields, queue);
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
     let (hours, law) = (hours?, law?);
@@ -64,6 +65,7 @@ pub(in crate::api) fn queue_settings(
         lease_total_ms,
         grace_ms,
         skips_per_hour_max: skips_per_hour_max?,
+        quality: Box::new(quality?),
     };
     Some((id?, settings))
 }
@@ -117,6 +119,14 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         skips_per_hour_max: settings
             .skips_per_hour_max
             .map(|count| i32::try_from(count).unwrap_or(i32::MAX)),
+        quality_mode: proto::QualityMode::from(settings.quality.mode).into(),
+        quality_dispositions: settings
+            .quality
+            .dispositions
+            .iter()
+            .map(|one| proto::Disposition::from(*one).into())
+            .collect(),
+        quality_reasons: settings.quality.reasons,
     }
 }
 

@@ -13,13 +13,13 @@ use super::super::proto;
 use super::super::status::Problems;
 use super::codes::Known as _;
 use super::fields::{DAY_MS, body_hash};
-use super::{Fields, LeadName, count, duration, lead_name, states, time};
+use super::{Fields, LeadName, count, duration, lead_name, quality, states, time};
 
 /// How far ahead a callback can be promised.
 const CALLBACK_MS_MAX: i64 = 366 * DAY_MS;
 
 /// Request ids count within a caller and rep: many softphones may share a caller.
-fn scope(caller: &Caller, rep_id: &str) -> String {
+pub(super) fn scope(caller: &Caller, rep_id: &str) -> String {
     format!("{}/{rep_id}", caller.name)
 }
 
@@ -141,6 +141,7 @@ pub(in crate::api) fn new_touch(
     }
     let times = times(&mut fields, message, now);
     let callback_at = callback(&mut fields, message, disposition, now);
+    let quality = quality::quality(&mut fields, message.quality.as_ref());
     let notes = fields.lines("notes", message.notes.clone());
     let is_own = caller.rep.is_some();
     let caller = scope(caller, rep_id);
@@ -149,6 +150,7 @@ pub(in crate::api) fn new_touch(
     let read = || {
         let (id, rep, channel, direction) = (id?, Some(rep?), channel?, direction?);
         let ((started_at, ended_at), disposition, notes) = (times?, disposition?, notes?);
+        let quality = quality?;
         let touch = move |lead| NewTouch {
             id,
             caller,
@@ -165,6 +167,7 @@ pub(in crate::api) fn new_touch(
             disposition,
             callback_at,
             notes,
+            quality,
             then_next,
         };
         Some((name?, touch))
@@ -232,7 +235,8 @@ pub(in crate::api) fn pulled(pulled: Pulled) -> proto::NextLeadResponse {
 }
 
 fn served(served: Served) -> proto::ServedLead {
-    let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held } = served;
+    let Served { record, campaign, lease, remaining_ms, story, story_reps, why, was_held, quality } =
+        served;
     let renewable_ms = remaining_ms + (lease.renewable_until - lease.expires_at).max(0);
     let story = story.iter().zip(&story_reps);
     let all = Disposition::ALL.iter().map(|one| proto::Disposition::from(*one).into());
@@ -250,6 +254,7 @@ fn served(served: Served) -> proto::ServedLead {
         }),
         story: story.map(|(touch, rep)| states::touch(touch, rep.as_ref())).collect(),
         dispositions: all.collect(),
+        quality_ask: quality::ask(&quality),
     }
 }
 
@@ -266,6 +271,7 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         next_opening_time: nothing.next_opening.as_ref().map(|opening| time(opening.at)),
         turned_count: count(nothing.turned_count),
         should_retry: nothing.should_retry,
+        quality_owed: quality::owed(&nothing.owed),
         next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }
@@ -283,6 +289,7 @@ pub(in crate::api) fn recorded(recorded: Recorded) -> proto::RecordTouchResponse
         replayed: recorded.is_replay,
         state: Some(states::state(&recorded.state)),
         suppressed_count: count(recorded.suppressed_count),
+        quality_owed: recorded.is_quality_owed,
         next,
     }
 }

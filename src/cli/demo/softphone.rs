@@ -138,6 +138,7 @@ impl Softphone {
             callback_time: None,
             notes: String::new(),
             then_next,
+            ..RecordTouchRequest::default()
         }
     }
 

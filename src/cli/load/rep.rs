@@ -146,6 +146,7 @@ impl Rep {
             callback_time: None,
             notes: String::new(),
             then_next: true,
+            ..RecordTouchRequest::default()
         }
     }
 

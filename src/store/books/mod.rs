@@ -12,6 +12,7 @@ mod grant;
 mod handover;
 mod lease;
 mod matching;
+mod quality;
 mod seal;
 mod skip;
 mod slate;
@@ -26,12 +27,14 @@ use super::changes::{
 };
 use super::duty::Duty;
 use super::error::Denied;
+use super::feedback::Rate;
 use crate::domain::Lease;
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
+pub(super) use quality::{LateFeedback, NewFeedback};
 pub(super) use seal::Seal;
 pub(super) use skip::{NewSkip, ServeKey, SkipRow};
 pub(super) use slate::{
@@ -55,6 +58,7 @@ pub(super) enum Change {
     Renew(Renew),
     Release(Release),
     Touch(Box<RecordTouch>),
+    Rate(Rate),
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
@@ -81,6 +85,7 @@ impl Change {
                     then.now = at;
                 }
             }
+            Self::Rate(change) => change.now = at,
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
@@ -97,7 +102,7 @@ impl Change {
             Self::Release(change) => change.request.as_ref(),
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
-            Self::Touch(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
+            Self::Touch(_) | Self::Rate(_) | Self::SuppressAll(_) | Self::Sweep { .. } => None,
         }
     }
 }
@@ -110,6 +115,7 @@ pub(super) enum Answer {
     Renew(Lease),
     Release(EndedLease),
     Touch(Box<TouchRecorded>),
+    Rate,
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
@@ -126,6 +132,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
         Change::Touch(change) => {
             touch::record(slate, change).map(|recorded| Answer::Touch(Box::new(recorded)))
         }
+        Change::Rate(change) => quality::rate(slate, change).map(|()| Answer::Rate),
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
         Change::SuppressAll(change) => {
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))

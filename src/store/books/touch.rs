@@ -3,7 +3,7 @@
 use super::grant::{give_first, standing_lease};
 use super::suppress::{Wish, suppress_person};
 use super::text::hex;
-use super::{NewTouch, Slate, TouchRow};
+use super::{NewTouch, Slate, TouchRow, quality};
 use crate::domain::moves::Command;
 use crate::domain::{Direction, Disposition, LeadId, LeaseToken, Number, Standing, Touch};
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
@@ -19,7 +19,12 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         if row.body_hash != body_hash && !row.body_hash.is_empty() {
             return Err(Denied::RequestReused);
         }
-        return Ok(replay(slate, row.clone(), change.now));
+        let is_quality_owed = change.quality.is_owed();
+        let again = replay(slate, row.clone(), change.now);
+        return Ok(TouchRecorded { is_quality_owed, ..again });
+    }
+    if change.quality.is_reason_unknown {
+        return Err(Denied::UnknownReason);
     }
     let row = slate.row(touch.lead).ok_or(Denied::UnknownLead(touch.lead))?;
     let is_erased = row.state.standing == Standing::Erased;
@@ -37,23 +42,9 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     } else {
         note(slate, change);
     }
-    let mut suppressed_count = 0;
-    if touch.disposition == Disposition::DoNotCall {
-        let wish =
-            Wish { source: "touch", actor: &change.actor, now: change.now, is_sealed: is_erased };
-        // A rep speaks for whom they had in their hands: with a made-up number, a touch of any lead
-        // would take it out of everybody's.
-        let is_theirs = |number: &&Number| {
-            let numbers = &slate.known(touch.lead).lead.facts.numbers;
-            holds
-                || change.is_by_system
-                || is_erased
-                || numbers.iter().any(|one| one.number == **number)
-        };
-        let dialled = touch.number.as_ref().filter(is_theirs);
-        suppressed_count = suppress_person(slate, touch.lead, dialled, &wish);
-    }
+    let suppressed_count = never_again(slate, change, holds);
     slate.book_of(touch.lead).touches += 1;
+    quality::note(slate, change);
 
     let next = change.then.as_ref().zip(touch.rep);
     let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
@@ -76,7 +67,30 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         next,
         is_replay: false,
         is_next_lost: false,
+        is_quality_owed: change.quality.is_owed(),
     })
+}
+
+/// Suppresses whoever said never, and says how many other leads that closed.
+fn never_again(slate: &mut Slate, change: &RecordTouch, holds: bool) -> usize {
+    let touch = &change.touch;
+    if touch.disposition != Disposition::DoNotCall {
+        return 0;
+    }
+    let is_erased = slate.known(touch.lead).state.standing == Standing::Erased;
+    let wish =
+        Wish { source: "touch", actor: &change.actor, now: change.now, is_sealed: is_erased };
+    // A rep speaks for whom they had in their hands: with a made-up number, a touch of any lead
+    // would take it out of everybody's.
+    let is_theirs = |number: &&Number| {
+        let numbers = &slate.known(touch.lead).lead.facts.numbers;
+        holds
+            || change.is_by_system
+            || is_erased
+            || numbers.iter().any(|one| one.number == **number)
+    };
+    let dialled = touch.number.as_ref().filter(is_theirs);
+    suppress_person(slate, touch.lead, dialled, &wish)
 }
 
 /// A touch that came after its lead was erased: a fact that counts, and nothing that tells of whom.
@@ -91,6 +105,7 @@ fn replay(slate: &Slate, row: TouchRow, now: i64) -> TouchRecorded {
         record: slate.record(row.lead),
         suppressed_count: row.suppressed_count,
         is_replay: true,
+        is_quality_owed: false,
         is_next_lost: row.next.is_some() && next.is_none(),
         next: next.map(LeaseOutcome::Holds),
     }
@@ -101,7 +116,7 @@ fn leased(outcome: &LeaseOutcome) -> Option<(LeadId, LeaseToken)> {
         LeaseOutcome::Granted { granted, .. } | LeaseOutcome::Holds(granted) => {
             Some((granted.lease.lead, granted.lease.token))
         }
-        LeaseOutcome::NoneHeld { .. } => None,
+        LeaseOutcome::Owes | LeaseOutcome::NoneHeld { .. } => None,
     }
 }
 

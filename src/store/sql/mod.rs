@@ -13,6 +13,7 @@ mod export;
 mod failure;
 mod load;
 mod migrate;
+mod quality;
 mod read;
 mod readers;
 mod report;

@@ -53,6 +53,7 @@ macro_rules! packed {
 pairs! {
     ADD_BOOKS = "add_books";
     ADD_EVENTS = "add_events";
+    ADD_FEEDBACK = "add_feedback";
     ADD_HANDOVERS = "add_handovers";
     ADD_HELD_NUMBERS = "add_held_numbers";
     ADD_LEAD_NUMBERS = "add_lead_numbers";
@@ -83,13 +84,16 @@ pairs! {
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
     FORGET_SKIPS = "forget_skips";
+    GIVE_FEEDBACK = "give_feedback";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
     LOAD_ERASABLE = "load_erasable";
+    LOAD_FEEDBACK = "load_feedback";
     LOAD_HANDOVERS = "load_handovers";
     LOAD_MATCHES = "load_matches";
     LOAD_NUMBERS = "load_numbers";
     LOAD_OTHERS = "load_others";
+    LOAD_OWED = "load_owed";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
     LOAD_SKIPS = "load_skips";
@@ -130,11 +134,14 @@ shared! {
     LEDGER = "ledger";
     OVERDUE = "overdue";
     MIDDLE_LEAD = "middle_lead";
+    OWED_BY_REP = "owed_by_rep";
+    OWED_IN_QUEUE = "owed_in_queue";
     PASSES = "passes";
     PUT_CAMPAIGN = "put_campaign";
     PUT_QUEUE = "put_queue";
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
+    QUALITY_COUNTS = "quality_counts";
     QUEUES = "queues";
     RECENT_LEADS = "recent_leads";
     REP_KEY = "rep_key";
@@ -234,6 +241,12 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("forget_passes", FORGET_PASSES),
     ("forget_skips", FORGET_SKIPS),
     ("load_skips", LOAD_SKIPS),
+    ("load_owed", LOAD_OWED),
+    ("load_feedback", LOAD_FEEDBACK),
+    ("owed_by_rep", OWED_BY_REP),
+    ("owed_in_queue", OWED_IN_QUEUE),
+    ("quality_counts", QUALITY_COUNTS),
+    ("give_feedback", GIVE_FEEDBACK),
     ("serve_counts", SERVE_COUNTS),
     ("move_books", MOVE_BOOKS),
     ("ledger", LEDGER),

@@ -16,10 +16,12 @@ use super::super::changes::{
 };
 use super::super::duty::{Duty, TakeDuty};
 use super::super::error::StoreError;
+use super::super::feedback::Rate;
 use super::super::measures::StoreMetrics;
 use super::super::reports::{
-    AuditReport, Book, BookFilter, ExportFilter, RecentMark, ServeCount, ServePeriod, Suppression,
-    SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, ExportFilter, Owed, OwedBy, QualityCount, QualityPeriod,
+    RecentMark, ServeCount, ServePeriod, Suppression, SuppressionPage, TouchOfLead, Uncontacted,
+    UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -29,7 +31,7 @@ use super::failure::unavailable;
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::writer::{Follower, Stopping, Writer, Writing};
-use super::{audit, duty, export, read, report};
+use super::{audit, duty, export, quality, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedTouch, Rep, RepId, RepKey,
@@ -37,14 +39,13 @@ use crate::domain::{
 };
 use crate::metrics::Present;
 
-/// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
+/// How long a store that closes waits for reads.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// The truth in a SQL database, written by one thread and read by others.
 #[expect(private_bounds, reason = "which databases there are is decided here")]
 pub struct SqlStore<R: Readers> {
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
-    /// Its sender is dropped when the writer has ended.
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     follower: Follower,
     metrics: StoreMetrics,
@@ -302,6 +303,14 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Report, by => report::serve_counts(by, period))
     }
 
+    async fn owed(&self, owed_by: OwedBy, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        read!(self, Call, by => quality::owed(by, owed_by, limit))
+    }
+
+    async fn quality_counts(&self, of: &QualityPeriod) -> Result<Vec<QualityCount>, StoreError> {
+        read!(self, Report, by => quality::counts(by, of))
+    }
+
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
         read!(self, Report, by => report::uncontacted(by, page))
     }
@@ -432,6 +441,10 @@ impl<R: Readers> Store for SqlStore<R> {
     async fn record_touch(&self, change: RecordTouch) -> Result<TouchRecorded, StoreError> {
         let answer = self.change(Change::Touch(Box::new(change))).await?;
         answered!(answer, Answer::Touch(recorded) => *recorded)
+    }
+
+    async fn rate(&self, rate: Rate) -> Result<(), StoreError> {
+        answered!(self.change(Change::Rate(rate)).await?, Answer::Rate => ())
     }
 
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {

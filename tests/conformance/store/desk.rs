@@ -56,6 +56,7 @@ impl Desk {
             lease_total_ms: LEASE_TOTAL_MS,
             grace_ms: GRACE_MS,
             skips_per_hour_max: None,
+            quality: Default::default(),
         };
         let mut campaigns = Vec::new();
         let mut queues = Vec::new();
@@ -193,6 +194,7 @@ impl Desk {
             actor: format!("rep-{rep}"),
             candidates: leads.iter().map(candidate).collect(),
             fit: None,
+            holds_back: false,
             token: LeaseToken(token),
             lease_ms: LEASE_MS,
             lease_total_ms: LEASE_TOTAL_MS,
@@ -257,6 +259,7 @@ impl Desk {
             actor: "rep-0".into(),
             is_by_system: false,
             only_in: None,
+            quality: Default::default(),
             policy: Arc::new(Policy::default()),
             now,
             then: None,

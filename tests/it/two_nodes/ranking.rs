@@ -100,6 +100,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         lease_total_ms: 7_200_000,
         grace_ms: 30_000,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let spring = CampaignId::new(SPRING).unwrap();

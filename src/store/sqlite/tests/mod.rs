@@ -37,6 +37,7 @@ pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
         lease_total_ms: 1,
         grace_ms: 1,
         skips_per_hour_max: None,
+        quality: Default::default(),
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
     let settings = CampaignSettings {
