@@ -96,6 +96,7 @@ async fn serve(
         grace_ms: 30_000,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     node.dialer().put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

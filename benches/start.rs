@@ -77,6 +77,7 @@ async fn measure(lead_count: usize) {
         grace_ms: 30_000,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     dialer.put_queue(queue.clone(), settings).await.expect("a queue");
     let settings = CampaignSettings {

@@ -101,6 +101,7 @@ async fn roster(store: &dyn Store) -> Campaign {
         grace_ms: 30_000,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     let id = QueueId::new("sales").expect("an id");
     let queue = store.put_queue(&id, &settings).await.expect("a queue");
@@ -173,6 +174,7 @@ fn grant(rep: u64, lead: u64) -> Grant {
         }],
         fit: None,
         caps: None,
+        holds_back: false,
         token: LeaseToken(token),
         lease_ms: 600_000,
         lease_total_ms: 600_000,
@@ -212,6 +214,7 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
             actor: format!("rep-{rep}"),
             is_by_system: false,
             only_in: None,
+            quality: Default::default(),
             policy: policy.clone(),
             rule_version: 0,
             queue: queue.clone(),

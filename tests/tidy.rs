@@ -82,6 +82,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "467dc41b204cae73145909f2d444443ccdc244262f3db901fce5bc9a020ba91c",
     ),
     ("postgres/0013_skips.sql", "68525830c185ac39deeb6300ec5ab690d00ae9724987ddbac55ab25edeeb4c0c"),
+    (
+        "postgres/0014_feedback.sql",
+        "2519263e89a64da7910abae23c6a716e07aad1101e33d901d27cba0a12a0631a",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -104,6 +108,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     ),
     ("sqlite/0012_owners.sql", "ebbfe580361faa9510a357070ba02b4fef1b37de972f95ef73b50eb0e75a30d9"),
     ("sqlite/0013_skips.sql", "eee15e13bed2476ae58c311c12eb8f6623f57575789651636f3a0dfb5ab52e96"),
+    (
+        "sqlite/0014_feedback.sql",
+        "a19a38c223535b615f571b3819d22386c3548a3086aa6a966f8ec8c489456d50",
+    ),
 ];
 
 fn sources(folder: &Path, extensions: &[&str]) -> Vec<PathBuf> {

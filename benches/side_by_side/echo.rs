@@ -175,6 +175,13 @@ impl RepService for Echo {
         Err(Status::unimplemented("not measured"))
     }
 
+    async fn rate_lead(
+        &self,
+        _: Request<proto::RateLeadRequest>,
+    ) -> Answer<proto::RateLeadResponse> {
+        Err(Status::unimplemented("not measured"))
+    }
+
     async fn release_lease(
         &self,
         _: Request<proto::ReleaseLeaseRequest>,

@@ -15,7 +15,8 @@ use super::proto::coverage_service_server::CoverageService;
 use super::proto::{
     AuditLedgerRequest, AuditLedgerResponse, ExportLeadsRequest, ExportLeadsResponse,
     ExportTouchesRequest, ExportTouchesResponse, GetCoverageRequest, GetCoverageResponse,
-    GetSkipsRequest, GetSkipsResponse, ListUncontactedRequest, ListUncontactedResponse,
+    GetQualityRequest, GetQualityResponse, GetSkipsRequest, GetSkipsResponse,
+    ListUncontactedRequest, ListUncontactedResponse,
 };
 
 /// The answers of a stream, made as they are read.
@@ -68,6 +69,26 @@ impl CoverageService for CoverageApi {
         let next_page_token = last.map(convert::uncontacted_token).unwrap_or_default();
         let leads = leads.iter().map(|lead| convert::uncontacted(&caller, lead)).collect();
         Ok(Response::new(ListUncontactedResponse { leads, next_page_token }))
+    }
+
+    async fn get_quality(
+        &self,
+        request: Request<GetQualityRequest>,
+    ) -> Result<Response<GetQualityResponse>, Status> {
+        let is_of_marketing = is_masked_for(&caller_of(&request));
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let queue = fields.id("queue_id", &message.queue_id, QueueId::new);
+        let (from, until) = (message.from_time.as_ref(), message.until_time.as_ref());
+        let period = convert::period(&mut fields, from, until, self.0.dialer.now());
+        let (queue, (from, until)) = fields.finish(queue.zip(period))?;
+        let report = self.0.coverage.quality(&queue, from, until).await?;
+        let answer = convert::quality_report(report, (from, until));
+        Ok(Response::new(match is_of_marketing {
+            // Who of the reps said what is between them and their manager.
+            true => GetQualityResponse { reps: Vec::new(), owed: Vec::new(), ..answer },
+            false => answer,
+        }))
     }
 
     async fn get_skips(

@@ -11,8 +11,8 @@ use super::front::wait_apart;
 use super::proto::rep_service_server::RepService;
 use super::proto::{
     ListCallbacksRequest, ListCallbacksResponse, NextLeadRequest, NextLeadResponse,
-    RecordTouchRequest, RecordTouchResponse, ReleaseLeaseRequest, ReleaseLeaseResponse,
-    RenewLeaseRequest, RenewLeaseResponse,
+    RateLeadRequest, RateLeadResponse, RecordTouchRequest, RecordTouchResponse,
+    ReleaseLeaseRequest, ReleaseLeaseResponse, RenewLeaseRequest, RenewLeaseResponse,
 };
 
 /// What a rep's softphone calls.
@@ -29,7 +29,9 @@ impl RepService for RepApi {
         let pull = convert::pull(&caller, rep, request.get_ref())?;
         let now = Pull { wait_ms: 0, ..pull.clone() };
         let pulled = match self.0.dialer.next_lead(now).await? {
-            Pulled::Nothing(nothing) if pull.wait_ms > 0 && !nothing.should_retry => {
+            Pulled::Nothing(nothing)
+                if pull.wait_ms > 0 && !nothing.should_retry && nothing.owed.is_empty() =>
+            {
                 let _waiting = wait_apart(&request)?;
                 self.0.dialer.next_lead(pull).await?
             }
@@ -60,6 +62,17 @@ impl RepService for RepApi {
         let lead = self.0.lead(name).await?;
         self.0.dialer.release_lease(release(lead)).await?;
         Ok(Response::new(ReleaseLeaseResponse {}))
+    }
+
+    async fn rate_lead(
+        &self,
+        request: Request<RateLeadRequest>,
+    ) -> Result<Response<RateLeadResponse>, Status> {
+        let caller = caller_of(&request);
+        let rep = rep_of(&caller, &request.get_ref().rep_id)?;
+        let rate = convert::rate(&caller, rep, request.get_ref())?;
+        self.0.dialer.rate_lead(rate).await?;
+        Ok(Response::new(RateLeadResponse {}))
     }
 
     async fn record_touch(

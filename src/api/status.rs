@@ -222,6 +222,9 @@ fn denied(why: &Denied) -> (Code, &'static str) {
     match why {
         Denied::RequestReused => (Code::InvalidArgument, "REQUEST_REUSED"),
         Denied::LeaseLost => (Code::FailedPrecondition, "LEASE_LOST"),
+        Denied::UnknownTouch => (Code::NotFound, not_found("touch")),
+        Denied::AlreadyRated => (Code::FailedPrecondition, "ALREADY_RATED"),
+        Denied::UnknownReason => (Code::InvalidArgument, "FIELD_INVALID"),
         Denied::SkipLimit { .. } => (Code::FailedPrecondition, "SKIP_LIMIT"),
         Denied::UnknownLead(_) => (Code::NotFound, not_found("lead")),
         Denied::BackupRunning => (Code::FailedPrecondition, "BACKUP_RUNNING"),
@@ -240,6 +243,7 @@ fn not_found(what: &str) -> &'static str {
         "rep" => "REP_NOT_FOUND",
         "lead" => "LEAD_NOT_FOUND",
         "token" => "TOKEN_NOT_FOUND",
+        "touch" => "TOUCH_NOT_FOUND",
         _ => "NOT_FOUND",
     }
 }
@@ -247,6 +251,8 @@ fn not_found(what: &str) -> &'static str {
 /// What a person reads. A lead is never named: its external id may be an e-mail address.
 fn message(error: &DialerError) -> String {
     match error {
+        DialerError::NotFound { what: "touch", .. } => Denied::UnknownTouch.to_string(),
+        DialerError::Store(StoreError::Denied(why @ Denied::AlreadyRated)) => why.to_string(),
         DialerError::NotFound { what: "lead", .. } => "there is no such lead".to_owned(),
         DialerError::RulesInvalid(Mistakes(mistakes)) => match mistakes.as_slice() {
             [one] => format!("the rules have a mistake in line {}", one.line),

@@ -31,6 +31,7 @@ mod load;
 mod manual;
 mod next;
 mod output;
+mod quality;
 mod queue;
 mod rep;
 mod restore;
@@ -144,6 +145,8 @@ enum Command {
     Coverage(coverage::CoverageArgs),
     Uncontacted(coverage::UncontactedArgs),
     Audit(coverage::AuditArgs),
+    Quality(quality::QualityArgs),
+    Rate(quality::RateArgs),
     Skips(skips::SkipsArgs),
     Suppress(suppress::SuppressArgs),
     Health(health::HealthArgs),
@@ -209,6 +212,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
             coverage::uncontacted(args, server.open().await?, output).await
         }
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
+        Command::Quality(args) => quality::run(args, server.open().await?, output).await,
+        Command::Rate(args) => quality::rate(args, server.open().await?, output).await,
         Command::Skips(args) => skips::run(args, server.open().await?, output).await,
         Command::Suppress(args) => suppress::run(args, server.open().await?, output).await,
         Command::Health(args) => {

@@ -5,11 +5,13 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::output::{Output, count, table};
-use super::words::{duration_of, instant_text, proto_duration_text, read_duration_ms, word};
+use super::words::{
+    duration_of, instant_text, proto_duration_text, read_duration_ms, read_word, word,
+};
 use crate::api::client::Client;
 use crate::api::proto::{
-    CallingLaw, Cap, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest, PeekQueueResponse,
-    Queue, QueuePlace, Tier, UpsertQueueRequest,
+    CallingLaw, Cap, Disposition, ListQueuesRequest, ListQueuesResponse, PeekQueueRequest,
+    PeekQueueResponse, QualityMode, Queue, QueuePlace, Tier, UpsertQueueRequest,
 };
 
 const PAGE_SIZE: i32 = 1_000;
@@ -28,7 +30,9 @@ pub(super) enum QueueCommand {
 #[command(after_help = "Examples:
   nextlead queue set inside-sales --zone Europe/Berlin --hours \"mon-fri 09:00-18:00\"
   nextlead queue set us --zone America/New_York --hours always --cap 3/24h --cap 10/30d
-  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6")]
+  nextlead queue set inside-sales --zone Europe/Berlin --hours always --skips-per-hour 6
+  nextlead queue set inside-sales --zone UTC --hours always --quality required \\
+      --quality-after not_interested,qualified,sale --quality-reasons good_fit,no_need,other")]
 pub(super) struct SetArgs {
     /// The queue's id: your own text
     id: String,
@@ -75,6 +79,16 @@ pub(super) struct SetArgs {
     /// A rep who pulls outside of their hours or in an absence gets no lead
     #[arg(long)]
     strict_rep_hours: bool,
+    /// Whether reps are asked what they think of their leads; "required": who owes it gets no lead
+    #[arg(long, value_name = "MODE", value_enum, default_value_t = QualityArg::Off)]
+    quality: QualityArg,
+    /// After which dispositions they are asked [default: whenever the lead itself was reached]
+    #[arg(long, value_name = "CODES", value_delimiter = ',', value_parser = read_word::<Disposition>)]
+    quality_after: Vec<Disposition>,
+    /// The reasons that they may give [default: good_fit, no_need, no_budget, no_authority,
+    /// bad_timing, wrong_person, bad_data, other]
+    #[arg(long, value_name = "CODES", value_delimiter = ',')]
+    quality_reasons: Vec<String>,
 }
 
 /// Reads `3/24h`.
@@ -83,6 +97,13 @@ fn read_cap(text: &str) -> Result<Cap, String> {
     let dial_count_max = count.trim().parse().map_err(|_| "must begin with a count: 3/24h")?;
     let window_ms = read_duration_ms(window.trim())?;
     Ok(Cap { dial_count_max, window_duration: Some(duration_of(window_ms)) })
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum QualityArg {
+    Off,
+    Asked,
+    Required,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -133,6 +154,13 @@ async fn set(args: SetArgs, node: Client, output: Output) -> anyhow::Result<Exit
         callback_count_max: args.callbacks_max,
         owner_absence_max_duration: args.owner_absence_max.map(duration_of),
         strict_rep_hours: args.strict_rep_hours,
+        quality_mode: match args.quality {
+            QualityArg::Off => QualityMode::Off.into(),
+            QualityArg::Asked => QualityMode::Asked.into(),
+            QualityArg::Required => QualityMode::Required.into(),
+        },
+        quality_dispositions: args.quality_after.into_iter().map(i32::from).collect(),
+        quality_reasons: args.quality_reasons,
         ..Queue::default()
     };
     let request = UpsertQueueRequest { queue: Some(queue), ..UpsertQueueRequest::default() };

@@ -19,7 +19,7 @@ use crate::api::client::Client;
 use crate::api::proto::lead_ref::Name;
 use crate::api::proto::record_touch_response::Next;
 use crate::api::proto::{
-    Channel, Direction, Disposition, LeadRef, RecordTouchRequest, RecordTouchResponse,
+    Channel, Direction, Disposition, LeadRef, Quality, RecordTouchRequest, RecordTouchResponse,
     ReleaseLeaseRequest, ReleaseReason, RenewLeaseRequest, SkipReason,
 };
 use crate::clock::{Clock as _, SystemClock};
@@ -75,6 +75,13 @@ pub(super) struct TouchArgs {
     /// File with what the rep wrote down; - is standard input
     #[arg(long, value_name = "FILE")]
     notes_file: Option<PathBuf>,
+    /// What the rep thinks of the lead: 1, worthless, to 5, could not be better
+    #[arg(long, value_name = "1-5", value_parser = clap::value_parser!(i32).range(1..=5),
+          requires = "why")]
+    rating: Option<i32>,
+    /// Why: one of the queue's reasons, good_fit or no_need, say
+    #[arg(long, value_name = "CODE", requires = "rating")]
+    why: Option<String>,
     /// Your own id of the touch, so that sending it again records nothing twice [default: random]
     #[arg(long, value_name = "ID")]
     touch_id: Option<String>,
@@ -232,6 +239,7 @@ fn request_of(args: TouchArgs, now: i64) -> anyhow::Result<RecordTouchRequest> {
         then_next: args.next,
         callback_local_time: args.callback_local.unwrap_or_default(),
         callback_time_zone: args.callback_zone.unwrap_or_default(),
+        quality: args.rating.zip(args.why).map(|(rating, reason)| Quality { rating, reason }),
     })
 }
 

@@ -2,6 +2,7 @@
 //! everything adds up. Reads only.
 
 mod export;
+mod quality;
 mod skips;
 
 use std::collections::HashMap;
@@ -17,6 +18,7 @@ use crate::store::{
 };
 
 pub use export::{ExportScope, LeadExport, LeadView, TouchExport, TouchView};
+pub use quality::{OwedView, QualityReport, QualitySums};
 pub use skips::{ServeCounts, SkipReport};
 
 /// Why a report could not be given.

@@ -166,6 +166,7 @@ impl From<StoreError> for DialerError {
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
             StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
             StoreError::Denied(Denied::LeadErased) => Self::Erased,
+            StoreError::Denied(Denied::UnknownTouch) => Self::not_found("touch", ""),
             StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
             other => Self::Store(other),
         }

@@ -32,6 +32,7 @@ mod passing;
 mod places;
 mod publish;
 mod pull;
+mod quality;
 mod ranking;
 mod renew;
 mod roster;
@@ -74,6 +75,7 @@ pub use error::{DialerError, FieldProblem};
 pub use intake::OWNER_FIELD;
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use outcome::NewOutcome;
+pub use quality::{OwedQuality, RateLead};
 pub use sweep::Rest;
 pub use verdicts::Forbidden;
 pub use words::{

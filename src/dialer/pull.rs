@@ -265,6 +265,7 @@ impl Dialer {
             candidates: candidates.collect(),
             fit: Some(self.fit(&turn.queue, ask)),
             caps: self.caps(&turn.queue),
+            holds_back: Self::holds_back(turn),
             token: (self.parts.tokens)(),
             lease_ms: settings.lease_ms,
             lease_total_ms: settings.lease_total_ms,
@@ -281,6 +282,9 @@ impl Dialer {
         turn: Turn,
         request: Option<&RequestKey>,
     ) -> Result<Pulled, DialerError> {
+        if let Some(owing) = self.owing(&turn).await? {
+            return Ok(owing);
+        }
         let queue = turn.queue.key;
         let mut set_aside = Vec::new();
         let answer = self.serve_from(turn, request, &mut set_aside).await;
@@ -330,6 +334,11 @@ impl Dialer {
                         None => turned_count += 1,
                     }
                 }
+                // Another call of this rep recorded a touch meanwhile.
+                LeaseOutcome::Owes => match self.owing(&turn).await? {
+                    Some(owing) => return Ok(owing),
+                    None => turned_count += 1,
+                },
                 LeaseOutcome::NoneHeld { turned } => {
                     turned_count += turned.len().max(1);
                     let is_capped = |why: &Turned| matches!(why, Turned::Capped { .. });
@@ -431,6 +440,7 @@ impl Dialer {
         let lasts_ms = lease.expires_at - lease.granted_at;
         let remaining_ms = lease.remaining_ms(turn.now).min(lasts_ms);
         self.parts.metrics.answer.observe(watch.elapsed());
+        let quality = turn.queue.settings.quality.as_ref().clone();
         let owner = owner.map(|owner| owner.id.clone());
         Ok(Served {
             record,
@@ -443,6 +453,7 @@ impl Dialer {
             engagements,
             why,
             was_held,
+            quality,
         })
     }
 
@@ -474,6 +485,7 @@ impl Dialer {
             should_retry,
             turned_count,
             capped_count,
+            owed: Vec::new(),
         }))
     }
 }

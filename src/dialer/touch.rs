@@ -75,6 +75,7 @@ impl Dialer {
         let nothing = new.then_next.then(|| Pulled::Nothing(Nothing::default()));
         let now = turn.as_ref().map_or_else(|| self.now(), |turn| turn.now);
         let callback_at = self.callback_at(&new, rep.as_ref(), now).await?;
+        let quality = self.quality_of(queue, &new);
         let actor = new.rep.as_ref().map_or_else(|| new.caller.clone(), ToString::to_string);
         let change = store::RecordTouch {
             caller: new.caller.clone(),
@@ -82,6 +83,7 @@ impl Dialer {
             actor,
             is_by_system: rep.is_none(),
             only_in,
+            quality,
             policy: in_force.rules.policy().clone(),
             rule_version: in_force.version,
             queue: settings.expect("a lead's queue is in the roster before the lead"),
@@ -89,10 +91,14 @@ impl Dialer {
             then: None,
             touch: touch_of(new, callback_at, rep.map(|rep| rep.rep.key)),
         };
-        match turn {
-            None => Ok(recorded(self.parts.store.record_touch(change).await?, nothing)),
+        let recorded = match turn {
+            None => {
+                let stored = self.parts.store.record_touch(change).await;
+                stored.map(|stored| recorded(stored, nothing)).map_err(DialerError::from)
+            }
             Some(turn) => self.record_and_next(change, turn).await,
-        }
+        };
+        recorded.map_err(|error| self.name_reasons(queue, error))
     }
 
     /// The queue whose policy decides. A touch without a lease stays within its rep's queue.
@@ -202,7 +208,7 @@ impl Dialer {
                 self.settle_turned(proposal, turn.queue.key, turned).await?;
                 None
             }
-            None => None,
+            Some(LeaseOutcome::Owes) | None => None,
         };
         Ok(served.map(|served| Pulled::Served(Box::new(served))))
     }
@@ -243,5 +249,6 @@ fn recorded(stored: TouchRecorded, next: Option<Pulled>) -> Recorded {
         suppressed_count: stored.suppressed_count,
         next,
         is_next_lost: stored.is_next_lost,
+        is_quality_owed: stored.is_quality_owed,
     }
 }

@@ -135,6 +135,7 @@ mod tests {
             grace_ms: 1,
             skips_per_hour_max: None,
             own: Default::default(),
+            quality: Default::default(),
         };
         Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
     }

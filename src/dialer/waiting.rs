@@ -34,7 +34,9 @@ impl Dialer {
             let look_now =
                 async move { dialer.pull_once(&id, request.as_ref(), is_last, turn).await };
             match Self::apart(look_now).await? {
-                Pulled::Nothing(nothing) if !is_last && !nothing.should_retry => {
+                Pulled::Nothing(nothing)
+                    if !is_last && !nothing.should_retry && nothing.owed.is_empty() =>
+                {
                     let _waiting = Present::in_gauge(&self.parts.metrics.waiting);
                     let mut seated = listening.sit(idle_since, seen, look_count_max);
                     tokio::select! {

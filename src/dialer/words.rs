@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
-    LeadState, Lease, LeaseToken, LocalTime, Number, QueueId, QueueSettings, RecordedEngagement,
-    RecordedTouch, RepId, Route, RuleVersion, ServeOrder, SkipReason, TouchId, Whereabouts,
-    WorkTime,
+    LeadState, Lease, LeaseToken, LocalTime, Number, Quality, QualitySettings, QueueId,
+    QueueSettings, RecordedEngagement, RecordedTouch, RepId, Route, RuleVersion, ServeOrder,
+    SkipReason, TouchId, Whereabouts, WorkTime,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::{Explanation, PolicyLine};
 use crate::store::{LeadRecord, ReleaseCause, RequestKey};
+
+use super::OwedQuality;
 
 /// A pull.
 #[derive(Clone, Debug)]
@@ -56,6 +58,8 @@ pub struct Served {
     pub why: Why,
     /// The rep held it already: nothing new was taken.
     pub was_held: bool,
+    /// What the queue asks about it.
+    pub quality: QualitySettings,
 }
 
 impl Served {
@@ -101,6 +105,9 @@ pub struct Nothing {
     pub turned_count: usize,
     /// How many of them wait now, as their numbers are at a cap.
     pub capped_count: usize,
+    /// Feedback that the rep owes, the oldest first: as long as it is missing they get nothing, and
+    /// nothing else here is counted.
+    pub owed: Vec<OwedQuality>,
 }
 
 /// When closed hours open.
@@ -215,6 +222,8 @@ pub struct NewTouch {
     pub callback: Option<CallbackTime>,
     /// What the rep wrote down.
     pub notes: String,
+    /// What the rep thinks of the lead.
+    pub quality: Option<Quality>,
     /// Then pull the next lead in the same commit.
     pub then_next: bool,
 }
@@ -270,6 +279,8 @@ pub struct Recorded {
     pub next: Option<Pulled>,
     /// This is a replay, and the lease that came with it is over.
     pub is_next_lost: bool,
+    /// The queue asks what the rep thinks of the lead, and does not know.
+    pub is_quality_owed: bool,
 }
 
 /// A handover.

@@ -58,6 +58,25 @@ impl Disposition {
         matches!(self, Self::CallbackAny | Self::CallbackOwn)
     }
 
+    /// Whether the lead itself was reached, and said something.
+    pub fn reached_lead(self) -> bool {
+        !matches!(
+            self,
+            Self::NoAnswer
+                | Self::Busy
+                | Self::Voicemail
+                | Self::Congestion
+                | Self::DeadAir
+                | Self::DroppedBeforeRep
+                | Self::Gatekeeper
+                | Self::WrongTime
+                | Self::WrongNumber
+                | Self::Disconnected
+                | Self::Fax
+                | Self::ReassignedSuspect
+        )
+    }
+
     /// Whether the number that was dialled must not be dialled again for this lead.
     pub fn stops_number(self) -> bool {
         matches!(self, Self::WrongNumber | Self::Disconnected | Self::Fax | Self::ReassignedSuspect)

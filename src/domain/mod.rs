@@ -29,6 +29,7 @@ mod outcome;
 mod place;
 mod policy;
 mod postcode;
+mod quality;
 mod queue;
 mod rank;
 mod skip;
@@ -70,6 +71,10 @@ pub use outcome::{AMOUNT_MINOR_MAX, Currency, Outcome, OutcomeResult};
 pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{
     AfterRoute, AfterRule, DecidedBy, Decision, Delay, NextStep, Occasion, Policy, Stage,
+};
+pub use quality::{
+    QUALITY_REASON_COUNT_MAX, QUALITY_REASONS_DEFAULT, Quality, QualityMode, QualitySettings,
+    RATING_MAX,
 };
 pub use queue::{
     Campaign, CampaignSettings, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::calling::CallingLaw;
 use super::cap::Cap;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
+use super::quality::QualitySettings;
 use super::standing::Route;
 use super::window::WeeklyHours;
 use super::work_time::WorkTime;
@@ -58,6 +59,9 @@ pub struct QueueSettings {
     /// How leads are kept for one rep.
     #[serde(default)]
     pub own: OwnLeads,
+    /// What it asks its reps about the quality of their leads.
+    #[serde(default, skip_serializing_if = "QualitySettings::is_off")]
+    pub quality: Box<QualitySettings>,
 }
 
 /// How a queue keeps leads for the rep who promised to call again, or to whom they belong.

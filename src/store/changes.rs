@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::feedback::QualityOfTouch;
 use crate::domain::{
     CampaignKey, CapInForce, Facts, HandoverKey, Lead, LeadId, LeadState, Lease, LeaseToken,
     Number, Policy, Queue, QueueKey, ReleaseReason, RepId, RepKey, RequestId, ServeOrder,
@@ -211,6 +212,8 @@ pub struct Grant {
     pub fit: Option<Fit>,
     /// What caps their calls; `None`: nothing.
     pub caps: Option<Caps>,
+    /// Whether the rep gets nothing as long as they owe feedback: [`LeaseOutcome::Owes`].
+    pub holds_back: bool,
     /// The new lease's token.
     pub token: LeaseToken,
     /// How long it lasts.
@@ -278,6 +281,8 @@ pub enum LeaseOutcome {
     },
     /// The rep has a lease that stands: that one, or the one that this request got before.
     Holds(Box<Granted>),
+    /// The rep owes feedback first.
+    Owes,
     /// None of the candidates holds.
     NoneHeld {
         /// What was turned down, and why.
@@ -415,6 +420,8 @@ pub struct RecordTouch {
     /// Only leads of this queue, and the one that the touch's lease holds, are there for who records
     /// it: any other is [`Denied::UnknownLead`](super::Denied::UnknownLead).
     pub only_in: Option<QueueKey>,
+    /// What the queue asks about the lead, and what the rep said.
+    pub quality: QualityOfTouch,
     /// What dispositions lead to in the lead's queue.
     pub policy: Arc<Policy>,
     /// The rule version that says so; 0: none.
@@ -443,6 +450,8 @@ pub struct TouchRecorded {
     pub is_replay: bool,
     /// It is a replay, and the lease that came with it is over.
     pub is_next_lost: bool,
+    /// The queue asks for feedback on it, and none was given with it.
+    pub is_quality_owed: bool,
 }
 
 /// What is suppressed.

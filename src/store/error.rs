@@ -17,6 +17,15 @@ pub enum Denied {
         /// From when on they may skip again; `None`: the queue allows none.
         next_at: Option<i64>,
     },
+    /// No touch by the rep and this id was asked for feedback.
+    #[error("no touch of this rep by this id was asked for feedback")]
+    UnknownTouch,
+    /// The rep said something else about this touch before.
+    #[error("this touch was rated before, in another way")]
+    AlreadyRated,
+    /// The queue does not offer this reason.
+    #[error("the queue does not offer this reason")]
+    UnknownReason,
     /// There is no such lead.
     #[error("there is no lead {0}")]
     UnknownLead(LeadId),

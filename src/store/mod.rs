@@ -11,6 +11,7 @@ mod changes;
 mod duty;
 mod engagements;
 mod error;
+mod feedback;
 mod measures;
 mod outcomes;
 mod postgres;
@@ -40,13 +41,14 @@ pub use changes::{
 pub use duty::{Duty, TakeDuty};
 pub use engagements::{EngagementRecorded, RecordEngagement};
 pub use error::{Denied, StoreError};
+pub use feedback::{QualityOfTouch, Rate};
 pub use measures::{StoreMetrics, WriterState};
 pub use outcomes::{OutcomeRecorded, OutcomeTotal, RecordOutcome};
 pub use postgres::{Clocking, PostgresOptions, PostgresStore, Sharing};
 pub use reports::{
-    AuditFault, AuditReport, Book, BookFilter, CallbackPage, CallbacksOf, ExportFilter, RecentMark,
-    ServeCount, ServePeriod, Suppression, SuppressionKind, SuppressionPage, TouchOfLead,
-    Uncontacted, UncontactedPage,
+    AuditFault, AuditReport, Book, BookFilter, CallbackPage, CallbacksOf, ExportFilter, Owed,
+    OwedBy, QualityCount, QualityPeriod, RecentMark, ServeCount, ServePeriod, Suppression,
+    SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
@@ -193,6 +195,11 @@ pub trait Store: Send + Sync {
     async fn books(&self, filter: &BookFilter, now: i64) -> Result<Vec<Book>, StoreError>;
     /// What was counted of a queue's serves, by rep and value band.
     async fn serve_counts(&self, period: &ServePeriod) -> Result<Vec<ServeCount>, StoreError>;
+    /// Feedback that is owed, the oldest first; at most `limit`.
+    async fn owed(&self, owed_by: OwedBy, limit: usize) -> Result<Vec<Owed>, StoreError>;
+    /// What was asked for and given, by rep, campaign, source and what it says.
+    async fn quality_counts(&self, period: &QualityPeriod)
+    -> Result<Vec<QualityCount>, StoreError>;
     /// Leads without a first touch, in the order of their deadlines.
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError>;
     /// What is suppressed, in the order of kind and value.
@@ -299,6 +306,9 @@ pub trait Store: Send + Sync {
     /// Records what became of a lead, counts it in the lead's book, and closes the lead if it is open and
     /// in nobody's hands. Refuses as [`Store::record_engagement`] does.
     async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError>;
+    /// Gives feedback on a touch. [`Denied::UnknownTouch`] if none by this rep was asked for it,
+    /// [`Denied::AlreadyRated`] if the rep said something else before.
+    async fn rate(&self, rate: Rate) -> Result<(), StoreError>;
     /// Suppresses a number or an e-mail address, in every queue.
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError>;
     /// Suppresses many numbers and e-mail addresses, in every queue, with bounded work: see

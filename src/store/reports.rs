@@ -2,7 +2,8 @@
 
 use super::outcomes::OutcomeTotal;
 use crate::domain::{
-    CampaignKey, LeadId, LeadState, QueueKey, RecordedTouch, RepKey, Route, ServeTally, ValueBand,
+    CampaignKey, LeadId, LeadState, Quality, QueueKey, RecordedTouch, RepKey, Route, ServeTally,
+    TouchId, ValueBand,
 };
 
 /// Which books.
@@ -12,6 +13,58 @@ pub struct BookFilter {
     pub queue: Option<QueueKey>,
     /// Those of one campaign.
     pub campaign: Option<CampaignKey>,
+}
+
+/// Who owes feedback.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwedBy {
+    /// A rep: what they owe before they get another lead.
+    Rep(RepKey),
+    /// All reps, for touches of this queue's leads: all that it asked for.
+    Queue(QueueKey),
+}
+
+/// Feedback that was asked for and not given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owed {
+    /// Who owes it.
+    pub rep: RepKey,
+    /// The lead.
+    pub lead: LeadId,
+    /// The touch, by the id that its client gave it.
+    pub touch: TouchId,
+    /// Since when.
+    pub touched_at: i64,
+    /// The rep gets no lead in a queue that requires it.
+    pub is_required: bool,
+}
+
+/// On which touches feedback is counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QualityPeriod {
+    /// Of leads of this queue.
+    pub queue: QueueKey,
+    /// Recorded from here on.
+    pub from: i64,
+    /// Recorded before this.
+    pub until: i64,
+}
+
+/// Feedback that has all of this in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QualityCount {
+    /// Who touched the leads.
+    pub rep: RepKey,
+    /// The leads' campaign.
+    pub campaign: CampaignKey,
+    /// The source in whose books they stand.
+    pub source: String,
+    /// It was asked for.
+    pub is_asked: bool,
+    /// What was said; `None`: nothing yet.
+    pub given: Option<Quality>,
+    /// How many touches.
+    pub count: i64,
 }
 
 /// Whose serves, and of which hours: they are counted by the full hour in which they began.

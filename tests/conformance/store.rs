@@ -5,6 +5,7 @@ mod desk;
 mod duties;
 mod engagements;
 mod erasures;
+mod feedback;
 mod handovers;
 mod leases;
 mod outcomes;
@@ -155,6 +156,11 @@ macro_rules! check_store {
                     dials_outlive_an_erasure_and_are_forgotten_in_time,
                     a_suppression_ends_and_stays_listed,
                     a_person_is_suppressed_with_all_they_are_known_by,
+                }
+                feedback {
+                    who_owes_feedback_gets_no_lead_until_it_is_given,
+                    feedback_is_given_with_a_touch_or_by_its_rep,
+                    feedback_is_counted_and_outlives_an_erasure,
                 }
                 skips {
                     one_skip_too_many_is_refused_and_the_lead_stays,

@@ -260,6 +260,7 @@ fn every_command_answers_programs_with_one_document_when_it_works() {
         "coverage uncontacted",
         "uncontacted",
         "skips sales",
+        "quality sales",
         "next --rep ann",
         "suppress --number +49301234502 --source letter",
         "audit",

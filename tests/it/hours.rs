@@ -317,6 +317,7 @@ async fn put_lead_of_new_york(dialer: &Dialer) -> LeadId {
         grace_ms: 30_000,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let settings = CampaignSettings {

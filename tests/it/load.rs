@@ -140,6 +140,13 @@ impl RepService for Careless {
         Ok(Response::new(proto::ListCallbacksResponse::default()))
     }
 
+    async fn rate_lead(
+        &self,
+        _: Request<proto::RateLeadRequest>,
+    ) -> Answer<proto::RateLeadResponse> {
+        Err(Status::unimplemented("nobody rates"))
+    }
+
     async fn release_lease(
         &self,
         _: Request<proto::ReleaseLeaseRequest>,

@@ -36,6 +36,7 @@ mod privacy;
 mod process;
 mod pty;
 mod pull;
+mod quality;
 mod safety;
 #[path = "../servers.rs"]
 mod servers;

@@ -50,6 +50,7 @@ mirror!(LeadEventKind, domain::EventKind:
     Outcome Assigned);
 mirror!(OutcomeResult, domain::OutcomeResult: Won Lost);
 
+mirror!(QualityMode, domain::QualityMode: Off Asked Required);
 mirror!(SkipReason, domain::SkipReason: NotMyArea BadData KnowsMe TooHard NoTime Other);
 
 impl Known for proto::ReleaseReason {

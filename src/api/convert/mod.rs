@@ -14,6 +14,7 @@ mod leads;
 mod masked;
 mod outcomes;
 mod page;
+mod quality;
 mod queues;
 mod reports;
 mod reps;
@@ -34,6 +35,7 @@ pub(super) use leads::{
 pub(super) use masked::masked_if_number;
 pub(super) use outcomes::{concluded, new_outcome};
 pub(super) use page::{Page, by_id};
+pub(super) use quality::{quality_report, rate};
 pub(super) use queues::{
     campaign, campaign_settings, explanation_of_lead, peek, queue, queue_settings, trace,
 };

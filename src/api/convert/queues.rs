@@ -13,7 +13,7 @@ use crate::domain::{
 use super::super::proto;
 use super::fields::DAY_MS;
 use super::roster::own_leads;
-use super::{Fields, count, duration, engagements, states, time};
+use super::{Fields, count, duration, engagements, quality, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
 const SKIP_COUNT_MAX: u32 = 1_000;
@@ -55,6 +55,7 @@ pub(in crate::api) fn queue_settings(
     let grace_ms =
         fields.duration("queue.grace_duration", grace, GRACE_MS_MAX).unwrap_or(GRACE_MS_DEFAULT);
     let skips_per_hour_max = skips_per_hour_max(fields, queue);
+    let quality = quality::settings(fields, queue);
     let zone = queue.time_zone.clone();
     let law = calling_law(fields, queue);
     let caps = caps(fields, &queue.caps);
@@ -70,6 +71,7 @@ pub(in crate::api) fn queue_settings(
         grace_ms,
         skips_per_hour_max: skips_per_hour_max?,
         own,
+        quality: Box::new(quality?),
     };
     Some((id?, settings))
 }
@@ -152,6 +154,14 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
         callback_count_max: i32::try_from(settings.own.callback_count_max).ok(),
         owner_absence_max_duration: Some(duration(settings.own.owner_absence_ms_max)),
         strict_rep_hours: settings.own.is_strict_about_hours,
+        quality_mode: proto::QualityMode::from(settings.quality.mode).into(),
+        quality_dispositions: settings
+            .quality
+            .dispositions
+            .iter()
+            .map(|one| proto::Disposition::from(*one).into())
+            .collect(),
+        quality_reasons: settings.quality.reasons,
     }
 }
 

@@ -14,10 +14,10 @@ use super::super::status::Problems;
 use super::callbacks::callback;
 use super::codes::Known as _;
 use super::fields::{DAY_MS, body_hash};
-use super::{Fields, LeadName, count, duration, engagements, lead_name, states, time};
+use super::{Fields, LeadName, count, duration, engagements, lead_name, quality, states, time};
 
 /// Request ids count within a caller and rep: many softphones may share a caller.
-fn scope(caller: &Caller, rep_id: &str) -> String {
+pub(super) fn scope(caller: &Caller, rep_id: &str) -> String {
     format!("{}/{rep_id}", caller.name)
 }
 
@@ -142,6 +142,7 @@ pub(in crate::api) fn new_touch(
     }
     let times = times(&mut fields, message, now);
     let callback = callback(&mut fields, message, disposition, now);
+    let quality = quality::quality(&mut fields, message.quality.as_ref());
     let notes = fields.lines("notes", message.notes.clone());
     let is_own = caller.rep.is_some();
     let caller = scope(caller, rep_id);
@@ -150,6 +151,7 @@ pub(in crate::api) fn new_touch(
     let read = || {
         let (id, rep, channel, direction) = (id?, Some(rep?), channel?, direction?);
         let ((started_at, ended_at), disposition, notes) = (times?, disposition?, notes?);
+        let quality = quality?;
         let touch = move |lead| NewTouch {
             id,
             caller,
@@ -166,6 +168,7 @@ pub(in crate::api) fn new_touch(
             disposition,
             callback,
             notes,
+            quality,
             then_next,
         };
         Some((name?, touch))
@@ -229,6 +232,7 @@ fn served(served: Served) -> proto::ServedLead {
         dispositions: all.collect(),
         callable_numbers,
         engagements: engagements::engagements(engagements),
+        quality_ask: quality::ask(&served.quality),
     }
 }
 
@@ -247,6 +251,7 @@ fn nothing(nothing: &Nothing) -> proto::NothingToServe {
         should_retry: nothing.should_retry,
         capped_count: count(nothing.capped_count),
         kept_count: count(counts.kept),
+        quality_owed: quality::owed(&nothing.owed),
         next_opening_bar: nothing.next_opening.as_ref().map(|opening| states::bar(&opening.bar)),
     }
 }
@@ -264,6 +269,7 @@ pub(in crate::api) fn recorded(recorded: Recorded) -> proto::RecordTouchResponse
         replayed: recorded.is_replay,
         state: Some(states::state(&recorded.state)),
         suppressed_count: count(recorded.suppressed_count),
+        quality_owed: recorded.is_quality_owed,
         next,
     }
 }

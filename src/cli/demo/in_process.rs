@@ -204,6 +204,7 @@ fn open_queue() -> Queue {
         grace_ms: GRACE_MS_DEFAULT,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     Queue { key: QUEUE, id: QueueId::new("demo").expect("an id"), settings }
 }

@@ -188,6 +188,7 @@ fn a_lead_of_an_unknown_zone_lives_by_the_queue_s_clock() {
         grace_ms: GRACE_MS_DEFAULT,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     let queue = Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings };
     let nine_in_tokyo = at("2026-11-18T00:00:00Z");

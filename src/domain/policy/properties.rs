@@ -27,6 +27,7 @@ fn queue(zone: &str) -> Queue {
         grace_ms: GRACE_MS_DEFAULT,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     Queue { key: QueueKey(1), id: QueueId::new("q").expect("an id"), settings }
 }

@@ -64,6 +64,9 @@ pub(super) fn give_first(slate: &mut Slate, grant: &Grant, rep: RepKey, now: i64
         }
         slate.free_rep(lead);
     }
+    if grant.holds_back && slate.owes(rep) {
+        return LeaseOutcome::Owes;
+    }
     let mut turned = Vec::new();
     for candidate in &grant.candidates {
         match offer(slate, candidate, grant, now) {

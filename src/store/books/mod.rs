@@ -16,6 +16,7 @@ mod handover;
 mod lease;
 mod matching;
 mod outcome;
+mod quality;
 mod seal;
 mod skip;
 mod slate;
@@ -32,6 +33,7 @@ use super::changes::{
 use super::duty::Duty;
 use super::engagements::{EngagementRecorded, RecordEngagement};
 use super::error::Denied;
+use super::feedback::Rate;
 use super::outcomes::{OutcomeRecorded, RecordOutcome};
 
 pub(super) use answer::StoredAnswer;
@@ -41,6 +43,7 @@ pub(super) use engage::{EngagementRow, NewEngagement};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use outcome::{NewOutcome, OutcomeRow};
+pub(super) use quality::{LateFeedback, NewFeedback};
 pub(super) use seal::Seal;
 pub(super) use skip::{NewSkip, ServeKey, SkipRow};
 pub(super) use slate::{
@@ -68,6 +71,7 @@ pub(super) enum Change {
     Touch(Box<RecordTouch>),
     Engage(Box<RecordEngagement>),
     Conclude(Box<RecordOutcome>),
+    Rate(Rate),
     Suppress(Suppress),
     SuppressAll(SuppressAll),
     Erase(Erase),
@@ -104,6 +108,7 @@ impl Change {
                 change.now = at;
                 change.outcome.decided_at = change.outcome.decided_at.min(at);
             }
+            Self::Rate(change) => change.now = at,
             Self::Suppress(change) => change.now = at,
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
@@ -125,6 +130,7 @@ impl Change {
             Self::Touch(_)
             | Self::Engage(_)
             | Self::Conclude(_)
+            | Self::Rate(_)
             | Self::SuppressAll(_)
             | Self::Sweep { .. } => None,
         }
@@ -141,6 +147,7 @@ pub(super) enum Answer {
     Touch(Box<TouchRecorded>),
     Engage(EngagementRecorded),
     Conclude(OutcomeRecorded),
+    Rate,
     Suppress(Suppressed),
     SuppressAll(SuppressedAll),
     Erase(Erased),
@@ -162,6 +169,7 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
         }
         Change::Engage(change) => engage::engage(slate, change).map(Answer::Engage),
         Change::Conclude(change) => outcome::conclude(slate, change).map(Answer::Conclude),
+        Change::Rate(change) => quality::rate(slate, change).map(|()| Answer::Rate),
         Change::Suppress(change) => suppress::suppress(slate, change).map(Answer::Suppress),
         Change::SuppressAll(change) => {
             Ok(Answer::SuppressAll(suppress::suppress_all(slate, change)))

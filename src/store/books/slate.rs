@@ -1,6 +1,6 @@
 //! What a batch of changes knows and changes: rows as they were loaded, and as they are now.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use foldhash::HashMap;
@@ -10,6 +10,7 @@ use super::dials::{Dial, NewDial};
 use super::engage::{EngagementRow, NewEngagement};
 use super::erase::Erasable;
 use super::outcome::{NewOutcome, OutcomeRow, OutcomeSum};
+use super::quality::{FeedbackKey, FeedbackName, FeedbackRows, LateFeedback, NewFeedback};
 use super::seal::Seal;
 use super::skip::{NewSkip, ServeKey, SkipRow};
 use super::sweep::Found;
@@ -180,6 +181,10 @@ pub(crate) struct Slate {
     pub(crate) erasable: HashMap<LeadId, Erasable>,
     /// What counts against the reps who skip, by lease.
     pub(crate) skips: HashMap<RepKey, BTreeMap<LeaseToken, SkipRow>>,
+    /// What reps owe who get no lead for it.
+    pub(crate) owed: HashMap<RepKey, BTreeSet<FeedbackName>>,
+    /// Feedback on touches that are about to be rated.
+    pub(crate) feedback: HashMap<FeedbackKey, FeedbackRows>,
     /// Another node has the duty that the sweep names.
     pub(crate) is_duty_lost: bool,
     /// What a sweep found.
@@ -208,6 +213,8 @@ pub(crate) struct Slate {
     pub(crate) erased_leads: Vec<LeadId>,
     pub(crate) erased_handovers: Vec<HandoverOnce>,
     pub(crate) new_skips: Vec<NewSkip>,
+    pub(crate) new_feedback: Vec<NewFeedback>,
+    pub(crate) late_feedback: Vec<LateFeedback>,
     pub(crate) serve_deltas: BTreeMap<ServeKey, i64>,
     pub(crate) book_deltas: BTreeMap<BookKey, BookDelta>,
     /// Requests, passes and skips that are over by then are forgotten, at most so many.
@@ -412,6 +419,7 @@ impl Slate {
         self.changed().next().is_some()
             || self.handovers.values().any(|row| row.is_new || row.is_changed)
             || !self.new_touches.is_empty()
+            || !self.late_feedback.is_empty()
             || !self.new_requests.is_empty()
             || !self.new_suppressions.is_empty()
             || self.forget.is_some()

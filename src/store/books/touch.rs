@@ -3,7 +3,7 @@
 use super::grant::{give_first, standing_lease};
 use super::suppress::{Wish, suppress_person};
 use super::text::hex;
-use super::{NewTouch, Slate, TouchRow};
+use super::{NewTouch, Slate, TouchRow, quality};
 use crate::domain::moves::Command;
 use crate::domain::{
     Cadence, DecidedBy, Direction, Disposition, Event, LeadClock, LeadId, LeaseToken, Number,
@@ -22,7 +22,12 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         if row.body_hash != body_hash && !row.body_hash.is_empty() {
             return Err(Denied::RequestReused);
         }
-        return Ok(replay(slate, row.clone(), change.now));
+        let is_quality_owed = change.quality.is_owed();
+        let again = replay(slate, row.clone(), change.now);
+        return Ok(TouchRecorded { is_quality_owed, ..again });
+    }
+    if change.quality.is_reason_unknown {
+        return Err(Denied::UnknownReason);
     }
     let row = slate.row(touch.lead).ok_or(Denied::UnknownLead(touch.lead))?;
     let is_erased = row.state.standing == Standing::Erased;
@@ -43,6 +48,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     }
     let suppressed_count = say_never(slate, change, holds, is_erased);
     slate.book_of(touch.lead).touches += 1;
+    quality::note(slate, change);
 
     let next = change.then.as_ref().zip(touch.rep);
     let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
@@ -65,6 +71,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         next,
         is_replay: false,
         is_next_lost: false,
+        is_quality_owed: change.quality.is_owed(),
     })
 }
 
@@ -117,6 +124,7 @@ fn replay(slate: &Slate, row: TouchRow, now: i64) -> TouchRecorded {
         record: slate.record(row.lead),
         suppressed_count: row.suppressed_count,
         is_replay: true,
+        is_quality_owed: false,
         is_next_lost: row.next.is_some() && next.is_none(),
         next: next.map(LeaseOutcome::Holds),
     }
@@ -127,7 +135,7 @@ fn leased(outcome: &LeaseOutcome) -> Option<(LeadId, LeaseToken)> {
         LeaseOutcome::Granted { granted, .. } | LeaseOutcome::Holds(granted) => {
             Some((granted.lease.lead, granted.lease.token))
         }
-        LeaseOutcome::NoneHeld { .. } => None,
+        LeaseOutcome::Owes | LeaseOutcome::NoneHeld { .. } => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::connection::Connection;
 use super::numbers::{self, Until, take_dial};
 use super::rows::{corrupt, packed, read, read_leads, token};
 use super::statements as sql;
-use super::{duty, erasure, write_skips};
+use super::{duty, erasure, quality, write_skips};
 use crate::domain::{CampaignKey, Disposition, LeadId, Number, QueueKey, RepKey, RequestId};
 
 /// What a batch asks for by key.
@@ -118,6 +118,7 @@ impl Needs {
                 Change::Assign(assign) => {
                     needs.leads.insert(assign.lead);
                 }
+                Change::Rate(_) => {}
                 Change::Erase(erase) => {
                     needs.leads.insert(erase.lead);
                     needs.erased.push(erase.lead);
@@ -145,6 +146,7 @@ pub(in crate::store) async fn load(
     let mut slate = Slate { seal, ..Slate::default() };
     let mut needs = Needs::of(changes);
     write_skips::load(connection, &mut slate, changes).await?;
+    quality::load(connection, &mut slate, changes).await?;
     if connection.is_remote() && needs.is_of_call {
         if load_calls(connection, &mut slate, &mut needs).await? {
             return Ok(slate);

@@ -16,6 +16,7 @@ mod migrate;
 mod numbers;
 mod own_leads;
 mod parts;
+mod quality;
 mod read;
 mod readers;
 mod report;

@@ -55,6 +55,7 @@ pairs! {
     ADD_DIALS = "add_dials";
     ADD_ENGAGEMENTS = "add_engagements";
     ADD_EVENTS = "add_events";
+    ADD_FEEDBACK = "add_feedback";
     ADD_HANDOVERS = "add_handovers";
     ADD_HELD_NUMBERS = "add_held_numbers";
     ADD_LEAD_NUMBERS = "add_lead_numbers";
@@ -89,15 +90,18 @@ pairs! {
     FORGET_PASSES = "forget_passes";
     FORGET_REQUESTS = "forget_requests";
     FORGET_SKIPS = "forget_skips";
+    GIVE_FEEDBACK = "give_feedback";
     LOAD_CARRIERS = "load_carriers";
     LOAD_DUE = "load_due";
     LOAD_ENGAGEMENTS = "load_engagements";
     LOAD_ERASABLE = "load_erasable";
+    LOAD_FEEDBACK = "load_feedback";
     LOAD_HANDOVERS = "load_handovers";
     LOAD_MATCHES = "load_matches";
     LOAD_NUMBERS = "load_numbers";
     LOAD_OTHERS = "load_others";
     LOAD_OUTCOMES = "load_outcomes";
+    LOAD_OWED = "load_owed";
     LOAD_REFUSED = "load_refused";
     LOAD_REQUESTS = "load_requests";
     LOAD_SKIPS = "load_skips";
@@ -149,6 +153,8 @@ shared! {
     OVERDUE = "overdue";
     OWNED_LEADS = "owned_leads";
     MIDDLE_LEAD = "middle_lead";
+    OWED_BY_REP = "owed_by_rep";
+    OWED_IN_QUEUE = "owed_in_queue";
     PASSES = "passes";
     PAUSE_CAMPAIGN = "pause_campaign";
     PROMISED_LEADS = "promised_leads";
@@ -156,6 +162,7 @@ shared! {
     PUT_QUEUE = "put_queue";
     PUT_REP = "put_rep";
     PUT_RULES_IN_FORCE = "put_rules_in_force";
+    QUALITY_COUNTS = "quality_counts";
     QUEUES = "queues";
     RECENT_LEADS = "recent_leads";
     REP_KEY = "rep_key";
@@ -258,6 +265,12 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("seal_dials", SEAL_DIALS),
     ("forget_skips", FORGET_SKIPS),
     ("load_skips", LOAD_SKIPS),
+    ("load_owed", LOAD_OWED),
+    ("load_feedback", LOAD_FEEDBACK),
+    ("owed_by_rep", OWED_BY_REP),
+    ("owed_in_queue", OWED_IN_QUEUE),
+    ("quality_counts", QUALITY_COUNTS),
+    ("give_feedback", GIVE_FEEDBACK),
     ("serve_counts", SERVE_COUNTS),
     ("move_books", MOVE_BOOKS),
     ("ledger", LEDGER),

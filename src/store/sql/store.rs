@@ -17,11 +17,13 @@ use super::super::changes::{
 use super::super::duty::{Duty, TakeDuty};
 use super::super::engagements::{EngagementRecorded, RecordEngagement};
 use super::super::error::StoreError;
+use super::super::feedback::Rate;
 use super::super::measures::StoreMetrics;
 use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
-    AuditReport, Book, BookFilter, CallbackPage, ExportFilter, RecentMark, ServeCount, ServePeriod,
-    Suppression, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
+    AuditReport, Book, BookFilter, CallbackPage, ExportFilter, Owed, OwedBy, QualityCount,
+    QualityPeriod, RecentMark, ServeCount, ServePeriod, Suppression, SuppressionPage, TouchOfLead,
+    Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
@@ -31,7 +33,7 @@ use super::failure::unavailable;
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::writer::{Follower, Stopping, Writer, Writing};
-use super::{audit, duty, export, own_leads, read, report};
+use super::{audit, duty, export, own_leads, quality, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
@@ -39,14 +41,13 @@ use crate::domain::{
 };
 use crate::metrics::Present;
 
-/// How long a store that closes waits for reads: an audit may take minutes, and loses nothing.
+/// How long a store that closes waits for reads.
 const READS_END_WITHIN: Duration = Duration::from_secs(2);
 
 /// The truth in a SQL database, written by one thread and read by others.
 #[expect(private_bounds, reason = "which databases there are is decided here")]
 pub struct SqlStore<R: Readers> {
     inbox: Mutex<Option<mpsc::Sender<Job>>>,
-    /// Its sender is dropped when the writer has ended.
     ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
     follower: Follower,
     metrics: StoreMetrics,
@@ -310,6 +311,14 @@ impl<R: Readers> Store for SqlStore<R> {
         read!(self, Report, by => report::serve_counts(by, period))
     }
 
+    async fn owed(&self, owed_by: OwedBy, limit: usize) -> Result<Vec<Owed>, StoreError> {
+        read!(self, Call, by => quality::owed(by, owed_by, limit))
+    }
+
+    async fn quality_counts(&self, of: &QualityPeriod) -> Result<Vec<QualityCount>, StoreError> {
+        read!(self, Report, by => quality::counts(by, of))
+    }
+
     async fn uncontacted(&self, page: &UncontactedPage) -> Result<Vec<Uncontacted>, StoreError> {
         read!(self, Report, by => report::uncontacted(by, page))
     }
@@ -462,6 +471,10 @@ impl<R: Readers> Store for SqlStore<R> {
     async fn record_outcome(&self, change: RecordOutcome) -> Result<OutcomeRecorded, StoreError> {
         let answer = self.change(Change::Conclude(Box::new(change))).await?;
         answered!(answer, Answer::Conclude(recorded) => recorded)
+    }
+
+    async fn rate(&self, rate: Rate) -> Result<(), StoreError> {
+        answered!(self.change(Change::Rate(rate)).await?, Answer::Rate => ())
     }
 
     async fn suppress(&self, suppress: Suppress) -> Result<Suppressed, StoreError> {

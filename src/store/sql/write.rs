@@ -17,7 +17,7 @@ use super::connection::{Connection, Statement};
 use super::load::{json, limit_of};
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, write_books, write_calls, write_facts, write_leases, write_skips};
+use super::{erasure, quality, write_books, write_calls, write_facts, write_leases, write_skips};
 use crate::domain::{
     CampaignKey, LeadId, Number, QueueKey, RepKey, SKIP_WINDOW_MS, Standing, TouchId,
 };
@@ -52,6 +52,7 @@ pub(in crate::store) async fn write(
     write_facts::write(connection, slate).await?;
     write_memory(connection, slate).await?;
     run(connection, write_skips::statements(slate)).await?;
+    run(connection, quality::statements(slate)).await?;
     erasure::write(connection, slate).await?;
     write_books::write(connection, slate).await
 }

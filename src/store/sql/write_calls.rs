@@ -26,6 +26,8 @@ pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool 
         && slate.erased_leads.is_empty()
         && slate.sealed_dials.is_empty()
         && slate.book_deltas.values().all(|delta| delta.handed_over == 0)
+        && slate.new_feedback.is_empty()
+        && slate.late_feedback.is_empty()
         && slate.forget.is_none()
 }
 

@@ -58,6 +58,7 @@ impl Desk {
             grace_ms: GRACE_MS,
             skips_per_hour_max: None,
             own: Default::default(),
+            quality: Default::default(),
         };
         let mut campaigns = Vec::new();
         let mut queues = Vec::new();
@@ -202,6 +203,7 @@ impl Desk {
             candidates: leads.iter().map(candidate).collect(),
             fit: None,
             caps: None,
+            holds_back: false,
             token: LeaseToken(token),
             lease_ms: LEASE_MS,
             lease_total_ms: LEASE_TOTAL_MS,
@@ -274,6 +276,7 @@ impl Desk {
             actor: "rep-0".into(),
             is_by_system: false,
             only_in: None,
+            quality: Default::default(),
             policy: Arc::new(Policy::default()),
             rule_version: 0,
             queue: Arc::new(self.queue.clone()),

@@ -145,7 +145,7 @@ async fn at_once(desk: &Desk, pulls: Vec<(usize, LeadId)>) -> Vec<Option<LeadId>
     for one in running {
         got.push(match one.await.expect("a pull").expect("an answer") {
             LeaseOutcome::Granted { granted, .. } => Some(granted.lease.lead),
-            LeaseOutcome::Holds(_) | LeaseOutcome::NoneHeld { .. } => None,
+            LeaseOutcome::Holds(_) | LeaseOutcome::Owes | LeaseOutcome::NoneHeld { .. } => None,
         });
     }
     got

@@ -11,6 +11,8 @@ use crate::support::{NOON, TestNode, by_id, lead, time};
 
 /// A request id that was used before, with another body.
 pub(super) const USED: &str = "used-before";
+/// A touch that waits for feedback.
+const RATED: &str = "touch-to-rate";
 /// Methods whose request ids are remembered.
 pub(super) const REUSED: &[&str] =
     &["UpsertLead", "SuppressContact", "PublishRules", "CreateToken", "EraseLead", "AssignLead"];
@@ -27,6 +29,7 @@ pub(super) async fn requests(node: &mut TestNode) -> BTreeMap<&'static str, Vec<
     let served = node.pull_lead("ann").await;
     let held = served.lead.clone().unwrap().lead_id;
     let idle = ids.iter().find(|id| **id != held).unwrap();
+    touch_to_rate(node, idle).await;
     let mut all = BTreeMap::new();
     of_reps(&mut all, &held, &served.lease_token, idle);
     of_intake(&mut all, &other);
@@ -39,6 +42,27 @@ pub(super) async fn requests(node: &mut TestNode) -> BTreeMap<&'static str, Vec<
     let made = node.admin.create_token(token).await.unwrap().into_inner();
     of_admins(&mut all, made.token.unwrap().token_id);
     all
+}
+
+/// Records a touch that the queue asks for feedback on.
+async fn touch_to_rate(node: &mut TestNode, lead_id: &str) {
+    let queues = node.queues.list_queues(proto::ListQueuesRequest::default()).await.unwrap();
+    let mut queue = queues.into_inner().queues.remove(0);
+    queue.quality_mode = proto::QualityMode::Asked.into();
+    let change = proto::UpsertQueueRequest { queue: Some(queue), ..Default::default() };
+    node.queues.upsert_queue(change).await.unwrap();
+    let touch = proto::RecordTouchRequest {
+        rep_id: "ann".into(),
+        lead: Some(by_id(lead_id)),
+        touch_id: RATED.into(),
+        channel: proto::Channel::Email.into(),
+        direction: proto::Direction::Inbound.into(),
+        start_time: Some(time(NOON)),
+        end_time: Some(time(NOON)),
+        disposition: proto::Disposition::NotInterested.into(),
+        ..Default::default()
+    };
+    assert!(node.reps.record_touch(touch).await.unwrap().into_inner().quality_owed);
 }
 
 fn put(all: &mut BTreeMap<&'static str, Vec<u8>>, method: &'static str, message: impl Message) {
@@ -80,6 +104,10 @@ fn of_reps(all: &mut BTreeMap<&'static str, Vec<u8>>, held: &str, token: &str, i
     put(all, "RecordTouch", touch);
     let callbacks = proto::ListCallbacksRequest { rep_id: rep_id(), ..Default::default() };
     put(all, "ListCallbacks", callbacks);
+    let quality = proto::Quality { rating: 3, reason: "other".into() };
+    let rating =
+        proto::RateLeadRequest { rep_id: rep_id(), touch_id: RATED.into(), quality: Some(quality) };
+    put(all, "RateLead", rating);
 }
 
 fn of_intake(all: &mut BTreeMap<&'static str, Vec<u8>>, other: &str) {
@@ -180,6 +208,8 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
     put(all, "ListUncontacted", proto::ListUncontactedRequest::default());
     let skips = proto::GetSkipsRequest { queue_id: queue_id(), ..Default::default() };
     put(all, "GetSkips", skips);
+    let quality = proto::GetQualityRequest { queue_id: queue_id(), ..Default::default() };
+    put(all, "GetQuality", quality);
     put(all, "ExportLeads", proto::ExportLeadsRequest::default());
     put(all, "ExportTouches", proto::ExportTouchesRequest::default());
     put(all, "AuditLedger", proto::AuditLedgerRequest::default());

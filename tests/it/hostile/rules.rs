@@ -81,9 +81,26 @@ pub(super) enum Expects {
 
 /// The rule of a field. `None`: nobody has thought about it yet.
 pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
-    use Rule::*;
     let message = field.parent_message().name().to_owned();
-    Some(match (message.as_str(), field.name()) {
+    of_skips_and_quality(&message, field.name()).or_else(|| of_others(&message, field))
+}
+
+fn of_skips_and_quality(message: &str, field: &str) -> Option<Rule> {
+    use Rule::*;
+    Some(match (message, field) {
+        (_, "skip_reason") => Code(7),
+        ("Quality", "rating") => NotNegative,
+        ("Quality", "reason") => Word,
+        ("RateLeadRequest", "quality") => Given,
+        (_, "quality_mode") => CodeIfGiven(4),
+        (_, "quality" | "quality_dispositions" | "quality_reasons") => Free,
+        _ => return None,
+    })
+}
+
+fn of_others(message: &str, field: &FieldDescriptor) -> Option<Rule> {
+    use Rule::*;
+    Some(match (message, field.name()) {
         ("Queue", "queue_id") | ("Campaign", "campaign_id") | ("Rep", "rep_id") => Word,
         ("ListCampaignsRequest" | "ListRepsRequest", "queue_id") => KnownIfGiven,
         (
@@ -134,7 +151,6 @@ pub(super) fn rule_of(field: &FieldDescriptor) -> Option<Rule> {
         (_, "lease_token") => Token,
         (_, "reason") if field.kind() == Kind::String => Reason,
         (_, "reason") => Code(4),
-        (_, "skip_reason") => Code(7),
         ("RecordTouchRequest", "channel") => Code(5),
         ("RecordTouchRequest", "direction") => Code(3),
         ("RecordTouchRequest", "disposition") => Code(22),

@@ -102,6 +102,7 @@ async fn set_up(dialer: &Dialer) -> QueueKey {
         grace_ms: 30_000,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     dialer.put_queue(sales.clone(), settings).await.unwrap();
     let spring = CampaignId::new(SPRING).unwrap();

@@ -65,6 +65,7 @@ async fn lease_one(store: &SqliteStore, lead: LeadId, request: Option<RequestKey
         candidates: vec![candidate],
         fit: None,
         caps: None,
+        holds_back: false,
         token: LeaseToken([7; 16]),
         lease_ms: 60_000,
         lease_total_ms: 60_000,

@@ -39,6 +39,7 @@ pub(super) async fn campaign(store: &SqliteStore) -> Campaign {
         grace_ms: 1,
         skips_per_hour_max: None,
         own: Default::default(),
+        quality: Default::default(),
     };
     let queue = store.put_queue(&QueueId::new("sales").unwrap(), &settings).await.unwrap();
     let settings = CampaignSettings {
