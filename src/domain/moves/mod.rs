@@ -137,13 +137,13 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             started_at,
             is_attempt,
             cadence,
-            next: follows,
+            next: then,
             promised_to,
         } => {
             require_leased(state)?;
             next.cadence = cadence;
             count_touch(&mut next, disposition, started_at, is_attempt, is_attempt);
-            follow(&mut next, follows, promised_to);
+            follow(&mut next, then, promised_to);
             EventKind::Touched
         }
         Command::Note { disposition, started_at, is_attempt, cadence, is_first_touch } => {

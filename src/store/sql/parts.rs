@@ -4,7 +4,7 @@ use super::super::books::{Answer, Change};
 use super::super::changes::{HandOver, HandedOver};
 use super::super::error::StoreError;
 use super::readers::Readers;
-use super::store::SqlStore;
+use super::running::SqlStore;
 
 #[expect(private_bounds, reason = "which databases there are is decided here")]
 impl<R: Readers> SqlStore<R> {

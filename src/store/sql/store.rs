@@ -1,11 +1,9 @@
 //! The store over whichever database: changes go to the writer, reads to the readers.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot};
 
 use super::super::backup::Backup;
 use super::super::books::{Answer, Change};
@@ -18,7 +16,6 @@ use super::super::duty::{Duty, TakeDuty};
 use super::super::engagements::{EngagementRecorded, RecordEngagement};
 use super::super::error::StoreError;
 use super::super::feedback::Rate;
-use super::super::measures::StoreMetrics;
 use super::super::outcomes::{OutcomeRecorded, RecordOutcome};
 use super::super::reports::{
     AuditReport, Book, BookFilter, CallbackPage, ExportFilter, Owed, OwedBy, QualityCount,
@@ -28,121 +25,15 @@ use super::super::reports::{
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::{CommitSink, RosterRows, Store};
 use super::access::{self, AccessAnswer, AccessChange};
-use super::batch::{INBOX_COUNT_MAX, Job, Reply, Work};
-use super::failure::unavailable;
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
-use super::writer::{Follower, Stopping, Writer, Writing};
+use super::running::SqlStore;
 use super::{audit, duty, export, own_leads, quality, read, report};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
     RepId, RepKey, RuleVersion, TokenId,
 };
-use crate::metrics::Present;
-
-/// How long a store that closes waits for reads.
-const READS_END_WITHIN: Duration = Duration::from_secs(2);
-
-/// The truth in a SQL database, written by one thread and read by others.
-#[expect(private_bounds, reason = "which databases there are is decided here")]
-pub struct SqlStore<R: Readers> {
-    inbox: Mutex<Option<mpsc::Sender<Job>>>,
-    ended: tokio::sync::Mutex<Option<oneshot::Receiver<()>>>,
-    follower: Follower,
-    metrics: StoreMetrics,
-    /// How many handovers go into one commit.
-    pub(super) row_count_max: usize,
-    pub(in crate::store) readers: R,
-}
-
-#[expect(private_bounds, reason = "which databases there are is decided here")]
-impl<R: Readers> SqlStore<R> {
-    /// Starts the writer. `kept` is dropped when the writer has ended, just before that is told.
-    pub(in crate::store) fn start<W: Writing + Send + 'static>(
-        writing: W,
-        readers: R,
-        follower: Follower,
-        kept: impl Send + 'static,
-    ) -> Result<Self, StoreError> {
-        let (inbox, jobs) = mpsc::channel(INBOX_COUNT_MAX);
-        let (ending, ended) = oneshot::channel::<()>();
-        let row_count_max = writing.row_count_max();
-        let metrics = StoreMetrics::default();
-        let writer = Writer {
-            writing,
-            inbox: jobs,
-            follower: follower.clone(),
-            metrics: metrics.clone(),
-            doubt: None,
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(unavailable)?;
-        std::thread::Builder::new()
-            .name("store-writer".to_owned())
-            .spawn({
-                let metrics = metrics.clone();
-                move || {
-                    // These go at the very end, by a panic too.
-                    let _ending = ending;
-                    let _kept = kept;
-                    let _stopping = Stopping(metrics);
-                    runtime.block_on(writer.run());
-                }
-            })
-            .map_err(unavailable)?;
-        Ok(Self {
-            inbox: Mutex::new(Some(inbox)),
-            ended: tokio::sync::Mutex::new(Some(ended)),
-            follower,
-            metrics,
-            row_count_max,
-            readers,
-        })
-    }
-
-    /// What it counts of itself.
-    pub fn metrics(&self) -> StoreMetrics {
-        self.metrics.clone()
-    }
-
-    async fn ask(&self, work: Work) -> Result<Reply, StoreError> {
-        let inbox = self.inbox.lock().expect("nobody panics with the inbox").clone();
-        let inbox = inbox.ok_or(StoreError::Stopped)?;
-        let (reply, answer) = oneshot::channel();
-        let job = Job {
-            work,
-            reply,
-            span: tracing::Span::current(),
-            _waiting: Present::in_gauge(&self.metrics.waiting),
-        };
-        inbox.send(job).await.map_err(|_| StoreError::Stopped)?;
-        answer.await.unwrap_or(Err(StoreError::Stopped))
-    }
-
-    pub(super) async fn change(&self, change: Change) -> Result<Answer, StoreError> {
-        match self.ask(Work::Change(change)).await? {
-            Reply::Change(answer) => Ok(answer),
-            Reply::Roster(_) => unreachable!("a change is answered as such"),
-        }
-    }
-
-    async fn change_roster(&self, change: RosterChange) -> Result<RosterAnswer, StoreError> {
-        match self.ask(Work::Roster(change)).await? {
-            Reply::Roster(answer) => Ok(*answer),
-            Reply::Change(_) => unreachable!("a roster change is answered as such"),
-        }
-    }
-
-    async fn change_access(&self, change: AccessChange) -> Result<AccessAnswer, StoreError> {
-        match self.change_roster(RosterChange::Access(change)).await? {
-            RosterAnswer::Access(answer) => Ok(answer),
-            _ => unreachable!("a change of access is answered as such"),
-        }
-    }
-}
 
 /// Reads by a connection of its own, and by another one if that one had died.
 macro_rules! read {
@@ -521,15 +412,6 @@ impl<R: Readers> Store for SqlStore<R> {
     }
 
     async fn close(&self) {
-        self.inbox.lock().expect("nobody panics with the inbox").take();
-        if tokio::time::timeout(READS_END_WITHIN, self.readers.close()).await.is_err() {
-            tracing::warn!("closed the store though somebody still reads");
-        }
-        let mut ended = self.ended.lock().await;
-        if let Some(ending) = ended.as_mut() {
-            // Ends with an error as nothing is ever sent: the writer's end drops the sender.
-            let _ = ending.await;
-        }
-        *ended = None;
+        self.end().await;
     }
 }
