@@ -118,8 +118,7 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
     let at = now.max(state.changed_at);
     let kind = match command {
         Command::Wake => {
-            let due_at = state.standing.due_at().filter(|due_at| *due_at <= at);
-            wake(&mut next, due_at.ok_or(not_due(&state.standing))?);
+            wake(&mut next, due_by(&state.standing, at)?);
             EventKind::Woken
         }
         Command::Lease => {
@@ -168,8 +167,7 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             EventKind::Assigned
         }
         Command::Cap { until } => {
-            become_ready(&mut next, at)?;
-            next.standing = Standing::Waiting { until, why: WaitReason::Cap };
+            cap(&mut next, until, at)?;
             EventKind::Capped
         }
         Command::Close { why, route } => {
@@ -192,6 +190,11 @@ pub fn open(state: LeadState) -> (LeadState, Event) {
     assert_eq!(state.seq, 1, "a lead's first event has number 1");
     let event = Event::new(EventKind::Opened, None, &state);
     (state, event)
+}
+
+/// The instant at which a lead's time came, if it has by now.
+fn due_by(standing: &Standing, at: i64) -> Result<i64, Refusal> {
+    standing.due_at().filter(|due_at| *due_at <= at).ok_or(not_due(standing))
 }
 
 fn not_due(standing: &Standing) -> Refusal {
@@ -233,6 +236,12 @@ fn become_ready(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
         }
         ref other => Err(not_due(other)),
     }
+}
+
+fn cap(next: &mut LeadState, until: i64, at: i64) -> Result<(), Refusal> {
+    become_ready(next, at)?;
+    next.standing = Standing::Waiting { until, why: WaitReason::Cap };
+    Ok(())
 }
 
 fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal> {

@@ -11,6 +11,7 @@ mod duty;
 mod erasure;
 mod export;
 mod failure;
+mod forget;
 mod load;
 mod migrate;
 mod numbers;

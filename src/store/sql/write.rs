@@ -9,18 +9,17 @@ use futures_util::future::join;
 use serde::Serialize;
 
 use super::super::books::{
-    DIAL_KEPT_MS, LeadRow, NewDial, NewEvent, NewTouch, REQUEST_KEPT_MS, Slate, Tracked, hex,
-    route_index, standing_to_text,
+    LeadRow, NewDial, NewEvent, NewTouch, Slate, Tracked, hex, route_index, standing_to_text,
 };
 use super::super::error::StoreError;
 use super::connection::{Connection, Statement};
-use super::load::{json, limit_of};
+use super::load::json;
 use super::rows::{corrupt, tier_number};
 use super::statements as sql;
-use super::{erasure, quality, write_books, write_calls, write_facts, write_leases, write_skips};
-use crate::domain::{
-    CampaignKey, LeadId, Number, QueueKey, RepKey, SKIP_WINDOW_MS, Standing, TouchId,
+use super::{
+    erasure, forget, quality, write_books, write_calls, write_facts, write_leases, write_skips,
 };
+use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
 
 /// Writes the slate.
 pub(in crate::store) async fn write(
@@ -470,7 +469,7 @@ pub(in crate::store) fn pass_statement(slate: &Slate) -> Option<Rows> {
     Rows::of("pass", sql::PUT_PASSES, &passes)
 }
 
-/// What has to be known later: passes, suppressions. Forgets what is over.
+/// What has to be known later: passes, suppressions; and what is over is forgotten.
 async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), StoreError> {
     if let Some(passes) = pass_statement(slate) {
         passes.statement.bind(passes.rows).execute(connection).await?;
@@ -484,16 +483,5 @@ async fn write_memory(connection: &mut Connection, slate: &Slate) -> Result<(), 
         })
         .collect();
     each(connection, "suppression", sql::ADD_SUPPRESSIONS, &suppressions).await?;
-    let Some((now, limit)) = slate.forget else { return Ok(()) };
-    let old = [
-        (sql::FORGET_REQUESTS, now.saturating_sub(REQUEST_KEPT_MS)),
-        (sql::FORGET_PASSES, now),
-        (sql::FORGET_DIALS, now.saturating_sub(DIAL_KEPT_MS)),
-        (sql::FORGET_SKIPS, now.saturating_sub(SKIP_WINDOW_MS)),
-    ];
-    for (statement, until) in old {
-        let query = statement.bind(until).bind(limit_of(limit));
-        query.execute(connection).await?;
-    }
-    Ok(())
+    forget::forget(connection, slate).await
 }
