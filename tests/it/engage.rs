@@ -59,8 +59,18 @@ async fn engagements_are_ranked_by_at_once() {
 #[tokio::test]
 async fn a_new_interest_reaches_a_rep_who_waits() {
     let mut node = TestNode::start().await;
-    let nurture = "[[after]]\ndispositions = [\"not_interested\"]\nretry_in = []\n\
-                   then = { nurture = \"90d\" }\n";
+    let nurture = r#"
+[[after]]
+dispositions = ["not_interested", "not_qualified"]
+then = { nurture = "90d" }
+[[after]]
+dispositions = [
+    "no_answer", "busy", "voicemail", "congestion", "dead_air", "dropped_before_rep", "gatekeeper",
+    "wrong_time", "language", "needs_specialist"]
+retry_in = ["1h"]
+attempts_max = 8
+then = "lost"
+"#;
     node.publish(nurture).await;
     let lead_id = node.hand_over(lead(1)).await;
     let served = node.pull_lead("ann").await;

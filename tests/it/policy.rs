@@ -251,5 +251,5 @@ async fn a_policy_that_says_too_little_is_refused_with_all_that_is_missing() {
     let check = proto::CheckRulesRequest { text: "queue = \"sales\"".into() };
     let policy = node.rules.check_rules(check).await.unwrap().into_inner().policy;
     let told: usize = policy.iter().map(|line| line.dispositions.len()).sum();
-    assert!(told == 21 && policy.iter().all(|line| line.built_in), "what is built in is told");
+    assert!(told == 22 && policy.iter().all(|line| line.built_in), "what is built in is told");
 }
