@@ -18,7 +18,7 @@ const PAGE_SIZE: i32 = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum QueueCommand {
-    Set(SetArgs),
+    Set(Box<SetArgs>),
     /// List the queues
     #[command(after_help = "Example:
   nextlead queue list --json")]
@@ -130,7 +130,7 @@ pub(super) async fn run(
     output: Output,
 ) -> anyhow::Result<ExitCode> {
     match command {
-        QueueCommand::Set(args) => set(args, node, output).await,
+        QueueCommand::Set(args) => set(*args, node, output).await,
         QueueCommand::List => list(node, output).await,
     }
 }
