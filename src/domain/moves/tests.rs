@@ -1,0 +1,199 @@
+//! Every way that a lead can move, and those that it cannot.
+
+use super::*;
+use crate::domain::{CampaignKey, Daypart, LeadId, QueueKey};
+
+fn state() -> LeadState {
+    LeadState {
+        lead: LeadId(1),
+        queue: QueueKey(1),
+        campaign: CampaignKey(1),
+        standing: Standing::Ready,
+        tier: Tier::Ordinary,
+        seq: 1,
+        changed_at: 100,
+        ready_since: 100,
+        handed_over_at: 100,
+        attempts: 0,
+        cadence: Cadence::default(),
+        last_disposition: None,
+        first_touch_due_at: Some(1_000),
+        first_touched_at: None,
+        times_released: 0,
+    }
+}
+
+fn moved(state: &LeadState, command: Command, now: i64) -> LeadState {
+    let (next, event) = step(state, command, now).expect("a legal move");
+    assert_eq!((event.seq, event.from, event.to), (next.seq, Some(state.standing), next.standing));
+    assert_eq!(next.seq, state.seq + 1);
+    next
+}
+
+fn retry_at(until: i64) -> Command {
+    Command::Touch {
+        disposition: Disposition::NoAnswer,
+        started_at: 150,
+        is_attempt: true,
+        cadence: Cadence::default(),
+        next: NextStep::Wait { until, why: WaitReason::Retry },
+    }
+}
+
+#[test]
+fn a_lead_goes_round_and_keeps_its_first_touch() {
+    let leased = moved(&state(), Command::Lease, 120);
+    let waiting = moved(&leased, retry_at(500), 160);
+    assert_eq!((waiting.attempts, waiting.first_touched_at), (1, Some(150)));
+    assert_eq!(step(&waiting, Command::Wake, 499).unwrap_err(), Refusal::NotDue);
+    let ready = moved(&waiting, Command::Wake, 700);
+    assert_eq!((ready.standing, ready.ready_since), (Standing::Ready, 500));
+    let again = moved(&moved(&ready, Command::Lease, 800), retry_at(900), 850);
+    assert_eq!((again.attempts, again.first_touched_at), (2, Some(150)));
+}
+
+#[test]
+fn a_wait_that_is_over_may_be_leased_before_anyone_woke_it() {
+    let leased = moved(&state(), Command::Lease, 120);
+    let waiting = moved(&leased, retry_at(500), 160);
+    assert_eq!(step(&waiting, Command::Lease, 499).unwrap_err(), Refusal::NotDue);
+    assert_eq!(moved(&waiting, Command::Lease, 500).ready_since, 500);
+}
+
+#[test]
+fn a_release_keeps_the_place_and_is_no_attempt() {
+    let leased = moved(&state(), Command::Lease, 120);
+    let ready = moved(&leased, Command::EndLease { kind: EventKind::Released }, 130);
+    assert_eq!((ready.ready_since, ready.attempts, ready.times_released), (100, 0, 1));
+}
+
+#[test]
+fn a_leased_lead_is_neither_leased_again_nor_closed() {
+    let leased = moved(&state(), Command::Lease, 120);
+    let close = Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost };
+    assert_eq!(step(&leased, Command::Lease, 130).unwrap_err(), Refusal::Leased);
+    assert_eq!(step(&leased, close, 130).unwrap_err(), Refusal::Leased);
+}
+
+#[test]
+fn a_cap_makes_it_wait_and_leaves_it_its_place() {
+    let leased = moved(&state(), Command::Lease, 120);
+    let waiting = moved(&leased, retry_at(500), 160);
+    assert_eq!(step(&waiting, Command::Cap { until: 900 }, 499).unwrap_err(), Refusal::NotDue);
+    let capped = moved(&waiting, Command::Cap { until: 900 }, 600);
+    assert_eq!(capped.standing, Standing::Waiting { until: 900, why: WaitReason::Cap });
+    assert_eq!(step(&capped, Command::Wake, 899).unwrap_err(), Refusal::NotDue);
+    assert_eq!(moved(&capped, Command::Wake, 950).ready_since, 500);
+    assert_eq!(moved(&capped, Command::Lease, 950).ready_since, 500);
+    assert_eq!(step(&leased, Command::Cap { until: 900 }, 600).unwrap_err(), Refusal::Leased);
+}
+
+#[test]
+fn only_nurture_comes_back() {
+    let nurture = Route::Nurture { until: Some(500) };
+    let cadence = Cadence::default().with_attempt(Some(Daypart::Noon));
+    let closed = moved(
+        &LeadState { attempts: 3, cadence, ..state() },
+        Command::Close { why: CloseReason::CampaignEnded, route: nurture },
+        120,
+    );
+    assert_eq!(step(&closed, Command::Lease, 600).unwrap_err(), Refusal::Closed);
+    let back = moved(&closed, Command::Wake, 600);
+    assert_eq!((back.ready_since, back.attempts), (500, 0));
+    assert_eq!((closed.cadence, back.cadence), (cadence, Cadence::default()));
+    let lost = moved(
+        &state(),
+        Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost },
+        120,
+    );
+    assert_eq!(step(&lost, Command::Wake, 600).unwrap_err(), Refusal::Closed);
+}
+
+#[test]
+fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
+    let interest = |at| Command::Engage { interest_at: Some(at) };
+    let leased = moved(&state(), Command::Lease, 120);
+    let retry = moved(&leased, retry_at(500), 160);
+    let woken = moved(&retry, interest(170), 180);
+    assert_eq!((woken.standing, woken.ready_since), (Standing::Ready, 170));
+    assert_eq!((woken.attempts, woken.first_touched_at), (1, Some(150)));
+
+    let why = CloseReason::AttemptsExhausted;
+    for until in [None, Some(9_000)] {
+        let close = Command::Close { why, route: Route::Nurture { until } };
+        let nurtured = moved(&retry, close, 200);
+        let woken = moved(&nurtured, interest(900), 300);
+        assert_eq!((woken.standing, woken.attempts), (Standing::Ready, 0));
+        assert_eq!((woken.ready_since, woken.tier), (300, Tier::Ordinary), "not in the future");
+        assert_eq!(moved(&nurtured, interest(5), 300).ready_since, 100, "not before its handover");
+        let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
+        assert_eq!(seen.standing, nurtured.standing);
+    }
+    let mut callback = retry.clone();
+    callback.standing = Standing::Waiting { until: 500, why: WaitReason::Callback };
+    let close = |route| Command::Close { why, route };
+    let lost = moved(&retry, close(Route::Lost), 200);
+    let never = moved(&retry, close(Route::Suppressed), 200);
+    for before in [state(), leased, callback, lost, never] {
+        let after = moved(&before, interest(300), 300);
+        assert_eq!((after.standing, after.ready_since), (before.standing, before.ready_since));
+    }
+    let erased = moved(&retry, Command::Erase, 200);
+    assert_eq!(step(&erased, interest(300), 300).unwrap_err(), Refusal::Erased);
+}
+
+#[test]
+fn an_outcome_closes_what_is_open_and_in_nobody_s_hands() {
+    let conclude = |route| Command::Conclude { route };
+    let closed = |route| Standing::Closed { why: CloseReason::Outcome, route };
+    let leased = moved(&state(), Command::Lease, 120);
+    let waiting = moved(&leased, retry_at(500), 160);
+    for open in [&state(), &waiting] {
+        assert_eq!(moved(open, conclude(Route::Lost), 200).standing, closed(Route::Lost));
+    }
+    assert_eq!(moved(&leased, conclude(Route::Won), 200).standing, Standing::Leased);
+    let rest = Route::Nurture { until: Some(900) };
+    let rest = Command::Close { why: CloseReason::AttemptsExhausted, route: rest };
+    let nurtured = moved(&waiting, rest, 200);
+    assert_eq!(moved(&nurtured, conclude(Route::Lost), 300).standing, nurtured.standing);
+    let won = moved(&nurtured, conclude(Route::Won), 300);
+    assert_eq!(won.standing, closed(Route::Won));
+    assert_eq!(moved(&won, conclude(Route::Lost), 400).standing, won.standing);
+    let erased = moved(&won, Command::Erase, 500);
+    assert_eq!(step(&erased, conclude(Route::Won), 600).unwrap_err(), Refusal::Erased);
+}
+
+#[test]
+fn an_erasure_comes_from_everywhere_and_ends_everything() {
+    let ready = state();
+    let leased = moved(&ready, Command::Lease, 120);
+    let waiting = moved(&leased, retry_at(500), 160);
+    let close = Command::Close { why: CloseReason::CampaignEnded, route: Route::Lost };
+    let closed = moved(&ready, close, 120);
+    for before in [ready, leased, waiting, closed] {
+        let erased = moved(&before, Command::Erase, 200);
+        assert_eq!((erased.standing, erased.tier), (Standing::Erased, Tier::Ordinary));
+        assert_eq!(
+            (erased.attempts, erased.first_touched_at),
+            (before.attempts, before.first_touched_at)
+        );
+        for command in [Command::Erase, Command::Wake, Command::Lease, close] {
+            assert_eq!(step(&erased, command, 900).unwrap_err(), Refusal::Erased);
+        }
+        assert_eq!(step(&erased, retry_at(900), 300).unwrap_err(), Refusal::NotLeased);
+    }
+}
+
+#[test]
+fn a_note_counts_and_does_not_move() {
+    let note = Command::Note {
+        disposition: Disposition::NoAnswer,
+        started_at: 150,
+        is_attempt: true,
+        cadence: Cadence::default(),
+        is_first_touch: false,
+    };
+    let noted = moved(&state(), note, 160);
+    assert_eq!((noted.standing, noted.attempts), (Standing::Ready, 1));
+    assert_eq!(noted.first_touched_at, None);
+}
