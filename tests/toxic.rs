@@ -132,13 +132,13 @@ impl Proxy {
         self.shared.cut_count.send_modify(|count| *count += 1);
     }
 
-    /// Sets a trap for the next commit or request, whichever connection it comes by, and waits until
-    /// it has cut that connection.
-    pub(crate) async fn cut(&self, cut: Cut) {
+    /// Sets a trap for the next commit or request, whichever connection it comes by. It is set as soon as
+    /// this is called; the answer waits until it has cut that connection.
+    pub(crate) fn cut(&self, cut: Cut) -> impl Future<Output = ()> + use<> {
         let mut sprung = self.shared.sprung_count.subscribe();
         let before = *sprung.borrow_and_update();
         *self.shared.trap.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut);
-        sprung.wait_for(|count| *count > before).await.unwrap();
+        async move { drop(sprung.wait_for(|count| *count > before).await.unwrap()) }
     }
 }
 
