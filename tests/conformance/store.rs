@@ -154,6 +154,7 @@ macro_rules! check_store {
                     what_counts_are_outbound_calls_under_a_lease_or_without,
                     only_the_numbers_below_their_cap_may_be_dialled,
                     dials_outlive_an_erasure_and_are_forgotten_in_time,
+                    time_alone_lets_no_call_be_forgotten_that_the_audit_looks_for,
                     a_suppression_ends_and_stays_listed,
                     a_person_is_suppressed_with_all_they_are_known_by,
                 }
