@@ -36,7 +36,6 @@ const TOP_LEVEL: &[&str] = &[
     "README.md",
     "benches",
     "build.rs",
-    "data",
     "migrations",
     "proto",
     "src",

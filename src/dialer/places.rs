@@ -73,29 +73,4 @@ mod tests {
         lead.numbers[0].stopped = Some(Disposition::WrongNumber);
         assert_eq!(Places::default().hours_of(&lead), None);
     }
-
-    /// What the hours of one lead cost, told in instructions by
-    /// `valgrind --tool=callgrind --toggle-collect='*Places*hours_of*'`, as clocks tell little beside others.
-    #[test]
-    #[ignore = "a measurement"]
-    fn hours_of_many_leads() {
-        let places = Places::default();
-        let lead = |nth: u64| {
-            let mut lead = match nth % 4 {
-                0 => facts(&format!(
-                    "+1{}",
-                    [2_125_550_100_u64, 3_055_550_100, 2_065_550_100][nth as usize % 3] + nth
-                )),
-                1 => facts(&format!("+4930{}", 1_000_000 + nth)),
-                2 => facts(&format!("+4915{}", 123_000_000 + nth)),
-                _ => facts(&format!("+1{}", 4_235_550_100 + nth)),
-            };
-            lead.country = Some(if matches!(nth % 4, 0 | 3) { "US" } else { "DE" }.into());
-            lead.region = (nth % 4 == 3).then(|| "Tennessee".into());
-            lead
-        };
-        let leads: Vec<Facts> = (0..4_000).map(lead).collect();
-        let found = leads.iter().filter(|facts| places.hours_of(facts).is_some()).count();
-        assert_eq!(found, leads.len());
-    }
 }

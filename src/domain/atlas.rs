@@ -8,10 +8,10 @@ use std::sync::LazyLock;
 
 use super::number::{Number, calling_code, code_of_anywhere};
 
-const MAP_DATA: &str = include_str!("../../data/phone-timezones/map_data.txt");
-const AREA_CODES: &str = include_str!("../../data/phone-timezones/area_codes.csv");
-const REGIONS: &str = include_str!("../../data/zones/regions.csv");
-const SAME_CLOCK: &str = include_str!("../../data/zones/same_clock.csv");
+const MAP_DATA: &str = include_str!("data/phone-timezones/map_data.txt");
+const AREA_CODES: &str = include_str!("data/phone-timezones/area_codes.csv");
+const REGIONS: &str = include_str!("data/zones/regions.csv");
+const SAME_CLOCK: &str = include_str!("data/zones/same_clock.csv");
 
 /// Countries by their own codes that are regions of the United States to its law.
 const TERRITORIES: [&str; 5] = ["AS", "GU", "MP", "PR", "VI"];

@@ -26,7 +26,7 @@ const HOUR_MS: i64 = 3_600_000;
 const CLOCK_AHEAD_MS_MAX: i64 = 14 * HOUR_MS;
 const CLOCK_BEHIND_MS_MAX: i64 = 12 * HOUR_MS;
 
-const LAW: &str = include_str!("../../data/calling-hours/caps.csv");
+const LAW: &str = include_str!("data/calling-hours/caps.csv");
 
 static SHIPPED: LazyLock<Vec<LawCap>> =
     LazyLock::new(|| read(LAW).expect("a test reads the same table without a mistake"));

@@ -11,8 +11,8 @@ use jiff::civil::{Date, DateTime, Weekday};
 use super::holiday::Holiday;
 use super::window::{minute, minute_of};
 
-const RULES: &str = include_str!("../../data/calling-hours/rules.csv");
-const HOLIDAYS: &str = include_str!("../../data/calling-hours/holidays.csv");
+const RULES: &str = include_str!("data/calling-hours/rules.csv");
+const HOLIDAYS: &str = include_str!("data/calling-hours/holidays.csv");
 
 static SHIPPED: LazyLock<Law> = LazyLock::new(|| {
     Law::read(RULES, HOLIDAYS).expect("a test reads the same tables without a mistake")

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use super::lead::{Facts, Value};
 
-const PREFIXES: &str = include_str!("../../data/postcodes/prefixes.csv");
+const PREFIXES: &str = include_str!("data/postcodes/prefixes.csv");
 /// The attribute of a lead in which its postcode stands.
 const ATTRIBUTE: &str = "postcode";
 /// How long the prefixes of the table are at most.
