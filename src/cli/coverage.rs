@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::color::Tone;
 use super::lead::standing_text;
 use super::output::{Output, count, percent, table, toned_facts, toned_table};
+use super::unroutable::{self, UnroutableArgs, in_line_text};
 use super::words::{duration_text, instant_text, millis, word};
 use crate::api::client::Client;
 use crate::api::proto::{
@@ -32,6 +33,7 @@ pub(super) struct CoverageArgs {
 #[derive(Debug, Subcommand)]
 enum CoverageCommand {
     Uncontacted(UncontactedArgs),
+    Unroutable(UnroutableArgs),
 }
 
 /// Whose books.
@@ -74,8 +76,12 @@ pub(super) async fn run(
     node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(CoverageCommand::Uncontacted(args)) = args.command {
-        return uncontacted(args, node, output).await;
+    match args.command {
+        Some(CoverageCommand::Uncontacted(args)) => return uncontacted(args, node, output).await,
+        Some(CoverageCommand::Unroutable(args)) => {
+            return unroutable::run(args, node, output).await;
+        }
+        None => {}
     }
     let request = GetCoverageRequest {
         queue_id: args.scope.queue.unwrap_or_default(),
@@ -201,7 +207,8 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
     };
     let read_at = instant_text(answer.read_time.as_ref());
     let table = toned_table(header, &right, rows, tone);
-    format!("{table}\n{}Read at {read_at}; {balance}.\n", earned_text(answer))
+    let in_line = in_line_text(&answer.in_line);
+    format!("{table}\n{}{in_line}Read at {read_at}; {balance}.\n", earned_text(answer))
 }
 
 /// What each campaign earned; empty as long as nobody told.

@@ -30,6 +30,7 @@ mod lead_story;
 mod load;
 mod manual;
 mod next;
+mod obstacle;
 mod output;
 mod quality;
 mod queue;
@@ -45,6 +46,7 @@ mod token;
 mod touch;
 mod trace;
 mod trouble;
+mod unroutable;
 mod words;
 mod work;
 
@@ -144,6 +146,7 @@ enum Command {
     Trace(trace::TraceArgs),
     Coverage(coverage::CoverageArgs),
     Uncontacted(coverage::UncontactedArgs),
+    Unroutable(unroutable::UnroutableArgs),
     Audit(coverage::AuditArgs),
     Quality(quality::QualityArgs),
     Rate(quality::RateArgs),
@@ -211,6 +214,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Uncontacted(args) => {
             coverage::uncontacted(args, server.open().await?, output).await
         }
+        Command::Unroutable(args) => unroutable::run(args, server.open().await?, output).await,
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Quality(args) => quality::run(args, server.open().await?, output).await,
         Command::Rate(args) => quality::rate(args, server.open().await?, output).await,

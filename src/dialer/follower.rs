@@ -25,6 +25,11 @@ use super::seats::Seats;
 /// client names holds a control character. So they keep their ranks and are in nobody's way.
 const SKILL_OF_NOBODY: &str = "\u{0}paused";
 
+/// Whether the leads of a lane are those of paused campaigns.
+pub(super) fn is_paused(lane: &Lane) -> bool {
+    lane.skills.contains(SKILL_OF_NOBODY)
+}
+
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
     pub(super) clock: Arc<dyn Clock>,
