@@ -63,7 +63,7 @@ impl Dialer {
         let subject = Follower::subject(&record, campaign_id.as_str(), owner.as_deref());
         let explanation = rules.rules.explain(&subject, now);
         let owner = owner.map(|owner| owner.id.clone());
-        let keeper = self.parts.follower.keeper_of(&record.state, now);
+        let keeper = self.parts.follower.keeper_of_lead(&record.state, &record.lead.facts, now);
         let kept = keeper.and_then(|keeper| {
             let rep = self.roster().rep_by_key(keeper.rep)?.rep.id.clone();
             Some((rep, keeper.until))

@@ -39,7 +39,8 @@ impl Dialer {
             .collect();
         let is_theirs = |record: &LeadRecord| {
             let needed = self.skills_of(record);
-            let keeper = self.parts.follower.keeper_of(&record.state, turn.now);
+            let (state, facts) = (&record.state, &record.lead.facts);
+            let keeper = self.parts.follower.keeper_of_lead(state, facts, turn.now);
             let keeper = keeper.filter(|keeper| keeper.holds_at(turn.now));
             let is_kept_from = |rep: RepKey| keeper.is_some_and(|keeper| keeper.rep != rep);
             !others.iter().any(|(other, passed)| {
