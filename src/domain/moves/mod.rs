@@ -251,13 +251,17 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
     let Some(interest_at) = interest_at else { return Ok(()) };
     match next.standing {
         // Its chain of attempts begins anew, as after the date of a nurture.
-        Standing::Closed { route: Route::Nurture { .. }, .. } => next.attempts = 0,
+        Standing::Closed { route: Route::Nurture { .. }, .. } => {
+            next.attempts = 0;
+            next.cadence = Cadence::default();
+        }
         Standing::Waiting { why: WaitReason::Retry, .. } => {}
         _ => return Ok(()),
     }
     next.standing = Standing::Ready;
     end_callback(next);
-    next.ready_since = interest_at.max(next.handed_over_at);
+    // One that is told late has not waited since: other things happened to the lead after it.
+    next.ready_since = interest_at.max(next.changed_at);
     Ok(())
 }
 
