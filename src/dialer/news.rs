@@ -53,6 +53,9 @@ impl CommitSink for Listener {
                 "could not read what another node changed; the sweep tries again"
             );
         }
+        // What follows from it, the other node tells the index after its commit: leads that are kept for
+        // nobody any more, or served again.
+        dialer.roster().queues().iter().for_each(|queue| dialer.ring_soon(queue.key));
     }
 
     async fn others_committed(&self, news: &News) {
