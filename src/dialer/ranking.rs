@@ -139,8 +139,8 @@ impl Dialer {
         async move {
             match reading.await {
                 Ok(page) => Ok(page?),
-                // The runtime is going, and this with it.
-                Err(failure) if failure.is_cancelled() => std::future::pending().await,
+                // The runtime is going: whoever ranks in a thread of its own must not wait for it.
+                Err(failure) if failure.is_cancelled() => Err(StoreError::Stopped.into()),
                 Err(failure) => std::panic::resume_unwind(failure.into_panic()),
             }
         }
