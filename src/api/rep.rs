@@ -2,7 +2,7 @@
 
 use tonic::{Request, Response, Status};
 
-use crate::dialer::{Pull, Pulled};
+use crate::dialer::{CallbacksFor, Pull, Pulled};
 
 use super::Services;
 use super::caller::{caller_of, rep_of};
@@ -95,6 +95,10 @@ impl RepService for RepApi {
         let caller = caller_of(&request);
         let rep = rep_of(&caller, &request.get_ref().rep_id)?;
         let CallbackList { of, after, size } = convert::callbacks_of(rep, request.get_ref())?;
+        let of = match of {
+            CallbacksFor::Rep(rep) if caller.rep.is_some() => CallbacksFor::Own(rep),
+            of => of,
+        };
         let now = self.0.dialer.now();
         let callbacks = self.0.dialer.callbacks(&of, after, size + 1).await?;
         Ok(Response::new(convert::callbacks(callbacks, size, now)))

@@ -110,16 +110,9 @@ pub(super) fn cap_text(reached: &ReachedCap) -> String {
 
 fn kept_text(obstacle: &Obstacle) -> String {
     let rep = &obstacle.rep_id;
-    if rep.is_empty() {
-        return format!("it is kept for a rep who lacks: {}", obstacle.missing_skills.join(", "));
-    }
     let keeper = obstacle.keeper.unwrap_or_default();
     let why = if keeper.promised { "a callback was promised" } else { "it is theirs" };
-    let mut text = format!("it is kept for {rep}: {why}; {}", keeper_text(&keeper));
-    if !obstacle.missing_skills.is_empty() {
-        text.push_str(&format!("; THEY LACK: {}", obstacle.missing_skills.join(", ")));
-    }
-    text
+    format!("it is kept for {rep}: {why}; {}", keeper_text(&keeper))
 }
 
 fn keeper_text(keeper: &KeeperState) -> String {

@@ -92,6 +92,11 @@ impl Dialer {
         let of = match of {
             CallbacksFor::Queue(queue) => CallbacksOf::Queue(self.roster().queue(queue)?.key),
             CallbacksFor::Rep(rep) => CallbacksOf::Rep(self.roster().rep(rep)?.rep.key),
+            CallbacksFor::Own(rep) => {
+                let rep = self.roster().rep(rep)?;
+                self.check_active(&rep)?;
+                CallbacksOf::Rep(rep.rep.key)
+            }
         };
         let records = self.parts.store.callbacks(&CallbackPage { of, after, limit }).await?;
         self.parts.follower.know(&records).await?;

@@ -1,6 +1,5 @@
 //! Why a lead is where it is: peek, explain, trace.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::domain::{Event, HandoverKey, LeadId, Queue, QueueId, RepId, Whereabouts};
@@ -89,7 +88,7 @@ impl Dialer {
         let owner = self.parts.follower.owner_of(&record);
         let rules = self.parts.follower.rulebook.in_force(queue.key);
         let subject = Follower::subject(&record, campaign.as_str(), owner.as_deref());
-        let kept = self.kept_for(&record, &BTreeSet::new(), now);
+        let kept = self.kept_for(&record, now);
         let holder = record.lease.as_ref().filter(|lease| lease.stands_at(now));
         let held_by = holder.and_then(|lease| self.roster().rep_by_key(lease.rep));
         Ok(LeadExplanation {

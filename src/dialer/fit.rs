@@ -20,7 +20,7 @@ impl Dialer {
             let follower = &dialer.parts.follower;
             let facts = &lead.facts;
             let found = follower.places.found(facts)?;
-            let keeper = follower.keeper_of(state, now);
+            let keeper = follower.keeper_of_lead(state, facts, now);
             let is_kept = keeper.is_some_and(|one| one.rep != rep && one.holds_at(now));
             // It may have gone to another queue since it was proposed.
             if !hours.open.contains(&found.0) || is_kept || state.queue != queue.key {

@@ -149,7 +149,9 @@ impl Follower {
             worth: rules.rules.evaluate(&subject, now),
             lane: self.lane(record, &campaign),
             // A pause keeps it from everybody, and a change of the campaign ends the pause.
-            keeper: self.keeper_of(state, now).filter(|_| !campaign.campaign.is_paused),
+            keeper: self
+                .keeper_of_lead(state, &record.lead.facts, now)
+                .filter(|_| !campaign.campaign.is_paused),
             first_touch,
         }))
     }

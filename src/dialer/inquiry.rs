@@ -9,7 +9,7 @@ use crate::domain::{Place, Queue, Rep, RepId, Verdict};
 use crate::store::{Hindrance, LeadRecord, OwedBy, Sight};
 
 use super::hours::offering;
-use super::obstacle::{KeptFor, Obstacle, RepObstacle};
+use super::obstacle::{Obstacle, RepObstacle};
 use super::roster::RosterRep;
 use super::{Dialer, DialerError};
 
@@ -143,7 +143,11 @@ impl Inquiry<'_> {
 
     /// Whether any rep could take it.
     fn takers_gate(&self, at: i64) -> Gate {
-        let keeper = self.dialer.parts.follower.keeper_of(&self.record.state, at);
+        let keeper = self.dialer.parts.follower.keeper_of_lead(
+            &self.record.state,
+            &self.record.lead.facts,
+            at,
+        );
         let keeper = keeper.filter(|keeper| keeper.holds_at(at));
         let able = self.reps.iter().filter(|one| self.is_able(one, at));
         let mine = able.filter(|one| keeper.is_none_or(|keeper| keeper.rep == one.rep.key));
@@ -197,7 +201,7 @@ impl Inquiry<'_> {
             found.extend(self.hours_obstacle(now));
         }
         found.extend(capped);
-        found.extend(self.kept_for(now).map(Obstacle::Kept));
+        found.extend(self.dialer.kept_for(self.record, now).map(Obstacle::Kept));
         found.extend(self.skill_obstacle(now));
         found.extend(self.rep_obstacles(now).into_iter().map(Obstacle::Rep));
         found
@@ -234,10 +238,6 @@ impl Inquiry<'_> {
             }
             Some(Verdict::Never { bar }) => Some(Obstacle::OutsideHours { until: None, bar }),
         }
-    }
-
-    fn kept_for(&self, now: i64) -> Option<KeptFor> {
-        self.dialer.kept_for(self.record, &self.needed, now)
     }
 
     fn skill_obstacle(&self, now: i64) -> Option<Obstacle> {

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{LeadId, LeadState, QueueKey, Rep, RepKey, kept_for};
+use crate::domain::{Facts, LeadId, LeadState, QueueKey, Rep, RepKey, kept_for};
 use crate::queue::Keeper;
 use crate::store::LeadRecord;
 
@@ -91,11 +91,28 @@ impl Keeping {
 
 /// Whether leads are kept for a rep as they were before.
 fn is_same_keeper(before: &Rep, after: &Rep) -> bool {
-    (before.queue, before.is_active, &before.work) == (after.queue, after.is_active, &after.work)
+    let is_same_place = (before.queue, before.is_active) == (after.queue, after.is_active);
+    is_same_place && before.work == after.work && before.skills == after.skills
 }
 
 impl Follower {
-    /// For whom a lead is kept, from `now` on.
+    /// For whom a lead is kept, from `now` on: not for who lacks a skill that it needs, as it would wait
+    /// for them for ever.
+    pub(super) fn keeper_of_lead(
+        &self,
+        state: &LeadState,
+        facts: &Facts,
+        now: i64,
+    ) -> Option<Keeper> {
+        let keeper = self.keeper_of(state, now)?;
+        let skills = self.roster.rep_by_key(keeper.rep)?.skills;
+        let campaign = self.roster.campaign_by_key(state.campaign);
+        let is_able = facts.skills.iter().all(|skill| skills.contains(skill))
+            && campaign.is_none_or(|campaign| campaign.skills.is_subset(&skills));
+        is_able.then_some(keeper)
+    }
+
+    /// For whom a lead would be kept, from `now` on, whatever it needs.
     pub(super) fn keeper_of(&self, state: &LeadState, now: i64) -> Option<Keeper> {
         if state.callback.is_none() && state.owner.is_none() {
             return None;

@@ -51,7 +51,8 @@ impl Dialer {
             .collect();
         move |record: &LeadRecord| {
             let needed = self.skills_of(record);
-            let keeper = self.parts.follower.keeper_of(&record.state, now);
+            let (state, facts) = (&record.state, &record.lead.facts);
+            let keeper = self.parts.follower.keeper_of_lead(state, facts, now);
             let keeper = keeper.filter(|keeper| keeper.holds_at(now));
             let is_kept_from = |rep: RepKey| keeper.is_some_and(|keeper| keeper.rep != rep);
             !others.iter().any(|(other, passed)| {

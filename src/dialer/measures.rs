@@ -190,17 +190,13 @@ impl Dialer {
             waiting: found.waiting,
             in_flight: found.in_flight,
         };
-        let anyones = found.lanes.into_iter().map(|(lane, count)| (None, lane, count));
-        let kept = found.kept.into_iter().map(|(rep, lane, count)| (Some(rep), lane, count));
-        for (keeper, lane, count) in anyones.chain(kept) {
+        // What is kept for a rep they can take: who lacks a skill or left keeps nothing.
+        let kept = found.kept.into_iter().map(|(_, lane, count)| (lane, count));
+        for (lane, count) in found.lanes.into_iter().chain(kept) {
             if is_paused(&lane) {
                 census.paused += count;
                 continue;
             }
-            let keeper = keeper.and_then(|rep| self.roster().rep_by_key(rep));
-            // Of one who left it is anyone's as soon as it is put anew.
-            let keeper =
-                keeper.filter(|one| one.rep.queue == queue.key && one.rep.is_active_at(now));
             let why = match &lane.hours {
                 None => Some(Unroutable::NoHours),
                 Some(hours) if self.parts.hours.never_opens(queue, hours, now) => {
@@ -208,9 +204,6 @@ impl Dialer {
                 }
                 Some(_) if !skills.iter().any(|has| lane.skills.is_subset(has)) => {
                     Some(Unroutable::NoRep)
-                }
-                Some(_) if keeper.is_some_and(|one| !lane.skills.is_subset(&one.skills)) => {
-                    Some(Unroutable::Kept)
                 }
                 Some(_) => None,
             };

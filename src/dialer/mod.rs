@@ -51,8 +51,9 @@ mod verdicts;
 mod waiting;
 mod words;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tracing::Instrument as _;
@@ -134,8 +135,9 @@ struct Parts {
     looked: Rung,
     /// Held while a ranking begins.
     beginning: tokio::sync::Mutex<()>,
-    /// Queues whose waiting pulls are about to be told to look again.
-    ringing: Mutex<BTreeSet<QueueKey>>,
+    /// Queues whose waiting pulls are about to be told to look again, and after what time; `true`: once
+    /// more after that.
+    ringing: Mutex<BTreeMap<(QueueKey, Duration), bool>>,
     /// The number of the settings that were read; held while they are read again.
     settings_read: tokio::sync::Mutex<i64>,
     settings_number: watch::Sender<i64>,

@@ -1,6 +1,7 @@
 //! What the store tells: this node's commits, in order and before they are answered, and what other
 //! nodes did, soon after.
 
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -12,8 +13,13 @@ use crate::store::{CommitSink, LeadRecord, News};
 use super::{Dialer, DialerError, Parts};
 
 /// When those who wait look again after another node's commit: its news may come before its index was
-/// told.
-const LOOK_AGAIN_AFTER: [Duration; 2] = [Duration::from_millis(4), Duration::from_millis(40)];
+/// told, and long before where the way to the index is slow.
+const LOOK_AGAIN_AFTER: [Duration; 4] = [
+    Duration::from_millis(4),
+    Duration::from_millis(40),
+    Duration::from_millis(400),
+    Duration::from_millis(1_500),
+];
 
 /// Who is told by the store. It keeps neither the dialer nor the follower alive, which hold the store:
 /// a store that is dropped ends.
@@ -47,6 +53,9 @@ impl CommitSink for Listener {
                 "could not read what another node changed; the sweep tries again"
             );
         }
+        // What follows from it, the other node tells the index after its commit: leads that are kept for
+        // nobody any more, or served again.
+        dialer.roster().queues().iter().for_each(|queue| dialer.ring_soon(queue.key));
     }
 
     async fn others_committed(&self, news: &News) {
@@ -66,26 +75,21 @@ impl CommitSink for Listener {
 }
 
 impl Dialer {
-    /// Tells those who wait for a lead of the queue to look, now and again in a moment.
+    /// Tells those who wait for a lead of the queue to look, now and again in a moment: who begins to wait
+    /// meanwhile may have looked too early, too.
     fn ring_soon(&self, queue: QueueKey) {
-        let follower = self.parts.follower.clone();
-        if !follower.seats.has_waiting(queue) {
-            return;
-        }
-        follower.ring(queue);
-        if !self.parts.ringing.lock().is_ok_and(|mut ringing| ringing.insert(queue)) {
-            return;
-        }
-        let parts = self.parts.clone();
-        tokio::spawn(async move {
-            for after in LOOK_AGAIN_AFTER {
-                tokio::time::sleep(after).await;
-                follower.ring(queue);
+        self.parts.follower.ring(queue);
+        for after in LOOK_AGAIN_AFTER {
+            let Ok(mut ringing) = self.parts.ringing.lock() else { return };
+            match ringing.entry((queue, after)) {
+                // That look may come too early for these news: one more follows it.
+                Entry::Occupied(mut is_wanted_again) => drop(is_wanted_again.insert(true)),
+                Entry::Vacant(vacant) => {
+                    vacant.insert(false);
+                    tokio::spawn(ring_after(Arc::downgrade(&self.parts), queue, after));
+                }
             }
-            if let Ok(mut ringing) = parts.ringing.lock() {
-                ringing.remove(&queue);
-            }
-        });
+        }
     }
 
     /// Reads what another node may have changed of settings, if it did, and what follows from it.
@@ -107,5 +111,22 @@ impl Dialer {
         self.catch_up_with_settings().await?;
         self.ring_all();
         Ok(())
+    }
+}
+
+/// Rings after a while, and once more if news came meanwhile. Keeps nothing alive.
+async fn ring_after(parts: Weak<Parts>, queue: QueueKey, after: Duration) {
+    loop {
+        tokio::time::sleep(after).await;
+        let Some(parts) = parts.upgrade() else { return };
+        parts.follower.ring(queue);
+        let Ok(mut ringing) = parts.ringing.lock() else { return };
+        match ringing.get_mut(&(queue, after)) {
+            Some(is_wanted_again) if *is_wanted_again => *is_wanted_again = false,
+            _ => {
+                ringing.remove(&(queue, after));
+                return;
+            }
+        }
     }
 }

@@ -97,8 +97,6 @@ pub struct KeptFor {
     pub back_at: Option<i64>,
     /// Their last day.
     pub ends_at: Option<i64>,
-    /// The skills that they lack: as long as it is kept for them nobody can take it.
-    pub missing: BTreeSet<String>,
 }
 
 /// What keeps a lead from one rep.

@@ -40,6 +40,9 @@ impl Dialer {
     /// changes nothing, and something else is refused.
     pub async fn rate_lead(&self, rate: RateLead) -> Result<(), DialerError> {
         let rep = self.roster().rep(&rate.rep)?;
+        if rate.is_own {
+            self.check_active(&rep)?;
+        }
         let reasons = self.reasons_of(rep.rep.queue);
         if !reasons.contains(&rate.quality.reason) {
             return Err(unknown_reason(&reasons));

@@ -34,8 +34,6 @@ struct Row {
     /// The ring for which they look now, each once.
     pass: u64,
     looking: usize,
-    /// Who sits, or has a seat and looks.
-    listening: usize,
     last_ticket: u64,
     seats: BTreeMap<(i64, u64), Seat>,
 }
@@ -120,7 +118,7 @@ pub(super) struct Seated<'a> {
 impl Seats {
     /// Begins to listen to the bell of a queue.
     pub(super) fn listen(&self, queue: QueueKey) -> Listening {
-        lock(&self.rows).entry(queue).or_default().listening += 1;
+        lock(&self.rows).entry(queue).or_default();
         Listening { rows: self.rows.clone(), queue }
     }
 
@@ -131,11 +129,6 @@ impl Seats {
             row.rings += 1;
             call(&self.rows, queue, row);
         }
-    }
-
-    /// Whether anybody waits for a lead of the queue, or is about to.
-    pub(super) fn has_waiting(&self, queue: QueueKey) -> bool {
-        lock(&self.rows).get(&queue).is_some_and(|row| row.listening > 0)
     }
 
     fn idle(&self) -> MutexGuard<'_, HashMap<RepKey, (i64, i64)>> {
@@ -176,14 +169,6 @@ impl Listening {
         row.seats.insert(place, Seat { seen, look_count_max, call: call_sender });
         call(&self.rows, self.queue, row);
         Seated { listening: self, place, called }
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        if let Some(row) = lock(&self.rows).get_mut(&self.queue) {
-            row.listening -= 1;
-        }
     }
 }
 
@@ -247,10 +232,6 @@ mod tests {
         seats.ring(SALES);
         drop(first);
         assert!(is_called(&mut later).is_some());
-        drop(later);
-        assert!(seats.has_waiting(SALES));
-        drop(listening);
-        assert!(!seats.has_waiting(SALES));
     }
 
     #[test]

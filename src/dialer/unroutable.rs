@@ -28,13 +28,11 @@ pub enum Unroutable {
     NeverOpen,
     /// No active rep of the queue has the skills that it needs.
     NoRep,
-    /// It is kept for a rep who lacks a skill that it needs.
-    Kept,
 }
 
 impl Unroutable {
     /// All of them. Of several that are true of a lead the first one counts.
-    pub const ALL: [Self; 4] = [Self::NoHours, Self::NeverOpen, Self::NoRep, Self::Kept];
+    pub const ALL: [Self; 3] = [Self::NoHours, Self::NeverOpen, Self::NoRep];
 
     /// The word for it.
     pub fn code(self) -> &'static str {
@@ -42,7 +40,6 @@ impl Unroutable {
             Self::NoHours => "no_hours",
             Self::NeverOpen => "never_open",
             Self::NoRep => "no_rep",
-            Self::Kept => "kept",
         }
     }
 
@@ -52,7 +49,6 @@ impl Unroutable {
             Obstacle::NoNumber | Obstacle::UnknownZone => Some(Self::NoHours),
             Obstacle::OutsideHours { until: None, .. } => Some(Self::NeverOpen),
             Obstacle::NoRepWithSkills { .. } => Some(Self::NoRep),
-            Obstacle::Kept(kept) if !kept.missing.is_empty() => Some(Self::Kept),
             _ => None,
         }
     }
@@ -195,8 +191,6 @@ impl Dialer {
             None => obstacles.push(Obstacle::UnknownZone),
         }
         let needed = self.skills_of(&record);
-        let kept = self.kept_for(&record, &needed, bench.now);
-        obstacles.extend(kept.filter(|kept| !kept.missing.is_empty()).map(Obstacle::Kept));
         let has: Vec<_> = bench.has.iter().collect();
         obstacles.extend(no_rep(&needed, &has));
         let reason = obstacles.iter().filter_map(Unroutable::of).min()?;
@@ -204,14 +198,10 @@ impl Dialer {
         Some(UnroutableLead { record, queue, campaign, reason, obstacles })
     }
 
-    /// For whom a lead that needs these skills is kept at an instant.
-    pub(super) fn kept_for(
-        &self,
-        record: &LeadRecord,
-        needed: &BTreeSet<String>,
-        now: i64,
-    ) -> Option<KeptFor> {
-        let keeper = self.parts.follower.keeper_of(&record.state, now);
+    /// For whom a lead is kept at an instant.
+    pub(super) fn kept_for(&self, record: &LeadRecord, now: i64) -> Option<KeptFor> {
+        let (state, facts) = (&record.state, &record.lead.facts);
+        let keeper = self.parts.follower.keeper_of_lead(state, facts, now);
         let keeper = keeper.filter(|keeper| keeper.holds_at(now))?;
         let entry = self.roster().rep_by_key(keeper.rep)?;
         let is_at_work = entry.rep.work.is_at_work(now);
@@ -222,7 +212,6 @@ impl Dialer {
             is_at_work,
             back_at: entry.rep.work.back_at(now).filter(|_| !is_at_work),
             ends_at: entry.rep.work.ends_at,
-            missing: needed.difference(&entry.skills).cloned().collect(),
         })
     }
 }

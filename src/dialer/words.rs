@@ -248,6 +248,8 @@ pub enum CallbacksFor {
     Queue(QueueId),
     /// Those that a rep promised in person.
     Rep(RepId),
+    /// The same, for that rep themselves.
+    Own(RepId),
 }
 
 /// A promise to call a lead again.

@@ -234,6 +234,42 @@ async fn a_lead_waits_through_a_short_absence_of_its_owner_and_not_through_a_lon
 }
 
 #[tokio::test]
+async fn a_lead_is_not_kept_for_an_owner_without_the_skills_that_it_needs() {
+    let mut node = start().await;
+    node.put_rep("bob", "sales", &["dutch"]).await;
+    node.put_rep("ann", "sales", &["dutch"]).await;
+    let needs = |nth| proto::Lead { skills: vec!["dutch".into()], ..owned(nth) };
+    let kept = node.hand_over(needs(1)).await;
+    let promised = node.pull_lead("ann").await;
+    let promised_at = NOON + HOUR_MS;
+    let touch = proto::RecordTouchRequest {
+        callback_time: Some(time(promised_at)),
+        ..node.touch_of("ann", &promised, Disposition::CallbackOwn)
+    };
+    node.reps.record_touch(touch).await.unwrap();
+    let owned = node.hand_over(needs(2)).await;
+    node.pull_nothing("bob").await;
+
+    // Ann speaks no Dutch any more: to wait for her would be to wait for ever.
+    node.put_rep("ann", "sales", &[]).await;
+    assert_eq!(node.explain(&owned).await.kept_for_rep_id, "");
+    let served = node.pull_lead("bob").await;
+    assert_eq!(served.lead.as_ref().unwrap().lead_id, owned);
+    node.touch("bob", &served, Disposition::Sale).await;
+    node.pass_time(HOUR_MS).await;
+    node.pull_nothing("ann").await;
+    assert_served(&mut node, "bob", &kept).await;
+
+    // What is handed over since is never kept for her, and is again when she has learnt it.
+    let third = node.hand_over(needs(3)).await;
+    assert_eq!(node.explain(&third).await.kept_for_rep_id, "");
+    node.put_rep("ann", "sales", &["dutch"]).await;
+    assert_eq!(node.explain(&third).await.kept_for_rep_id, "ann");
+    assert_served(&mut node, "ann", &third).await;
+    node.audit().await;
+}
+
+#[tokio::test]
 async fn an_untouched_lead_is_kept_no_longer_than_its_owner_can_keep_the_promise() {
     let mut node = start().await;
     node.publish("[first_touch]\nwithin = \"4h\"\n").await;

@@ -105,6 +105,42 @@ async fn a_queue_that_requires_feedback_holds_the_next_lead_back_until_it_has_it
 }
 
 #[tokio::test]
+async fn the_token_of_a_rep_who_left_says_nothing_of_leads_and_lists_none() {
+    let mut node = start(QualityMode::Asked).await;
+    let served = node.pull_lead("ann").await;
+    let touch = node.touch_of("ann", &served, Disposition::NotInterested);
+    node.reps.record_touch(touch.clone()).await.unwrap();
+    let token = proto::CreateTokenRequest {
+        name: "phone".into(),
+        role: proto::Role::Rep.into(),
+        rep_id: "ann".into(),
+        ..Default::default()
+    };
+    let token = node.admin.create_token(token).await.unwrap().into_inner().token_text;
+    let mut ann = proto::rep_service_client::RepServiceClient::new(node.signed_by(&token));
+    let gone = proto::Rep {
+        rep_id: "ann".into(),
+        queue_id: "sales".into(),
+        active: Some(false),
+        ..Default::default()
+    };
+    let request = proto::UpsertRepRequest { rep: Some(gone), ..Default::default() };
+    node.queues.upsert_rep(request).await.unwrap();
+
+    let rate = proto::RateLeadRequest {
+        touch_id: touch.touch_id,
+        quality: quality(1, "cold"),
+        ..Default::default()
+    };
+    let refused = ann.rate_lead(rate.clone()).await.unwrap_err();
+    assert_eq!(reason(&refused), "REP_INACTIVE");
+    let list = proto::ListCallbacksRequest::default();
+    assert_eq!(reason(&ann.list_callbacks(list).await.unwrap_err()), "REP_INACTIVE");
+    // A system may still say what they said.
+    node.reps.rate_lead(proto::RateLeadRequest { rep_id: "ann".into(), ..rate }).await.unwrap();
+}
+
+#[tokio::test]
 async fn marketing_sees_what_its_leads_are_worth_and_not_which_rep_said_so() {
     let mut node = start(QualityMode::Asked).await;
     for (disposition, said) in [

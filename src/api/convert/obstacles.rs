@@ -54,7 +54,6 @@ pub(super) fn obstacle(obstacle: &Obstacle, asked: Option<&RepId>) -> proto::Obs
         }
         Obstacle::Kept(kept) => proto::Obstacle {
             rep_id: kept.rep.to_string(),
-            missing_skills: kept.missing.iter().cloned().collect(),
             keeper: Some(keeper(kept)),
             ..of(Kind::Kept, kept.until)
         },
@@ -152,7 +151,6 @@ fn reason(why: Unroutable) -> proto::UnroutableReason {
         Unroutable::NoHours => proto::UnroutableReason::NoHours,
         Unroutable::NeverOpen => proto::UnroutableReason::NeverOpen,
         Unroutable::NoRep => proto::UnroutableReason::NoRep,
-        Unroutable::Kept => proto::UnroutableReason::Kept,
     }
 }
 

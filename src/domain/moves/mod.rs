@@ -260,13 +260,15 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
         Standing::Closed { route: Route::Nurture { .. }, .. } => {
             next.attempts = 0;
             next.transfers = 0;
+            next.cadence = Cadence::default();
         }
         Standing::Waiting { why: WaitReason::Retry, .. } => {}
         _ => return Ok(()),
     }
     next.standing = Standing::Ready;
     end_callback(next);
-    next.ready_since = interest_at.max(next.handed_over_at);
+    // One that is told late has not waited since: other things happened to the lead after it.
+    next.ready_since = interest_at.max(next.changed_at);
     Ok(())
 }
 

@@ -115,12 +115,25 @@ fn only_nurture_comes_back() {
 }
 
 #[test]
+fn a_new_interest_begins_the_chain_of_attempts_anew_as_the_end_of_a_nurture_does() {
+    let cadence = Cadence::default().with_attempt(Some(Daypart::Noon));
+    let tried = LeadState { attempts: 3, cadence, ..state() };
+    let route = Route::Nurture { until: Some(500) };
+    let nurtured = Command::Close { why: CloseReason::AttemptsExhausted, route };
+    let nurtured = moved(&tried, nurtured, 120);
+    let woken = moved(&nurtured, Command::Engage { interest_at: Some(130) }, 130);
+    assert_eq!((woken.attempts, woken.cadence), (0, Cadence::default()));
+    assert_eq!(moved(&nurtured, Command::Wake, 600).cadence, woken.cadence);
+}
+
+#[test]
 fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
     let interest = |at| Command::Engage { interest_at: Some(at) };
     let leased = moved(&state(), Command::Lease, 120);
     let retry = moved(&leased, retry_at(500), 160);
     let woken = moved(&retry, interest(170), 180);
     assert_eq!((woken.standing, woken.ready_since), (Standing::Ready, 170));
+    assert_eq!(moved(&retry, interest(110), 180).ready_since, 160, "it was called since");
     assert_eq!((woken.attempts, woken.first_touched_at), (1, Some(150)));
 
     let why = CloseReason::AttemptsExhausted;
@@ -130,7 +143,8 @@ fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
         let woken = moved(&nurtured, interest(900), 300);
         assert_eq!((woken.standing, woken.attempts), (Standing::Ready, 0));
         assert_eq!((woken.ready_since, woken.tier), (300, Tier::Ordinary), "not in the future");
-        assert_eq!(moved(&nurtured, interest(5), 300).ready_since, 100, "not before its handover");
+        let told_late = moved(&nurtured, interest(5), 300);
+        assert_eq!(told_late.ready_since, 200, "old news give no head start over who waits since");
         let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
         assert_eq!(seen.standing, nurtured.standing);
     }

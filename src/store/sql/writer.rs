@@ -96,7 +96,7 @@ pub(in crate::store) enum Commit {
 pub(in crate::store) struct CommitNews {
     /// A queue, campaign, rep, rules or token changed.
     pub(in crate::store) is_of_settings: bool,
-    /// Queues in which a lead became ready.
+    /// Queues in which a lead became ready, or ready for others than before.
     pub(in crate::store) ready: BTreeSet<QueueKey>,
     /// What reps are not to be offered from here on.
     pub(in crate::store) passes: Vec<Pass>,
@@ -108,7 +108,12 @@ impl CommitNews {
     fn of(slate: &Slate) -> Self {
         let became_ready = |tracked: &&Tracked| {
             let is_ready = |row: &LeadRow| row.state.standing == Standing::Ready;
-            is_ready(&tracked.now) && !tracked.before.as_ref().is_some_and(is_ready)
+            let (now, before) = (&tracked.now, tracked.before.as_ref());
+            let was_so = before.is_some_and(|before| {
+                let is_for_same = before.state.owner == now.state.owner;
+                is_ready(before) && is_for_same && Arc::ptr_eq(&before.lead, &now.lead)
+            });
+            is_ready(now) && !was_so
         };
         let ready = slate.changed().filter(became_ready).map(|tracked| tracked.now.state.queue);
         let passes = slate.new_passes.iter();

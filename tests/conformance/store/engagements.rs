@@ -92,19 +92,19 @@ pub(super) async fn a_new_interest_wakes_nurture_with_its_history(desk: &Desk) {
     let seen = desk.engage(desk.engagement(lead, false, at)).await;
     assert!(!seen.woke && !seen.state.standing.is_open(), "not a new interest");
 
-    let mut change = desk.engagement(lead, true, at + 1);
-    change.engagement.engaged_at = at - MINUTE_MS;
+    let mut change = desk.engagement(lead, true, at + 2 * MINUTE_MS);
+    change.engagement.engaged_at = at + MINUTE_MS;
     let woken = desk.engage(change.clone()).await;
     assert!(woken.woke);
     let state = desk.record(lead).await.state;
     assert_eq!((state.standing, state.tier, state.attempts), (Standing::Ready, Tier::Ordinary, 0));
-    assert_eq!(state.ready_since, at - MINUTE_MS);
+    assert_eq!(state.ready_since, at + MINUTE_MS);
     assert_eq!(desk.store.touches(lead, 20).await.expect("a read").len(), 8);
     assert!(desk.engage(change).await.woke, "a replay says what it did");
     // The sweep knows nothing of the old date any more, and it can be worked again.
     desk.store.sweep(i64::MAX / 2, 10, None).await.expect("a sweep");
     assert_eq!(desk.standing(lead).await, Standing::Ready);
-    let state = desk.work(1, lead, Disposition::NoAnswer, at + 2).await.state;
+    let state = desk.work(1, lead, Disposition::NoAnswer, at + 3 * MINUTE_MS).await.state;
     assert_eq!(state.attempts, 1);
 }
 

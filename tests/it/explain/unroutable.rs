@@ -19,7 +19,7 @@ async fn listed(node: &mut TestNode) -> Vec<(String, Reason)> {
 async fn counted(node: &mut TestNode) -> (f64, f64, Vec<f64>) {
     let shown = scrape(node).await;
     let state = |state| shown.sum("nextlead_index_leads", &[("queue", "sales"), ("state", state)]);
-    let why = ["no_hours", "never_open", "no_rep", "kept"]
+    let why = ["no_hours", "never_open", "no_rep"]
         .map(|why| shown.sum("nextlead_unroutable_leads", &[("queue", "sales"), ("why", why)]));
     assert_eq!(state("unroutable"), why.iter().sum::<f64>());
     let request = proto::GetCoverageRequest { queue_id: "sales".into(), ..Default::default() };
@@ -70,7 +70,7 @@ async fn a_lead_that_nobody_can_take_is_listed_and_counted_by_why_and_never_as_r
         (welsh_lead.clone(), Reason::NoRep),
     ];
     assert_eq!(listed(&mut node).await, expected);
-    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![1.0, 1.0, 1.0, 0.0]));
+    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![1.0, 1.0, 1.0]));
     for (id, is_unroutable) in
         [(&nowhere, true), (&miami, true), (&welsh_lead, true), (&healthy, false)]
     {
@@ -82,45 +82,38 @@ async fn a_lead_that_nobody_can_take_is_listed_and_counted_by_why_and_never_as_r
 
     // Who has the skill makes it healthy, and one who left does not.
     node.set_rep(proto::Rep { skills: vec!["welsh".into()], ..rep("gwen") }).await;
-    assert_eq!(counted(&mut node).await, (2.0, 0.0, vec![1.0, 1.0, 0.0, 0.0]));
+    assert_eq!(counted(&mut node).await, (2.0, 0.0, vec![1.0, 1.0, 0.0]));
     let end_time = Some(time(node.now() + HOUR_MS));
     node.set_rep(proto::Rep { skills: vec!["welsh".into()], end_time, ..rep("gwen") }).await;
     node.pass_time(HOUR_MS).await;
-    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![1.0, 1.0, 1.0, 0.0]));
+    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![1.0, 1.0, 1.0]));
     // The law lets the queue call by day.
     node.set_queue(proto::Queue { calling_law: 0, ..queue() }).await;
-    assert_eq!(counted(&mut node).await.2, [1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(counted(&mut node).await.2, [1.0, 0.0, 1.0]);
     node.audit().await;
 }
 
 #[tokio::test]
-async fn a_lead_that_is_kept_counts_as_ready_unless_its_keeper_cannot_take_it() {
+async fn a_lead_that_is_kept_counts_as_ready_and_who_cannot_take_it_keeps_none() {
     let mut node = TestNode::start().await;
     node.set_rep(proto::Rep { skills: vec!["welsh".into()], ..rep("gwen") }).await;
     let owned = |nth, owner: &str| proto::Lead { owner_rep_id: owner.into(), ..lead(nth) };
     node.hand_over(owned(1, "ann")).await;
-    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![0.0; 4]));
+    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![0.0; 3]));
     let welsh = proto::Lead { skills: vec!["welsh".into()], ..owned(2, "ann") };
-    let stuck = node.hand_over(welsh).await;
-    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![0.0, 0.0, 0.0, 1.0]));
-    assert_eq!(listed(&mut node).await, [(stuck.clone(), Reason::Kept)]);
-    let explained = node.explain(&stuck).await;
-    assert!(explained.unroutable);
-    let deadline = explained.obstacles[0].until_time;
-    assert_eq!((explained.next_servable_time, deadline.is_some()), (deadline, true), "to gwen");
-    assert_eq!(node.explain_to(&stuck, "ann").await.next_servable_time, None);
-    assert_eq!(explained.obstacles[0].missing_skills, ["welsh"]);
+    node.hand_over(welsh).await;
+    assert_eq!(counted(&mut node).await, (2.0, 0.0, vec![0.0; 3]), "gwen can take it");
+    node.set_rep(proto::Rep { skills: Vec::new(), ..rep("gwen") }).await;
+    assert_eq!(counted(&mut node).await, (1.0, 0.0, vec![0.0, 0.0, 1.0]));
+    assert_eq!(
+        listed(&mut node).await.iter().map(|one| one.1).collect::<Vec<_>>(),
+        [Reason::NoRep]
+    );
 
     node.set_paused(true).await;
     paused(&node, 2.0).await;
-    assert_eq!(counted(&mut node).await, (0.0, 2.0, vec![0.0; 4]));
+    assert_eq!(counted(&mut node).await, (0.0, 2.0, vec![0.0; 3]));
     assert_eq!(listed(&mut node).await, [], "a pause is a decision");
-    node.set_paused(false).await;
-    paused(&node, 0.0).await;
-    // She left, and everybody may take hers: gwen has the skill.
-    node.set_rep(proto::Rep { active: Some(false), ..rep("ann") }).await;
-    assert_eq!(counted(&mut node).await, (2.0, 0.0, vec![0.0; 4]));
-    assert!(node.taker(&["gwen"]).await.is_some());
 }
 
 #[tokio::test]

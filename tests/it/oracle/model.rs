@@ -25,7 +25,9 @@ impl Model {
             Some((at, to)) => (to.or(lead.owner), now < at + CALLBACK_GRACE_MS),
             None => (lead.owner, lead.is_touched || now < lead.handed_over_at + WITHIN_MS),
         };
-        rep.filter(|rep| is_kept && !self.inactive.contains(rep))
+        // Nobody waits for who cannot take it.
+        let is_able = |rep: &usize| !lead.is_dutch || REPS[*rep].1;
+        rep.filter(|rep| is_kept && is_able(rep) && !self.inactive.contains(rep))
     }
 
     fn is_kept_from(&self, rep: usize, lead: &Lead, now: i64) -> bool {

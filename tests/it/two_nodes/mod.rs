@@ -4,6 +4,7 @@
 
 mod clocks;
 mod duties;
+mod kept;
 mod leads;
 mod lost;
 mod processes;

@@ -124,6 +124,37 @@ async fn a_read_that_hangs_holds_up_no_commit_and_what_it_was_for_is_not_forgott
     one.audit().await;
 }
 
+#[tokio::test]
+async fn news_that_outrun_a_slow_index_wake_who_waits_when_the_index_has_the_lead() {
+    let Some(ground) = ground("news that outrun the index") else { return };
+    let (proxy, mut one) = behind_proxy(&ground).await;
+    let mut other = node_on(&ground, ManualClock::at(NOON), StoreClock::Node).await;
+    knows_rep(&mut other, "ann").await;
+    one.hand_over(lead(1)).await;
+    let first = one.pull_lead("ann").await;
+    one.touch("ann", &first, Disposition::WrongNumber).await;
+
+    let mut reps = other.reps.clone();
+    let wait_duration = Some(prost_types::Duration { seconds: 60, nanos: 0 });
+    let request =
+        proto::NextLeadRequest { rep_id: "ann".into(), wait_duration, ..Default::default() };
+    let waiting = tokio::spawn(async move { reps.next_lead(request).await });
+    let metrics = other.node.dialer().metrics();
+    within(Duration::from_secs(5), async || metrics.waiting_count() > 0).await;
+    // The other node hears of the commit at once; the index hears of it so much later. Nobody sweeps.
+    proxy.set(Mood::Late(Duration::from_millis(250)));
+    let begun = clock();
+    let handed_over = one.hand_over(lead(2)).await;
+    let answer = waiting.await.unwrap().unwrap().into_inner().answer.unwrap();
+    let took = begun.elapsed();
+    eprintln!("woken {took:?} after the handover was sent");
+    let Answer::Served(served) = answer else { panic!("{answer:?}") };
+    assert_eq!(id_of(&served), handed_over);
+    // Whoever nobody wakes looks once more when their minute is over.
+    assert!(took < Duration::from_secs(40), "{took:?}");
+    proxy.set(Mood::Fair);
+}
+
 /// Whether somebody waits for the lock that this connection has.
 async fn is_waited_for(locking: &mut sqlx::PgConnection) -> bool {
     let query = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'lease'::regclass";
