@@ -215,15 +215,20 @@ fn require_leased(state: &LeadState) -> Result<(), Refusal> {
 
 fn wake(next: &mut LeadState, due_at: i64) {
     if !next.standing.is_open() {
-        next.attempts = 0;
-        next.cadence = Cadence::default();
-        end_callback(next);
+        begin_anew(next);
     }
     // A cap is no wait of the lead's own: it goes on from where it stood in line.
     if !matches!(next.standing, Standing::Waiting { why: WaitReason::Cap, .. }) {
         next.ready_since = due_at;
     }
     next.standing = Standing::Ready;
+}
+
+/// Its chain of attempts begins anew: none of those before counts to a stage or a part of its day.
+fn begin_anew(next: &mut LeadState) {
+    next.attempts = 0;
+    next.cadence = Cadence::default();
+    end_callback(next);
 }
 
 /// From a wait whose time has come: the sweep need not have noticed.
@@ -250,8 +255,8 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
     }
     let Some(interest_at) = interest_at else { return Ok(()) };
     match next.standing {
-        // Its chain of attempts begins anew, as after the date of a nurture.
-        Standing::Closed { route: Route::Nurture { .. }, .. } => next.attempts = 0,
+        // As after the date of a nurture.
+        Standing::Closed { route: Route::Nurture { .. }, .. } => begin_anew(next),
         Standing::Waiting { why: WaitReason::Retry, .. } => {}
         _ => return Ok(()),
     }

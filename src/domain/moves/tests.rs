@@ -113,6 +113,26 @@ fn only_nurture_comes_back() {
 }
 
 #[test]
+fn a_chain_that_a_new_interest_begins_anew_counts_no_attempt_of_the_one_before() {
+    let cadence = Cadence { tried: [2, 1, 0, 0], stage: 1, attempts_before: 3 };
+    let retry = moved(&moved(&state(), Command::Lease, 120), retry_at(500), 160);
+    let close = Command::Close {
+        why: CloseReason::AttemptsExhausted,
+        route: Route::Nurture { until: Some(9_000) },
+    };
+    let nurtured = LeadState { cadence, ..moved(&retry, close, 200) };
+    for command in [Command::Engage { interest_at: Some(300) }, Command::Wake] {
+        let woken = moved(&nurtured, command, 9_000);
+        assert_eq!((woken.attempts, woken.cadence), (0, Cadence::default()));
+    }
+    let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
+    assert_eq!(seen.cadence, cadence, "it rests as before");
+    let waiting = LeadState { cadence, ..retry };
+    let woken = moved(&waiting, Command::Engage { interest_at: Some(170) }, 180);
+    assert_eq!(woken.cadence, cadence, "its chain goes on");
+}
+
+#[test]
 fn a_new_interest_wakes_nurture_and_a_retry_and_nothing_else() {
     let interest = |at| Command::Engage { interest_at: Some(at) };
     let leased = moved(&state(), Command::Lease, 120);
