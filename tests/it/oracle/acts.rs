@@ -104,6 +104,25 @@ impl Day {
         lease.token = served.lease_token;
     }
 
+    /// Who gets nothing is told why, in numbers: no lead that cannot be called looks as if it could.
+    fn check_counts(&self, rep: usize, expected: Choice, nothing: &proto::NothingToServe) {
+        assert!(!nothing.should_retry);
+        let told = [
+            nothing.open_count,
+            nothing.closed_count,
+            nothing.unskilled_count,
+            nothing.unroutable_count,
+            nothing.waiting_count,
+            nothing.kept_count,
+        ];
+        if expected.is_none()
+            && let Some(counts) = self.model.counts(rep)
+        {
+            let kinds = "open, closed, unskilled, unroutable, waiting, kept";
+            assert_eq!(told, counts, "{kinds}: left is what the node counts");
+        }
+    }
+
     pub(super) async fn pull(&mut self, rep: usize) {
         let name = self.model.reps[rep].id;
         self.tell(format!("{name} pulls"));
@@ -132,7 +151,7 @@ impl Day {
         let served = match self.node().pull(name).await {
             proto::next_lead_response::Answer::Served(served) => Some(served),
             proto::next_lead_response::Answer::Nothing(nothing) => {
-                assert!(!nothing.should_retry);
+                self.check_counts(rep, expected, &nothing);
                 None
             }
         };
@@ -216,7 +235,12 @@ impl Day {
         if then_next {
             let served = match answer.next {
                 Some(proto::record_touch_response::Next::NextServed(served)) => Some(served),
-                Some(proto::record_touch_response::Next::NextNothing(_)) => None,
+                Some(proto::record_touch_response::Next::NextNothing(nothing)) => {
+                    if may_pull {
+                        self.check_counts(rep, expected, &nothing);
+                    }
+                    None
+                }
                 other => panic!("{other:?}"),
             };
             self.check(rep, expected, served);

@@ -77,6 +77,7 @@ impl Model {
         let lead = &self.leads[nth];
         lead.queue == self.reps[rep].queue
             && lead.stands.is_servable(self.now)
+            && !lead.callable().is_empty()
             && self.has_skills(rep, lead)
             && !self.campaigns[lead.campaign].is_paused
             && !self.has_ended(lead)
@@ -148,7 +149,7 @@ impl Model {
     pub(super) fn offer(&mut self, rep: usize, nth: usize, order: ServeOrder) -> bool {
         let lead = &self.leads[nth];
         let callable: Vec<String> = lead.callable().into_iter().map(str::to_owned).collect();
-        if callable.is_empty() || callable.iter().any(|number| self.is_held(number)) {
+        if callable.iter().any(|number| self.is_held(number)) {
             return false;
         }
         let may_dial = |number: &&String| !self.is_at_cap(lead, number, self.now);
@@ -205,6 +206,35 @@ impl Model {
                 aside.push(nth);
             }
         }
+        self.tried_in_vain = aside;
         None
+    }
+
+    /// Why a rep gets nothing, in numbers: their queue's leads that are open to them, closed, in need of a
+    /// skill, without a place or a number, waiting, and kept for others. `None`: some are over and nobody
+    /// has noticed yet.
+    pub(super) fn counts(&self, rep: usize) -> Option<[i64; 6]> {
+        let mut counts = [0; 6];
+        for (nth, lead) in self.leads.iter().enumerate() {
+            let is_servable = lead.stands.is_servable(self.now);
+            if lead.queue != self.reps[rep].queue {
+                continue;
+            }
+            if is_servable && self.has_ended(lead) {
+                return None;
+            }
+            let is_paused = self.campaigns[lead.campaign].is_paused;
+            let place = match lead.stands {
+                Stands::Waiting { .. } if !is_servable => 4,
+                _ if !is_servable || self.tried_in_vain.contains(&nth) => continue,
+                _ if !is_paused && self.is_kept_from(rep, lead) => 5,
+                _ if lead.clocks().is_empty() || lead.callable().is_empty() => 3,
+                _ if is_paused || !self.has_skills(rep, lead) => 2,
+                _ if !self.queues[lead.queue].may_offer(lead, self.now) => 1,
+                _ => 0,
+            };
+            counts[place] += 1;
+        }
+        Some(counts)
     }
 }

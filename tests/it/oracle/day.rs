@@ -2,6 +2,7 @@
 //! is held against the model.
 
 use std::collections::HashMap;
+use std::fmt;
 
 use jiff::civil::Date;
 use nextlead::api::proto;
@@ -35,7 +36,7 @@ const REPS: [(&str, usize); 7] =
     [("ann", 0), ("bob", 0), ("cid", 0), ("dan", 0), ("eve", 1), ("fay", 1), ("gus", 1)];
 
 /// What happened on a day, in numbers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Tally {
     pub(super) days: u64,
     pub(super) pulls: u64,
@@ -61,6 +62,20 @@ impl Tally {
 
     pub(super) fn served(&self, order: ServeOrder) -> u64 {
         self.served.get(&order).copied().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { days, pulls, touches, restarts, handovers, refusals, .. } = self;
+        let served = [ServeOrder::Callback, ServeOrder::FirstTouch, ServeOrder::Ordinary];
+        let [callbacks, first_touches, ordinary] = served.map(|order| self.served(order));
+        write!(
+            formatter,
+            "{days} days, {handovers} handovers, {pulls} pulls ({callbacks} callbacks, \
+             {first_touches} first touches and {ordinary} others served), {touches} touches, \
+             {refusals} refusals, {restarts} restarts"
+        )
     }
 }
 

@@ -164,8 +164,8 @@ impl Day {
     pub(super) async fn desk(&mut self) {
         match self.dice.below(16) {
             0 => self.update().await,
-            1..4 => self.assign().await,
-            4..6 => self.engage().await,
+            1..3 => self.assign().await,
+            3..6 => self.engage().await,
             6 => self.conclude().await,
             7 => self.suppress().await,
             8 => self.pause_or_resume().await,
@@ -215,8 +215,17 @@ impl Day {
         self.node().queues.assign_lead(request).await.unwrap();
     }
 
+    /// A lead does something by itself, mostly one that rests.
     async fn engage(&mut self) {
-        let Some(nth) = self.some_lead() else { return };
+        let rests =
+            |lead: &Lead| matches!(lead.stands, Stands::Closed { route: Route::Nurture(_), .. });
+        let leads = &self.model.leads;
+        let resting: Vec<usize> = (0..leads.len()).filter(|nth| rests(&leads[*nth])).collect();
+        let nth = match resting.is_empty() || self.dice.one_in(3) {
+            true => self.some_lead(),
+            false => Some(self.dice.pick(&resting)),
+        };
+        let Some(nth) = nth else { return };
         let wakes = !self.dice.one_in(4);
         let at = self.model.now - self.dice.minutes(0, 10);
         let woken = wakes && self.model.engage(nth, at);

@@ -118,11 +118,8 @@ impl Day {
             let told = one.lead.as_ref().unwrap();
             let told = (one.queue_id.as_str(), told.owner_rep_id.as_str());
             assert_eq!(told, (self.model.queues[lead.queue].id, owner), "lead {}", lead.id);
-            let state = proto::LeadState {
-                event_count: 0,
-                changed_time: None,
-                ..one.state.clone().unwrap()
-            };
+            let state =
+                proto::LeadState { event_count: 0, changed_time: None, ..one.state.unwrap() };
             assert_eq!(state, state_of(lead), "lead {}: left is what the node has", lead.id);
         }
         let report = self.node().audit().await;

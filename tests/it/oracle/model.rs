@@ -47,6 +47,8 @@ pub(super) struct Model {
     /// Numbers that said stop, and until when.
     pub(super) suppressed: HashMap<String, Option<i64>>,
     pub(super) lost: Vec<Lost>,
+    /// Who was tried in vain for the last rep who asked.
+    pub(super) tried_in_vain: Vec<usize>,
 }
 
 /// A touch, as far as it matters.
