@@ -321,6 +321,35 @@ impl Day {
         assert!(answer.late && !answer.replayed);
     }
 
+    /// A rep tells of a call that they had no lease for.
+    pub(super) async fn touch_unleased(&mut self) {
+        let Some(nth) = self.some_lead() else { return };
+        let numbers: Vec<String> =
+            self.model.leads[nth].numbers.iter().map(|one| one.text.clone()).collect();
+        let mut told = self.told(nth, &numbers, self.model.now);
+        if is_callback(told.disposition) {
+            told.disposition = Disposition::NoAnswer;
+        }
+        let queue = self.model.leads[nth].queue;
+        let reps: Vec<usize> =
+            (0..self.model.reps.len()).filter(|rep| self.model.reps[*rep].queue == queue).collect();
+        let rep = self.dice.pick(&reps);
+        let is_ours = self.dice.one_in(2);
+        let mut touch = self.message(rep, nth, "", &told);
+        if !is_ours {
+            touch.direction = proto::Direction::Inbound.into();
+        }
+        let (id, ended) = (self.model.leads[nth].id, code(told.disposition));
+        let what = format!("{ended}, on {}, our call: {is_ours}", told.number);
+        self.tell(format!(
+            "{} tells without a lease of lead {id}: {what}",
+            self.model.reps[rep].id
+        ));
+        self.model.touch_unleased(nth, &told, is_ours);
+        let answer = self.node().reps.record_touch(touch).await.unwrap().into_inner();
+        assert!(!answer.late && !answer.replayed);
+    }
+
     /// The rep gives a lead back.
     pub(super) async fn skip(&mut self, rep: usize) {
         let nth = self.model.held_by(rep).unwrap();

@@ -177,8 +177,15 @@ impl Day {
             1..3 => self.dice.minutes(0, 120),
             _ => self.dice.below(240) * 1_000 + self.dice.below(2),
         };
-        self.tell(format!("{} s pass", ms / 1_000));
-        self.pass_time(ms).await;
+        let now = self.model.now + ms;
+        let is_swept = self.model.needs_sweep(now) || self.dice.one_in(2);
+        self.tell(format!("{} s pass, and it is swept: {is_swept}", ms / 1_000));
+        if is_swept {
+            self.pass_time(ms).await;
+        } else {
+            self.node().clock.advance(ms);
+            self.model.pass_time(now);
+        }
     }
 
     /// The node stops and another starts on its store; sometimes all that Redis holds is gone.

@@ -3,6 +3,7 @@
 use nextlead::api::proto;
 use proto::HandoverOutcome;
 
+use super::company::Queue;
 use super::day::Day;
 use super::documents::Document;
 use super::leads::{Lead, Number, Reason, Route, Stands};
@@ -162,9 +163,11 @@ impl Day {
 
     /// Something that marketing or a manager does.
     pub(super) async fn desk(&mut self) {
-        match self.dice.below(16) {
-            0 => self.update().await,
-            1..3 => self.assign().await,
+        // What is due by now has been noticed.
+        self.pass_time(0).await;
+        match self.dice.below(20) {
+            0..2 => self.update().await,
+            2 => self.assign().await,
             3..6 => self.engage().await,
             6 => self.conclude().await,
             7 => self.suppress().await,
@@ -177,6 +180,8 @@ impl Day {
                 self.publish(queue).await;
             }
             14 if self.dice.one_in(6) => self.end_campaign().await,
+            14 => self.change_queue().await,
+            15..18 => self.touch_unleased().await,
             _ => self.check_callbacks().await,
         }
     }
@@ -189,15 +194,37 @@ impl Day {
         if self.model.campaigns[lead.campaign].has_ended(self.model.now) {
             return;
         }
-        let is_news = lead.score.replace(score) != Some(score);
+        let mut is_news = lead.score.replace(score) != Some(score);
+        if self.dice.one_in(2) {
+            self.renumber(nth);
+            is_news = true;
+        }
+        let lead = &self.model.leads[nth];
         let (id, message) = (lead.id.to_string(), lead.message(None));
-        self.tell(format!("lead {id} is handed over again, with score {score}"));
+        let numbers: Vec<&String> = lead.numbers.iter().map(|one| &one.text).collect();
+        let told = format!("lead {id} is handed over again: score {score}, {numbers:?}");
+        self.tell(told);
+        self.model.heed_numbers(nth);
         let request = proto::UpsertLeadRequest { lead: Some(message), ..Default::default() };
         let answer = self.node().intake.upsert_lead(request).await.unwrap().into_inner();
         let result = answer.result.unwrap();
         assert_eq!(result.lead_id, id);
         let expected = if is_news { HandoverOutcome::Updated } else { HandoverOutcome::Unchanged };
         assert_eq!(result.outcome(), expected);
+    }
+
+    /// The last of its numbers that may be dialled becomes another, or a new one comes if none may.
+    fn renumber(&mut self, nth: usize) {
+        self.tally.handovers += 1;
+        let key = usize::try_from(self.tally.handovers).unwrap();
+        let prefixes = PLACES[self.model.leads[nth].place].prefixes;
+        let text = prefixes[prefixes.len() - 1].number(key * 2);
+        let numbers = &mut self.model.leads[nth].numbers;
+        // What is stopped stays known, behind all others.
+        let last = numbers.iter().rposition(|number| !number.is_stopped);
+        last.map(|place| numbers.remove(place));
+        numbers.push(Number { text, is_stopped: false });
+        numbers.sort_by_key(|number| number.is_stopped);
     }
 
     /// A manager gives a lead to somebody, or to nobody.
@@ -381,6 +408,19 @@ impl Day {
         let request =
             proto::UpsertCampaignRequest { campaign: Some(campaign), ..Default::default() };
         self.node().intake.upsert_campaign(request).await.unwrap();
+    }
+
+    /// A manager sets a queue otherwise.
+    async fn change_queue(&mut self) {
+        let nth = self.dice.place(self.model.queues.len());
+        let (id, rules) = (self.model.queues[nth].id, self.model.queues[nth].rules.clone());
+        self.model.queues[nth] = Queue::any(&mut self.dice, id, rules);
+        self.tell(format!("{id} is set otherwise"));
+        let queue = Some(self.model.queues[nth].message());
+        let request = proto::UpsertQueueRequest { queue, ..Default::default() };
+        self.node().queues.upsert_queue(request).await.unwrap();
+        // For whom leads are kept is found anew by the sweep.
+        self.pass_time(0).await;
     }
 
     async fn end_campaign(&mut self) {

@@ -79,6 +79,8 @@ pub(super) struct Lease {
     pub(super) held: Vec<String>,
     /// Those that may be dialled.
     pub(super) dialable: Vec<String>,
+    /// A cap counted when it was given, so no number that came later may be.
+    pub(super) is_capped: bool,
 }
 
 #[derive(Clone, Debug)]

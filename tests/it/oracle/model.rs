@@ -109,6 +109,8 @@ impl Model {
         }
         let (now, expires_at) = (self.now, self.now + queue.lease_ms);
         let renewable_until = now + queue.lease_total_ms;
+        let by_law = queue.margin_minutes.is_some() && self.leads[nth].is_capped_by_law();
+        let is_capped = by_law || !queue.caps.is_empty();
         let lead = &mut self.leads[nth];
         if let Stands::Waiting { until, .. } = lead.stands {
             lead.wake(until);
@@ -126,6 +128,7 @@ impl Model {
             is_rep_free,
             held,
             dialable,
+            is_capped,
         });
     }
 
@@ -211,6 +214,20 @@ impl Model {
         self.heed(lost.lead, told);
     }
 
+    /// A touch that nobody had a lease for: it counts if we called, and keeps no promise.
+    pub(super) fn touch_unleased(&mut self, nth: usize, told: &Told, is_ours: bool) {
+        let before = self.leads[nth].clone();
+        self.count_touch(nth, told);
+        let lead = &mut self.leads[nth];
+        let at = told.started_at.min(self.now);
+        if is_ours {
+            self.dials.push(Dial { number: told.number.clone(), at, in_doubt_of: None });
+        } else {
+            (lead.attempts, lead.tried) = (before.attempts, before.tried);
+        }
+        self.heed(nth, told);
+    }
+
     /// Whoever said never is never called again.
     fn heed(&mut self, nth: usize, told: &Told) {
         if told.disposition != Disposition::DoNotCall {
@@ -250,6 +267,33 @@ impl Model {
         }
     }
 
+    /// New numbers of a lead hold at once: what said stop closes it, and in a rep's hands they are nobody
+    /// else's.
+    pub(super) fn heed_numbers(&mut self, nth: usize) {
+        let lead = &self.leads[nth];
+        let callable: Vec<String> = lead.callable().into_iter().map(str::to_owned).collect();
+        let others = self.leads.iter().enumerate().filter(|(other, _)| *other != nth);
+        let mut held = others.filter_map(|(_, lead)| lead.lease.as_ref()).flat_map(|one| &one.held);
+        let is_held = held.any(|number| callable.contains(number));
+        if self.is_suppressed(&self.leads[nth]) {
+            self.close_suppressed(nth);
+        } else if is_held && self.leads[nth].lease.is_some() {
+            self.end_lease(nth, None, true);
+        } else if let Some(lease) = &mut self.leads[nth].lease {
+            for number in callable
+                .iter()
+                .filter(|number| !lease.held.contains(number))
+                .cloned()
+                .collect::<Vec<_>>()
+            {
+                lease.held.push(number.clone());
+                if !lease.is_capped {
+                    lease.dialable.push(number);
+                }
+            }
+        }
+    }
+
     /// A new interest brings a lead back; says whether.
     pub(super) fn engage(&mut self, nth: usize, at: i64) -> bool {
         let may_wake = !self.has_ended(&self.leads[nth]) && !self.is_suppressed(&self.leads[nth]);
@@ -282,6 +326,28 @@ impl Model {
             lead.close(Reason::Outcome, route);
         }
         is_closed
+    }
+
+    /// Whether something happens up to an instant that a pull alone does not see.
+    pub(super) fn needs_sweep(&self, up_to: i64) -> bool {
+        let comes = |at: i64| self.now < at && at <= up_to;
+        let leases = self.leases_and_rests();
+        let ends = self.campaigns.iter().filter_map(|campaign| campaign.ends_at);
+        let lasts = self.reps.iter().filter_map(|rep| rep.ends_at);
+        let backs = self.reps.iter().flat_map(|rep| &rep.absences).map(|(_, to)| *to);
+        leases.into_iter().chain(ends).chain(lasts).chain(backs).any(comes)
+    }
+
+    /// When leases are gone, and when nurtures are over.
+    fn leases_and_rests(&self) -> Vec<i64> {
+        let mut instants = Vec::new();
+        for lead in &self.leads {
+            instants.extend(lead.lease.as_ref().map(|lease| lease.expires_at + GRACE_MS));
+            if let Stands::Closed { route: Route::Nurture(Some(at)), .. } = lead.stands {
+                instants.push(at);
+            }
+        }
+        instants
     }
 
     /// What time alone does up to an instant.
