@@ -212,9 +212,13 @@ impl Model {
 
     /// Why a rep gets nothing, in numbers: their queue's leads that are open to them, closed, in need of a
     /// skill, without a place or a number, waiting, and kept for others. `None`: some are over and nobody
-    /// has noticed yet.
+    /// has noticed yet, or some are paused, which takes effect at once and is counted a little later.
     pub(super) fn counts(&self, rep: usize) -> Option<[i64; 6]> {
         let mut counts = [0; 6];
+        let mut campaigns = self.campaigns.iter();
+        if campaigns.any(|one| one.is_paused && one.queue == self.reps[rep].queue) {
+            return None;
+        }
         for (nth, lead) in self.leads.iter().enumerate() {
             let is_servable = lead.stands.is_servable(self.now);
             if lead.queue != self.reps[rep].queue {
@@ -223,13 +227,12 @@ impl Model {
             if is_servable && self.has_ended(lead) {
                 return None;
             }
-            let is_paused = self.campaigns[lead.campaign].is_paused;
             let place = match lead.stands {
                 Stands::Waiting { .. } if !is_servable => 4,
                 _ if !is_servable || self.tried_in_vain.contains(&nth) => continue,
-                _ if !is_paused && self.is_kept_from(rep, lead) => 5,
+                _ if self.is_kept_from(rep, lead) => 5,
                 _ if lead.clocks().is_empty() || lead.callable().is_empty() => 3,
-                _ if is_paused || !self.has_skills(rep, lead) => 2,
+                _ if !self.has_skills(rep, lead) => 2,
                 _ if !self.queues[lead.queue].may_offer(lead, self.now) => 1,
                 _ => 0,
             };
