@@ -1,7 +1,8 @@
 //! The leads, lanes and reps that the benchmarks of the index share, and the times of their steps.
 //!
 //! All leads are untouched and a tenth of them lose value, so every lead takes all the room it can.
-//! 1,000 lanes, of which 200 are open to a rep.
+//! 1,000 lanes, of which 200 are open to a rep. Where leads are kept, that is a twentieth of them, for one
+//! of the reps, half of them until an instant; and each rep passes on three leads.
 #![expect(clippy::print_stdout, reason = "a benchmark's output is its result")]
 
 use std::collections::BTreeSet;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use hdrhistogram::Histogram;
 
 use nextlead::domain::{FirstTouchRank, LeadId, QueueKey, RepKey, Tier, Worth, WorthStep};
-use nextlead::queue::{Ask, Basis, Entry, Lane, OpenHours, Update};
+use nextlead::queue::{Ask, Basis, Entry, Keeper, Lane, OpenHours, Update};
 
 pub(crate) const QUEUE: QueueKey = QueueKey(1);
 const SKILL_COUNT: usize = 25;
@@ -47,12 +48,14 @@ impl Times {
 /// The lanes, and who asks.
 pub(crate) struct World {
     lanes: Vec<Lane>,
+    keeps: bool,
     skills: Arc<BTreeSet<String>>,
     hours: Arc<OpenHours>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
+    /// With leads kept for one rep, or without.
+    pub(crate) fn new(keeps: bool) -> Self {
         let hours: Vec<Arc<str>> =
             (0..HOURS_COUNT).map(|hours| format!("Zone/{hours}").into()).collect();
         let skill = |number: usize| format!("skill-{number}");
@@ -63,6 +66,7 @@ impl World {
         let open = hours.iter().take(OPEN_HOURS_COUNT).cloned().collect();
         Self {
             lanes: (0..SKILL_COUNT * HOURS_COUNT).map(lane).collect(),
+            keeps,
             skills: Arc::new((0..OPEN_SKILL_COUNT).map(skill).collect()),
             hours: Arc::new(OpenHours { number: 1, open }),
         }
@@ -94,9 +98,16 @@ impl World {
             due_at: None,
             worth,
             lane: self.lanes[(mixed >> 16) as usize % self.lanes.len()].clone(),
-            keeper: None,
+            keeper: self.keeper(mixed, ready_since),
             first_touch: Some(first_touch),
         }))
+    }
+
+    fn keeper(&self, mixed: u64, ready_since: i64) -> Option<Keeper> {
+        let is_kept = self.keeps && (mixed >> 8).is_multiple_of(20);
+        let rep = RepKey((mixed >> 40) as i64 % REP_COUNT as i64);
+        let until = (mixed >> 60).is_multiple_of(2).then(|| ready_since + 24 * HOUR_MS);
+        is_kept.then_some(Keeper { rep, until })
     }
 
     pub(crate) fn ask(&self, pull: usize, pull_count: usize) -> Ask {
@@ -106,11 +117,16 @@ impl World {
             skills: Arc::clone(&self.skills),
             hours: Arc::clone(&self.hours),
             reserve_after: 4,
-            passed: Vec::new(),
+            passed: if self.keeps { passed(pull) } else { Vec::new() },
             count: 1,
             now: instant_of(pull, pull_count),
         }
     }
+}
+
+/// What the rep of a pull gave back: leads of lower ids, as those come first.
+fn passed(pull: usize) -> Vec<LeadId> {
+    (0..3).map(|nth| LeadId((mix((pull + nth) as u64) % 1_000) as i64 + 1)).collect()
 }
 
 /// The pulls are those of two days, whatever the size.

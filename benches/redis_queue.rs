@@ -49,7 +49,7 @@ async fn measure(lead_count: i64) {
     let redis = Redis::start();
     let options = RedisOptions { timeout: Duration::from_secs(10), ..RedisOptions::default() };
     let queue = Arc::new(RedisQueue::open(&redis.url(), options).await.unwrap());
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::new(false));
     let used_before = info(&redis, "memory", "used_memory:");
 
     let began = Instant::now();

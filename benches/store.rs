@@ -218,6 +218,7 @@ async fn work(store: Arc<dyn Store>, rep: u64, cycle_count: u64, line: Arc<Atomi
             policy: policy.clone(),
             rule_version: 0,
             queue: queue.clone(),
+            others: Vec::new(),
             now: START,
             then: Some(grant(rep, next())),
         };

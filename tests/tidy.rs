@@ -85,6 +85,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
         "postgres/0014_feedback.sql",
         "2519263e89a64da7910abae23c6a716e07aad1101e33d901d27cba0a12a0631a",
     ),
+    (
+        "postgres/0015_transfers.sql",
+        "ecf854690d3a8cc8da6c53373906808dcaeffe3441c8495d3c343bca2faa488e",
+    ),
     ("sqlite/0001_store.sql", "fe66403516a792c187e8dfaa388c7b081c27077c24c0fe8af5f0b0501b42edd9"),
     ("sqlite/0002_access.sql", "f61af39934aebca5437a64ba9989a25da70e333974a9635f1981f18ee4d7eb95"),
     ("sqlite/0003_erasure.sql", "1dab97312c6ed71486f14657271910acc756fbd12283d0437814ec780ce1f33e"),
@@ -110,6 +114,10 @@ const MIGRATIONS: &[(&str, &str)] = &[
     (
         "sqlite/0014_feedback.sql",
         "a19a38c223535b615f571b3819d22386c3548a3086aa6a966f8ec8c489456d50",
+    ),
+    (
+        "sqlite/0015_transfers.sql",
+        "af020f0bbf7cee6c790f37211734f3b2ae71f1060425705473dafae03feddaf0",
     ),
 ];
 

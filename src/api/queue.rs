@@ -11,8 +11,9 @@ use super::proto::queue_service_server::QueueService;
 use super::proto::{
     AssignLeadRequest, AssignLeadResponse, ExplainLeadRequest, ExplainLeadResponse,
     ListQueuesRequest, ListQueuesResponse, ListRepsRequest, ListRepsResponse, PeekQueueRequest,
-    PeekQueueResponse, TraceLeadRequest, TraceLeadResponse, UpsertQueueRequest,
-    UpsertQueueResponse, UpsertRepRequest, UpsertRepResponse,
+    PeekQueueResponse, TraceLeadRequest, TraceLeadResponse, TransferLeadRequest,
+    TransferLeadResponse, UpsertQueueRequest, UpsertQueueResponse, UpsertRepRequest,
+    UpsertRepResponse,
 };
 
 /// What a manager calls to set up queues and reps, and to ask about leads.
@@ -92,6 +93,28 @@ impl QueueService for QueueApi {
             assigned_before: assigned.was_so,
             lead_id: lead.to_string(),
             state: Some(convert::state(&assigned.record.state)),
+        }))
+    }
+
+    async fn transfer_lead(
+        &self,
+        request: Request<TransferLeadRequest>,
+    ) -> Result<Response<TransferLeadResponse>, Status> {
+        let caller = caller_of(&request);
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let queue = fields.id("queue_id", &message.queue_id, QueueId::new);
+        let reason = fields.reason("reason", &message.reason);
+        let key = fields.request("TransferLead", &caller.name, &message.request_id, message);
+        let (((name, queue), reason), key) = fields.finish(name.zip(queue).zip(reason).zip(key))?;
+        let lead = self.0.lead(name).await?;
+        let done = self.0.dialer.transfer_lead(lead, &queue, reason, &caller.name, key).await?;
+        Ok(Response::new(TransferLeadResponse {
+            transferred_before: done.was_so,
+            lead_id: lead.to_string(),
+            from_queue_id: done.from.to_string(),
+            state: Some(convert::state(&done.record.state)),
         }))
     }
 

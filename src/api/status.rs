@@ -120,6 +120,13 @@ impl From<DialerError> for Status {
                 let facts = HashMap::from([("next_skip_time".to_owned(), instant_text(*at))]);
                 details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
             }
+            DialerError::LeadLeased { rep, until } => {
+                let facts = HashMap::from([
+                    ("rep_id".to_owned(), rep.clone()),
+                    ("held_until_time".to_owned(), instant_text(*until)),
+                ]);
+                details = ErrorDetails::with_error_info(reason, DOMAIN, facts);
+            }
             _ => {}
         }
         match code {
@@ -193,6 +200,8 @@ fn code_and_reason(error: &DialerError) -> (Code, &'static str) {
         DialerError::LeadForbidden(_) => (Code::FailedPrecondition, "LEAD_FORBIDDEN"),
         DialerError::SkipLimit { .. } => (Code::FailedPrecondition, "SKIP_LIMIT"),
         DialerError::CallbacksFull(_) => (Code::FailedPrecondition, "CALLBACKS_FULL"),
+        DialerError::LeadLeased { .. } => (Code::FailedPrecondition, "LEAD_LEASED"),
+        DialerError::LeadClosed => denied(&Denied::LeadClosed),
         DialerError::RequestReused => denied(&Denied::RequestReused),
         DialerError::LeaseLost => denied(&Denied::LeaseLost),
         DialerError::CampaignMoved(_) => denied(&Denied::CampaignMoved),
@@ -233,6 +242,8 @@ fn denied(why: &Denied) -> (Code, &'static str) {
         Denied::LeadErased => (Code::FailedPrecondition, "ERASED"),
         Denied::DutyLost => (Code::Aborted, "DUTY_LOST"),
         Denied::CampaignMoved => (Code::FailedPrecondition, "CAMPAIGN_MOVED"),
+        Denied::LeadLeased { .. } => (Code::FailedPrecondition, "LEAD_LEASED"),
+        Denied::LeadClosed => (Code::FailedPrecondition, "LEAD_CLOSED"),
     }
 }
 

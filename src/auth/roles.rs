@@ -31,6 +31,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.QueueService/UpsertRep", &[Manager, Admin]),
     ("/nextlead.v1.QueueService/ListReps", &[Manager, Admin]),
     ("/nextlead.v1.QueueService/AssignLead", &[Manager, Admin]),
+    ("/nextlead.v1.QueueService/TransferLead", &[Manager, Admin]),
     ("/nextlead.v1.QueueService/PeekQueue", &[Manager, Admin]),
     ("/nextlead.v1.QueueService/ExplainLead", &[Manager, Admin]),
     ("/nextlead.v1.QueueService/TraceLead", &[Manager, Admin]),

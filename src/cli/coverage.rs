@@ -97,6 +97,8 @@ struct Sums {
     closed: i64,
     merged: i64,
     erased: i64,
+    transferred_in: i64,
+    transferred_out: i64,
     touched: i64,
     in_time: i64,
     overdue: i64,
@@ -119,6 +121,8 @@ impl Sums {
         self.closed += closed(|route| route != Route::Won);
         self.merged += book.merged_count;
         self.erased += book.erased_count;
+        self.transferred_in += book.transferred_in_count;
+        self.transferred_out += book.transferred_out_count;
         self.touched += book.touched_count;
         self.in_time += book.touched_in_time_count;
         self.overdue += book.overdue_count;
@@ -142,7 +146,8 @@ impl Sums {
             }
         };
         // A handover that was merged is contacted through the lead that it was merged into.
-        let leads = self.handed_over - self.merged;
+        let moved = self.transferred_in - self.transferred_out;
+        let leads = self.handed_over + moved - self.merged;
         [
             queue.to_owned(),
             campaign.to_owned(),
@@ -201,7 +206,28 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
     };
     let read_at = instant_text(answer.read_time.as_ref());
     let table = toned_table(header, &right, rows, tone);
-    format!("{table}\n{}Read at {read_at}; {balance}.\n", earned_text(answer))
+    let (moved, earned) = (moved_text(answer), earned_text(answer));
+    format!("{table}\n{moved}{earned}Read at {read_at}; {balance}.\n")
+}
+
+/// What went from queue to queue; empty as long as nothing did.
+fn moved_text(answer: &GetCoverageResponse) -> String {
+    let has_moved = |book: &&Book| book.transferred_in_count + book.transferred_out_count > 0;
+    let row = |book: &Book| {
+        [
+            book.queue_id.clone(),
+            book.campaign_id.clone(),
+            book.source.clone(),
+            count(book.transferred_in_count),
+            count(book.transferred_out_count),
+        ]
+    };
+    let rows: Vec<_> = answer.books.iter().filter(has_moved).map(row).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let header = ["queue", "campaign", "source", "transferred in", "transferred out"];
+    table(header, &[3, 4], rows.into_iter()) + "\n"
 }
 
 /// What each campaign earned; empty as long as nobody told.

@@ -1,4 +1,4 @@
-//! `lead` tells the node what became of a lead elsewhere, and to whom it belongs.
+//! `lead` tells the node what became of a lead elsewhere, to whom it belongs, and which queue works it.
 
 use std::process::ExitCode;
 
@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::assign::{self, OwnerCommand};
 use super::lead::{LeadArgs, standing_text};
 use super::output::{Output, table};
+use super::transfer::{self, TransferArgs};
 use super::words::{Instant, instant_text, read_instant, read_word};
 use crate::api::client::Client;
 use crate::api::proto::{
@@ -19,6 +20,7 @@ use crate::clock::{Clock as _, SystemClock};
 pub(super) enum LeadCommand {
     Engage(EngageArgs),
     Outcome(OutcomeArgs),
+    Transfer(TransferArgs),
     #[command(flatten)]
     Owner(OwnerCommand),
 }
@@ -95,6 +97,7 @@ pub(super) async fn run(
     match command {
         LeadCommand::Engage(args) => engage(args, node, output).await,
         LeadCommand::Outcome(args) => outcome(args, node, output).await,
+        LeadCommand::Transfer(args) => transfer::run(args, node, output).await,
         LeadCommand::Owner(command) => assign::run(command, node, output).await,
     }
 }

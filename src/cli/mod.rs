@@ -44,6 +44,7 @@ mod suppress;
 mod token;
 mod touch;
 mod trace;
+mod transfer;
 mod trouble;
 mod words;
 mod work;

@@ -91,6 +91,21 @@ pub enum DialerError {
          it to anyone (callback_any), or keep one first"
     )]
     CallbacksFull(i64),
+    /// A rep has the lead in their hands.
+    #[error(
+        "rep {rep:?} has the lead in their hands until {}: transfer it after their touch, or when they \
+         have released it",
+        instant_text(*.until)
+    )]
+    LeadLeased {
+        /// The rep.
+        rep: String,
+        /// Until when, unless they renew the lease.
+        until: i64,
+    },
+    /// The lead is closed, and not in nurture.
+    #[error("the lead is closed: only an open one, or one in nurture, goes to another queue")]
+    LeadClosed,
     /// The campaign feeds another queue.
     #[error("campaign {0:?} cannot change its queue")]
     CampaignMoved(String),
@@ -166,6 +181,7 @@ impl From<StoreError> for DialerError {
             StoreError::Denied(Denied::UnknownLead(lead)) => Self::not_found("lead", lead),
             StoreError::Denied(Denied::UnknownRep(rep)) => Self::not_found("rep", rep),
             StoreError::Denied(Denied::LeadErased) => Self::Erased,
+            StoreError::Denied(Denied::LeadClosed) => Self::LeadClosed,
             StoreError::Denied(Denied::UnknownTouch) => Self::not_found("touch", ""),
             StoreError::Denied(Denied::CampaignMoved) => Self::CampaignMoved(String::new()),
             other => Self::Store(other),

@@ -22,7 +22,8 @@ impl Dialer {
             let found = follower.places.found(facts)?;
             let keeper = follower.keeper_of(state, now);
             let is_kept = keeper.is_some_and(|one| one.rep != rep && one.holds_at(now));
-            if !hours.open.contains(&found.0) || is_kept {
+            // It may have gone to another queue since it was proposed.
+            if !hours.open.contains(&found.0) || is_kept || state.queue != queue.key {
                 return None;
             }
             let campaign = follower.roster.campaign_by_key(state.campaign);
@@ -32,7 +33,6 @@ impl Dialer {
                 ServeOrder::Ordinary => true,
             };
             let is_of_ask = is_of_order
-                && state.queue == queue.key
                 && facts.skills.iter().all(|skill| skills.contains(skill))
                 && campaign.is_some_and(|campaign| campaign.skills.is_subset(&skills));
             if !is_alone && !is_of_ask {

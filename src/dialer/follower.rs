@@ -25,6 +25,11 @@ use super::seats::Seats;
 /// client names holds a control character. So they keep their ranks and are in nobody's way.
 const SKILL_OF_NOBODY: &str = "\u{0}paused";
 
+/// Takes a lead out of the index of a queue that has it no more.
+fn removal(record: &LeadRecord, queue: QueueKey) -> Update {
+    Update::Remove { queue, lead: record.lead.id, version: record.state.seq }
+}
+
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
     pub(super) clock: Arc<dyn Clock>,
@@ -114,7 +119,7 @@ impl Follower {
             }
         };
         let is_capped = matches!(state.standing, Standing::Waiting { why: WaitReason::Cap, .. });
-        let lanes = self.roster.lanes_by_key(state.campaign);
+        let lanes = self.roster.lanes_by_key(state.campaign, state.queue);
         let (campaign, lane_version) =
             lanes.expect("a lead's campaign is in the roster before the lead");
         let owner = self.owner_of(record);
@@ -148,6 +153,22 @@ impl Follower {
     pub(super) fn updates_for(&self, records: &[LeadRecord], rules: &Versioned) -> Vec<Update> {
         let now = self.clock.now();
         records.iter().map(|record| self.update_for(record, rules, now)).collect()
+    }
+
+    /// Where leads belong in the index of one queue under its rule set: out of it, if another has them by
+    /// now.
+    pub(super) fn updates_in(
+        &self,
+        queue: QueueKey,
+        records: &[LeadRecord],
+        rules: &Versioned,
+    ) -> Vec<Update> {
+        let now = self.clock.now();
+        let update = |record: &LeadRecord| match record.state.queue == queue {
+            true => self.update_for(record, rules, now),
+            false => removal(record, queue),
+        };
+        records.iter().map(update).collect()
     }
 
     fn lane(&self, record: &LeadRecord, campaign: &RosterCampaign) -> Lane {
@@ -214,6 +235,13 @@ impl Follower {
         let mut ready_queues = BTreeSet::new();
         for record in records {
             let queue = record.state.queue;
+            if let Some(left) = record.left {
+                updates.push(removal(record, left));
+                if let Some(coming) = self.rulebook.staged(left) {
+                    let told = staged.entry(left).or_insert_with(|| (coming, Vec::new()));
+                    told.1.push(removal(record, left));
+                }
+            }
             let rules = self.rulebook.in_force(queue);
             updates.push(self.update_for(record, &rules, now));
             if let Some(coming) = self.rulebook.staged(queue) {

@@ -29,11 +29,12 @@ impl Follower {
         }
     }
 
-    /// Makes sure that the campaigns of these leads are in the roster: another node may have made one
-    /// a moment ago. Every record that is read passes by here before it is looked at by the rules.
+    /// Makes sure that the campaigns of these leads are in the roster, each with the queues that have leads
+    /// of it: another node may have made one a moment ago, and any lead may have gone to another queue. Every record that is read passes by here before it is looked at by the rules.
     pub(super) async fn know(&self, records: &[LeadRecord]) -> Result<(), StoreError> {
-        let is_known =
-            |record: &LeadRecord| self.roster.campaign_by_key(record.state.campaign).is_some();
+        let is_known = |record: &LeadRecord| {
+            self.roster.has_leads_in(record.state.campaign, record.state.queue)
+        };
         match records.iter().all(is_known) {
             true => Ok(()),
             false => self.reload_roster().await,

@@ -50,7 +50,9 @@ impl Missed {
     pub(super) fn add(&self, records: &[LeadRecord]) -> bool {
         let mut missed = self.lock();
         let was_empty = missed.leads.is_empty() && missed.full.is_empty();
-        missed.add(records.iter().map(|record| (record.lead.id, record.state.queue)));
+        // One that left a queue is still in that one's index, and is put into the other's on the way.
+        let queue = |record: &LeadRecord| record.left.unwrap_or(record.state.queue);
+        missed.add(records.iter().map(|record| (record.lead.id, queue(record))));
         was_empty
     }
 

@@ -43,6 +43,7 @@ mod settings;
 mod sweep;
 mod tending;
 mod touch;
+mod transfer;
 mod verdicts;
 mod waiting;
 mod words;
@@ -77,6 +78,7 @@ pub use measures::{DialerMetrics, IndexState, QueueCensus};
 pub use outcome::NewOutcome;
 pub use quality::{OwedQuality, RateLead};
 pub use sweep::Rest;
+pub use transfer::TransferredLead;
 pub use verdicts::Forbidden;
 pub use words::{
     CallbackTime, CallbacksFor, CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch,

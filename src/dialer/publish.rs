@@ -16,14 +16,22 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 impl Dialer {
     /// Checks a document: every mistake at once, or what is worth knowing about it.
     pub async fn check_rules(&self, text: String) -> Result<CheckedRules, DialerError> {
-        let now = self.now();
-        let rules = Self::in_back_room(async move { RuleSet::compile_at(&text, now) }).await;
-        let rules = rules.map_err(DialerError::RulesInvalid)?;
+        let rules = self.compile(text).await?;
         Ok(CheckedRules {
             warnings: rules.warnings(),
             largest_head_start_ms: rules.largest_head_start_ms(),
             policy: rules.policy_lines(),
         })
+    }
+
+    /// Compiles a new document, among the queues that there are.
+    async fn compile(&self, text: String) -> Result<RuleSet, DialerError> {
+        let (now, queues) = (self.now(), self.roster().queues());
+        let rules = Self::in_back_room(async move {
+            let queues: Vec<&str> = queues.iter().map(|queue| queue.id.as_str()).collect();
+            RuleSet::compile_at(&text, now, Some(&queues))
+        });
+        rules.await.map_err(DialerError::RulesInvalid)
     }
 
     /// Accepts a version of a queue's rules, and ranks its leads by it in the background.
@@ -32,9 +40,7 @@ impl Dialer {
         publish: PublishRules,
     ) -> Result<RuleVersionView, DialerError> {
         let queue = self.roster().queue(&publish.queue)?;
-        let (text, now) = (publish.text.clone(), self.now());
-        let rules = Self::in_back_room(async move { RuleSet::compile_at(&text, now) }).await;
-        let rules = Arc::new(rules.map_err(DialerError::RulesInvalid)?);
+        let rules = Arc::new(self.compile(publish.text.clone()).await?);
         if rules.queue() != queue.id.as_str() {
             let problem =
                 format!("names queue {:?}, expected {:?}", rules.queue(), queue.id.as_str());

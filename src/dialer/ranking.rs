@@ -139,8 +139,8 @@ impl Dialer {
         async move {
             match reading.await {
                 Ok(page) => Ok(page?),
-                // The runtime is going, and this with it.
-                Err(failure) if failure.is_cancelled() => std::future::pending().await,
+                // The runtime is going: whoever ranks in a thread of its own must not wait for it.
+                Err(failure) if failure.is_cancelled() => Err(StoreError::Stopped.into()),
                 Err(failure) => std::panic::resume_unwind(failure.into_panic()),
             }
         }
@@ -339,7 +339,7 @@ impl Dialer {
             match swapped {
                 Swap::Done => break,
                 Swap::Carried(leads) => {
-                    self.send_again(&leads).await;
+                    self.send_again(queue, &leads).await;
                     break;
                 }
                 Swap::Behind(leads) => self.tell_staged(queue, leads, coming).await?,
@@ -352,13 +352,16 @@ impl Dialer {
     }
 
     /// Sends leads again as they are by now. What cannot be read is left to the mending.
-    async fn send_again(&self, leads: &[LeadId]) {
+    async fn send_again(&self, queue: QueueKey, leads: &[LeadId]) {
         let follower = &self.parts.follower;
         for some in leads.chunks(CARRIED_COUNT) {
             // Nothing of this node may commit in between: an old place would come back.
             let _turn = follower.turn.lock().await;
             match self.parts.store.leads(some).await {
-                Ok(records) => follower.take_in_turn(&records).await,
+                Ok(mut records) => {
+                    records.iter_mut().for_each(|record| record.leaves(queue));
+                    follower.take_in_turn(&records).await;
+                }
                 Err(error) => {
                     let error = &error as &dyn std::error::Error;
                     tracing::warn!(error, "could not tell a new index of leads that it missed");
@@ -377,7 +380,7 @@ impl Dialer {
         let follower = &self.parts.follower;
         let records = self.parts.store.leads(&leads).await?;
         follower.know(&records).await?;
-        let mut updates = follower.updates_for(&records, coming);
+        let mut updates = follower.updates_in(queue, &records, coming);
         let found: BTreeSet<LeadId> = records.iter().map(|record| record.lead.id).collect();
         // What the store does not know is not in line, whatever the index in use was told.
         let unknown = leads.into_iter().filter(|lead| !found.contains(lead));

@@ -3,7 +3,7 @@
 //! Small and rarely changed, so one lock around plain maps does; what a pull needs comes out as
 //! shared values.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::domain::{
@@ -35,8 +35,11 @@ struct Tables {
     queue_keys: HashMap<QueueId, QueueKey>,
     campaigns: HashMap<CampaignKey, RosterCampaign>,
     campaign_keys: HashMap<CampaignId, CampaignKey>,
-    /// By queue: the sum of its campaigns', as any of them moves its lanes. None ever goes.
+    /// By queue: the sum of those of all campaigns whose leads it has, as any of them moves its lanes. None
+    /// ever goes.
     lane_versions: HashMap<QueueKey, i64>,
+    /// The queues to which leads of a campaign were transferred.
+    guests: HashMap<CampaignKey, HashSet<QueueKey>>,
     reps: HashMap<RepKey, RosterRep>,
     rep_keys: HashMap<RepId, RepKey>,
 }
@@ -44,6 +47,9 @@ struct Tables {
 impl Tables {
     fn of(rows: RosterRows, epoch: u64) -> Self {
         let mut tables = Self { epoch, ..Self::default() };
+        for (queue, campaign) in rows.guests {
+            tables.guests.entry(campaign).or_default().insert(queue);
+        }
         rows.queues.into_iter().for_each(|queue| tables.put_queue(queue));
         rows.campaigns.into_iter().for_each(|campaign| tables.put_campaign(campaign));
         rows.reps.into_iter().for_each(|rep| tables.put_rep(rep));
@@ -63,7 +69,10 @@ impl Tables {
         let entry = RosterCampaign { campaign: Arc::new(campaign), skills };
         let before = self.campaigns.insert(key, entry);
         let before = before.map_or(0, |entry| entry.campaign.lane_version);
-        *self.lane_versions.entry(queue).or_default() += lane_version - before;
+        let guests = self.guests.get(&key).into_iter().flatten().copied();
+        for queue in guests.filter(|guest| *guest != queue).chain([queue]) {
+            *self.lane_versions.entry(queue).or_default() += lane_version - before;
+        }
     }
 
     fn put_rep(&mut self, rep: Rep) {
@@ -149,12 +158,34 @@ impl Roster {
         self.read().campaigns.get(&key).cloned()
     }
 
-    /// A campaign, and the version of the lanes of its queue that its skills are of.
-    pub(super) fn lanes_by_key(&self, key: CampaignKey) -> Option<(RosterCampaign, i64)> {
+    /// A campaign, and the version of the lanes of a queue that its skills are of.
+    pub(super) fn lanes_by_key(
+        &self,
+        key: CampaignKey,
+        queue: QueueKey,
+    ) -> Option<(RosterCampaign, i64)> {
         let tables = self.read();
         let entry = tables.campaigns.get(&key)?;
-        let lane_version = tables.lane_versions.get(&entry.campaign.queue);
+        let lane_version = tables.lane_versions.get(&queue);
         Some((entry.clone(), lane_version.copied().unwrap_or(0)))
+    }
+
+    /// Whether a campaign is known, and known to have leads in a queue.
+    pub(super) fn has_leads_in(&self, campaign: CampaignKey, queue: QueueKey) -> bool {
+        let tables = self.read();
+        let entry = tables.campaigns.get(&campaign);
+        entry.is_some_and(|entry| {
+            let guests = tables.guests.get(&campaign);
+            entry.campaign.queue == queue || guests.is_some_and(|guests| guests.contains(&queue))
+        })
+    }
+
+    /// The queues that have leads of a campaign: its own comes first.
+    pub(super) fn queues_of(&self, campaign: &Campaign) -> Vec<QueueKey> {
+        let tables = self.read();
+        let guests = tables.guests.get(&campaign.key).into_iter().flatten().copied();
+        let others = guests.filter(|guest| *guest != campaign.queue);
+        std::iter::once(campaign.queue).chain(others).collect()
     }
 
     /// The version of what the lanes of a queue are made of.

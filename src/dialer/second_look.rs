@@ -38,17 +38,22 @@ impl Dialer {
             return Ok(false);
         }
         let has_more = leads.len() == RESENT_COUNT;
-        let sent = self.resend(leads.iter().map(|(lead, _)| *lead).collect()).await;
+        let sent = self.resend(&leads).await;
         if sent.is_err() {
             missed.put_back(leads);
         }
         Ok(sent.map(|()| has_more)?)
     }
 
-    async fn resend(&self, leads: Vec<LeadId>) -> Result<(), StoreError> {
+    async fn resend(&self, missed: &[(LeadId, QueueKey)]) -> Result<(), StoreError> {
         let follower = &self.parts.follower;
         let reading = follower.passing.begin();
-        let records = self.parts.store.leads(&leads).await?;
+        let leads: Vec<LeadId> = missed.iter().map(|(lead, _)| *lead).collect();
+        let mut records = self.parts.store.leads(&leads).await?;
+        let queues: HashMap<LeadId, QueueKey> = missed.iter().copied().collect();
+        for record in &mut records {
+            queues.get(&record.lead.id).into_iter().for_each(|queue| record.leaves(*queue));
+        }
         for some in records.chunks(TOLD_COUNT) {
             let _turn = follower.turn.lock().await;
             let some = some.iter().filter(|record| reading.is_last_of(record.lead.id));

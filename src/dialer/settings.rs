@@ -78,9 +78,10 @@ impl Dialer {
             })?;
             let lanes_before = dialer.roster().lane_version(queue.key);
             let is_paused = campaign.is_paused;
-            dialer.roster().put_campaign(campaign);
+            dialer.roster().put_campaign(campaign.clone());
             if dialer.roster().lane_version(queue.key) > lanes_before {
-                dialer.rank_again(queue.key);
+                let queues = dialer.roster().queues_of(&campaign);
+                queues.into_iter().for_each(|queue| dialer.rank_again(queue));
             }
             Ok(CampaignView { id, queue: queue.id.clone(), settings, is_paused })
         })
@@ -97,22 +98,24 @@ impl Dialer {
     ) -> Result<CampaignView, DialerError> {
         let dialer = self.clone();
         Self::apart(async move {
-            let queue = {
+            let queues = {
                 let _turn = dialer.parts.settings_turn.lock().await;
                 let campaign = dialer.parts.store.pause_campaign(&id, is_paused).await?;
                 let campaign = campaign.ok_or_else(|| DialerError::not_found("campaign", &id))?;
-                let queue = campaign.queue;
+                let queues = dialer.roster().queues_of(&campaign);
                 dialer.roster().put_campaign(campaign);
-                queue
+                queues
             };
-            if is_paused {
-                dialer.rank_again(queue);
-            } else if let Err(error) = dialer.clone().rank_by(queue, None, false).await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(error, "a resumed campaign's leads are ranked by a later sweep");
+            for queue in queues {
+                if is_paused {
+                    dialer.rank_again(queue);
+                } else if let Err(error) = dialer.clone().rank_by(queue, None, false).await {
+                    let error = &error as &dyn std::error::Error;
+                    tracing::warn!(error, "a resumed campaign's leads are ranked by a later sweep");
+                }
             }
             let known = dialer.roster().campaign(&id)?.campaign;
-            let queue = dialer.roster().queue_by_key(queue);
+            let queue = dialer.roster().queue_by_key(known.queue);
             let queue = queue.expect("a campaign's queue is in the roster before it");
             let (settings, is_paused) = (known.settings.clone(), known.is_paused);
             Ok(CampaignView { id, queue: queue.id.clone(), settings, is_paused })

@@ -86,6 +86,7 @@ impl Dialer {
             quality,
             policy: in_force.rules.policy().clone(),
             rule_version: in_force.version,
+            others: self.queues_of(in_force.rules.policy()),
             queue: settings.expect("a lead's queue is in the roster before the lead"),
             now,
             then: None,

@@ -39,6 +39,8 @@ codes! {
         Engaged = "engaged",
         /// What became of it in the CRM was told.
         Outcome = "outcome",
+        /// Another queue works it from here on.
+        Transferred = "transferred",
     }
 }
 

@@ -71,6 +71,7 @@ pub use outcome::{AMOUNT_MINOR_MAX, Currency, Outcome, OutcomeResult};
 pub use place::{Place, Whereabouts, ZoneEvidence};
 pub use policy::{
     AfterRoute, AfterRule, DecidedBy, Decision, Delay, NextStep, Occasion, Policy, Stage,
+    TRANSFER_COUNT_MAX,
 };
 pub use quality::{
     QUALITY_REASON_COUNT_MAX, QUALITY_REASONS_DEFAULT, Quality, QualityMode, QualitySettings,

@@ -127,6 +127,8 @@ pub enum CloseReason {
     Superseded,
     /// The CRM told what became of it.
     Outcome,
+    /// Policies handed it from queue to queue as often as they may.
+    TransfersExhausted,
 }
 
 impl CloseReason {
@@ -139,6 +141,7 @@ impl CloseReason {
             Self::Suppressed => "suppressed",
             Self::Superseded => "superseded",
             Self::Outcome => "outcome",
+            Self::TransfersExhausted => "transfers_exhausted",
         }
     }
 }
@@ -185,7 +188,7 @@ pub struct LeadState {
     pub ready_since: i64,
     /// When marketing handed it over.
     pub handed_over_at: i64,
-    /// Outbound attempts since it was handed over or last came back from nurture.
+    /// Outbound attempts since it was handed over, came into its queue or last came back from nurture.
     pub attempts: i32,
     /// How these attempts were spread over the parts of the day, and the stages of the policy.
     pub cadence: Cadence,
@@ -200,6 +203,11 @@ pub struct LeadState {
     /// The promise to call again, from the touch that made it until the next one; goes with
     /// [`Tier::Callback`].
     pub callback: Option<Callback>,
-    /// The rep to whom it belongs.
+    /// The rep to whom it belongs. It is kept for them while they work its queue.
     pub owner: Option<RepKey>,
+    /// When it came into its queue from another one; `None`: its handover brought it there.
+    pub entered_at: Option<i64>,
+    /// How often policies have handed it to another queue since it was handed over or last came back from
+    /// nurture.
+    pub transfers: i32,
 }

@@ -33,8 +33,12 @@ const NAME_LENGTH_MAX: usize = 128;
 /// Names that are words of the expression language.
 const WORDS: [&str; 4] = ["true", "false", "null", "in"];
 
-/// Reads a document.
-pub(super) fn read(document: &str, reading: Reading) -> Result<RuleSet, Mistakes> {
+/// Reads a document. `queues` are those that there are, if anybody knows.
+pub(super) fn read(
+    document: &str,
+    reading: Reading,
+    queues: Option<&[&str]>,
+) -> Result<RuleSet, Mistakes> {
     let mut report = Report::new(document);
     if document.len() > DOCUMENT_LENGTH_MAX {
         report.add(0..0, format!("a document has at most {DOCUMENT_LENGTH_MAX} bytes"));
@@ -46,6 +50,9 @@ pub(super) fn read(document: &str, reading: Reading) -> Result<RuleSet, Mistakes
         // What is missing from a broken document may stand in the broken part.
         if errors.is_empty() {
             let rules = rules(root.get_ref(), reading, &mut report);
+            if reading.is_new() {
+                report.check_queues(Some(rules.queue()), queues);
+            }
             report.finish()?;
             return Ok(with_warnings(rules));
         }

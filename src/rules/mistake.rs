@@ -62,11 +62,13 @@ impl std::error::Error for Mistakes {}
 pub(crate) struct Report<'d> {
     document: &'d str,
     found: Vec<(Range<usize>, String)>,
+    /// Other queues that are named, each with its place.
+    queues: Vec<(Range<usize>, String)>,
 }
 
 impl<'d> Report<'d> {
     pub(crate) fn new(document: &'d str) -> Self {
-        Self { document, found: Vec::new() }
+        Self { document, found: Vec::new(), queues: Vec::new() }
     }
 
     /// The document that is read.
@@ -77,6 +79,26 @@ impl<'d> Report<'d> {
     /// Adds a mistake at a range of bytes; whatever the range, a place within the document is told.
     pub(crate) fn add(&mut self, span: Range<usize>, message: impl Into<String>) {
         self.found.push((span, message.into()));
+    }
+
+    /// Notes that a queue is named: whether there is one is looked up when all was read.
+    pub(crate) fn name_queue(&mut self, span: Range<usize>, queue: &str) {
+        self.queues.push((span, queue.to_owned()));
+    }
+
+    /// Reports each named queue that is the document's own, or that is not there: no lead may be handed to
+    /// it. `None`: nobody knows which queues there are.
+    pub(crate) fn check_queues(&mut self, own: Option<&str>, known: Option<&[&str]>) {
+        for (span, queue) in std::mem::take(&mut self.queues) {
+            if Some(queue.as_str()) == own {
+                let problem = format!("a lead of queue `{queue}` cannot be handed to `{queue}`");
+                self.add(span, problem);
+            } else if let Some(known) = known.filter(|known| !known.contains(&queue.as_str())) {
+                let others = known.iter().copied().filter(|one| Some(*one) != own);
+                let problem = format!("there is no queue `{queue}`{}", hint(&queue, others));
+                self.add(span, problem);
+            }
+        }
     }
 
     /// The line of a byte, from 1.

@@ -155,16 +155,17 @@ impl RuleSet {
     ///
     /// All mistakes at once, by place; of a text that is no TOML those of its syntax alone.
     pub fn compile(text: &str) -> Result<Self, Mistakes> {
-        document::read(text, Reading::New { now: None })
+        document::read(text, Reading::New { now: None }, None)
     }
 
-    /// Reads a document that is to be published at `now`: a date in it that has passed is a mistake, too.
+    /// Reads a document that is to be published at `now`: a date in it that has passed is a mistake, too,
+    /// and so is a queue that is none of `queues` (`None`: nobody knows them).
     ///
     /// # Errors
     ///
     /// As [`RuleSet::compile`].
-    pub fn compile_at(text: &str, now: i64) -> Result<Self, Mistakes> {
-        document::read(text, Reading::New { now: Some(now) })
+    pub fn compile_at(text: &str, now: i64, queues: Option<&[&str]>) -> Result<Self, Mistakes> {
+        document::read(text, Reading::New { now: Some(now) }, queues)
     }
 
     /// Reads a document that was published before, perhaps by a release that asked less of it: what it left
@@ -174,7 +175,7 @@ impl RuleSet {
     ///
     /// As [`RuleSet::compile`], for what no release ever published.
     pub fn compile_stored(text: &str) -> Result<Self, Mistakes> {
-        document::read(text, Reading::Stored)
+        document::read(text, Reading::Stored, None)
     }
 
     /// The id of the queue that they are for.

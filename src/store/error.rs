@@ -1,6 +1,6 @@
 //! Why the store did not do what it was asked.
 
-use crate::domain::{LeadId, RepId};
+use crate::domain::{LeadId, RepId, RepKey};
 
 /// A refusal for a reason of the business; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,6 +46,17 @@ pub enum Denied {
     /// Another node has the duty by now.
     #[error("another node has taken this duty over")]
     DutyLost,
+    /// A rep has the lead in their hands.
+    #[error("a rep has the lead in their hands")]
+    LeadLeased {
+        /// Who.
+        rep: RepKey,
+        /// Until when it is held for them, unless they renew the lease.
+        until: i64,
+    },
+    /// The lead is closed, and not in nurture.
+    #[error("the lead is closed")]
+    LeadClosed,
     /// A campaign feeds one queue, for good.
     #[error("a campaign cannot change its queue")]
     CampaignMoved,

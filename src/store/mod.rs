@@ -19,6 +19,7 @@ mod reports;
 mod sql;
 mod sqlite;
 mod tokens;
+mod transfers;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::domain::{
-    AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease, Queue,
-    QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep, RepId, RepKey,
-    RuleVersion, TokenId,
+    AccessToken, Campaign, CampaignId, CampaignKey, CampaignSettings, Event, HandoverKey, LeadId,
+    Lease, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep, RepId,
+    RepKey, RuleVersion, TokenId,
 };
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
@@ -52,6 +53,7 @@ pub use reports::{
 };
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
+pub use transfers::{Transfer, Transferred};
 
 /// Everything about who works what; small, and kept in memory by the dialer.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +64,8 @@ pub struct RosterRows {
     pub campaigns: Vec<Campaign>,
     /// The reps.
     pub reps: Vec<Rep>,
+    /// The campaigns whose leads came to a queue from another one, by queue.
+    pub guests: Vec<(QueueKey, CampaignKey)>,
 }
 
 /// Is told of every change of a lead, in the order of the commits, before the change is answered.
@@ -321,6 +325,9 @@ pub trait Store: Send + Sync {
     /// Gives a lead to a rep for good, or to nobody any more, wherever it stands.
     /// [`Denied::UnknownLead`] if there is no such lead, or nothing is left of it.
     async fn assign(&self, assign: Assign) -> Result<Assigned, StoreError>;
+    /// Hands a lead to another queue, both books in the same transaction. [`Denied::LeadLeased`] while a
+    /// rep has it, [`Denied::LeadClosed`] if it is closed otherwise than in nurture.
+    async fn transfer(&self, transfer: Transfer) -> Result<Transferred, StoreError>;
     /// One bounded pass over what time changes: frees reps whose lease expired, ends leases whose
     /// grace is over, wakes what is due, closes what is open in campaigns that ended, forgets old
     /// requests, passes and skips. At most `limit` leads of each kind. [`Denied::DutyLost`] if another has

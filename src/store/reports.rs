@@ -91,8 +91,9 @@ pub struct ServeCount {
     pub count: i64,
 }
 
-/// The books of one campaign and source. Counts are of handovers: each stands where the lead that it
-/// opened stands, or under `merged`.
+/// The books of one queue, campaign and source. Counts are of handovers: each stands where the lead that it
+/// opened stands, in the book of that lead's queue, or under `merged`. A transfer moves it from the book of
+/// one queue to that of another; touches stay in the book of the queue that made them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Book {
     /// The queue.
@@ -115,6 +116,10 @@ pub struct Book {
     pub merged: i64,
     /// Erased: counted, and nothing else is known of them.
     pub erased: i64,
+    /// How often a lead came from another queue's book.
+    pub transferred_in: i64,
+    /// How often a lead went to another queue's book.
+    pub transferred_out: i64,
     /// Leads that had a first touch.
     pub touched: i64,
     /// Of those, within the promise.
@@ -130,10 +135,11 @@ pub struct Book {
 }
 
 impl Book {
-    /// Handed over less where they all are: 0, or something is lost.
+    /// Handed over and transferred in, less where they all are: 0, or something is lost.
     pub fn imbalance(&self) -> i64 {
         let accounted = self.ready + self.waiting + self.leased + self.merged + self.erased;
-        self.handed_over - accounted - self.closed.iter().sum::<i64>()
+        let came = self.handed_over + self.transferred_in - self.transferred_out;
+        came - accounted - self.closed.iter().sum::<i64>()
     }
 }
 

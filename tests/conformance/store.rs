@@ -18,6 +18,7 @@ mod suppressions;
 mod sweeps;
 mod tokens;
 mod touches;
+mod transfers;
 
 use nextlead::store::{Clocking, PostgresOptions, PostgresStore, SqliteStore};
 
@@ -109,6 +110,15 @@ macro_rules! check_store {
                     a_handover_gives_an_owner_and_takes_none_away,
                     the_own_leads_of_a_rep_come_in_pages,
                     the_working_time_of_a_rep_reads_back,
+                }
+                transfers {
+                    a_transfer_moves_a_lead_with_its_book_and_its_history,
+                    a_lead_is_found_again_in_its_queue_alone,
+                    what_cannot_be_transferred_is_refused_and_nothing_moves,
+                    a_transfer_is_asked_for_once,
+                    a_policy_hands_a_lead_on_in_the_touch_s_commit,
+                    policies_hand_a_lead_on_so_often_and_no_more,
+                    whatever_happens_both_books_add_up,
                 }
                 duties {
                     a_duty_is_one_node_s_until_it_is_over,

@@ -174,6 +174,13 @@ impl QueueService for Anybody {
         Ok(Response::new(proto::AssignLeadResponse::default()))
     }
 
+    async fn transfer_lead(
+        &self,
+        _: Request<proto::TransferLeadRequest>,
+    ) -> Answer<proto::TransferLeadResponse> {
+        Err(Status::unimplemented("nobody transfers"))
+    }
+
     async fn upsert_rep(
         &self,
         _: Request<proto::UpsertRepRequest>,

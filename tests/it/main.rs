@@ -54,6 +54,7 @@ mod touch;
 #[path = "../toxic.rs"]
 mod toxic;
 mod traces;
+mod transfer;
 mod two_nodes;
 mod upgrade;
 mod verdict;

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use nextlead::api::proto::{self, next_lead_response::Answer};
+use nextlead::api::proto;
 use nextlead::clock::Clock as _;
 use nextlead::store::NewRules;
 use proto::Disposition;
@@ -207,19 +207,16 @@ async fn rules_that_an_earlier_release_stored_stay_in_force() {
 
     let mut node = TestNode::start_bare(folder, clock).await;
 
-    let mut served = None;
-    within(Duration::from_secs(10), async || {
+    // A lead pulled before would be held by what was in force then.
+    within(Duration::from_secs(60), async || {
         node.node.dialer().sweep(100).await.unwrap();
-        match node.pull("ann").await {
-            Answer::Served(lead) if lead.why.as_ref().unwrap().rule_version == 1 => {
-                served = Some(lead);
-            }
-            _ => {}
-        }
-        served.is_some()
+        let ask = proto::ExplainLeadRequest { lead: Some(by_id(&only)) };
+        node.queues.explain_lead(ask).await.unwrap().into_inner().rule_version == 1
     })
     .await;
-    node.touch("ann", &served.unwrap(), Disposition::Gatekeeper).await;
+    let served = node.pull_lead("ann").await;
+    assert_eq!(served.why.as_ref().unwrap().rule_version, 1);
+    node.touch("ann", &served, Disposition::Gatekeeper).await;
     node.pass_time(HOUR_MS).await;
     assert_eq!(node.standing(&only).await, "ready", "an hour, as for all that it left out");
     let served = node.pull_lead("ann").await;

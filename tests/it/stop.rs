@@ -66,3 +66,25 @@ async fn a_dialer_that_is_dropped_lets_its_store_end() {
     drop((dialer, store));
     assert!(held.upgrade().is_none(), "who follows the store must not hold it");
 }
+
+/// Whoever ends the runtime under a node without stopping it must not wait for a ranking that waits for
+/// the runtime.
+#[test]
+fn a_runtime_that_ends_under_a_ranking_ends() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let node = runtime.block_on(async {
+        let mut node = TestNode::start().await;
+        node.hand_over(lead(1)).await;
+        let publish = proto::PublishRulesRequest {
+            queue_id: "sales".into(),
+            text: "queue = \"sales\"\n".into(),
+            reason: "first in, first out".into(),
+            ..Default::default()
+        };
+        node.rules.publish_rules(publish).await.unwrap();
+        node
+    });
+    // The ranking goes on in a thread of its own, and asks for pages that nobody reads any more.
+    drop(runtime);
+    drop(node);
+}

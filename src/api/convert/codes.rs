@@ -47,7 +47,7 @@ mirror!(Role, domain::Role: Rep Manager Marketing Intake Admin);
 mirror!(Tier, domain::Tier: Callback Ordinary);
 mirror!(LeadEventKind, domain::EventKind:
     Opened Updated Merged Woken Leased Released Expired Touched Noted Capped Closed Erased Engaged
-    Outcome Assigned);
+    Outcome Assigned Transferred);
 mirror!(OutcomeResult, domain::OutcomeResult: Won Lost);
 
 mirror!(QualityMode, domain::QualityMode: Off Asked Required);
@@ -99,6 +99,7 @@ impl From<domain::CloseReason> for proto::CloseReason {
             domain::CloseReason::Suppressed => Self::Suppressed,
             domain::CloseReason::Superseded => Self::Superseded,
             domain::CloseReason::Outcome => Self::Outcome,
+            domain::CloseReason::TransfersExhausted => Self::TransfersExhausted,
         }
     }
 }

@@ -8,7 +8,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dialer::FieldProblem;
 use crate::domain::{
-    ID_LENGTH_MAX, IdProblem, LeaseToken, Number, RequestId, TEXT_LENGTH_MAX, check_id,
+    AfterRule, ID_LENGTH_MAX, IdProblem, LeaseToken, Number, RequestId, TEXT_LENGTH_MAX, check_id,
     is_number_country,
 };
 use crate::store::RequestKey;
@@ -261,6 +261,19 @@ impl Fields {
                 None
             }
         }
+    }
+
+    /// A reason that may stand in a lead's history, which outlives an erasure: a word, or none.
+    pub(in crate::api) fn reason(&mut self, field: &str, text: &str) -> Option<Option<String>> {
+        let is_word = |one: char| one.is_ascii_alphanumeric() || one == '_' || one == '-';
+        let length_max = AfterRule::REASON_LENGTH_MAX;
+        if text.len() > length_max || !text.chars().all(is_word) {
+            let problem =
+                format!("must be a word of at most {length_max} letters, digits, `_` and `-`");
+            self.problem(field, problem);
+            return None;
+        }
+        Some((!text.is_empty()).then(|| text.to_owned()))
     }
 
     /// Names the request within its caller, bound to its method and body, if the client did:

@@ -41,6 +41,8 @@ fn book(view: BookView) -> proto::Book {
         touch_count: book.touches,
         overdue_count: book.overdue,
         source: book.source,
+        transferred_in_count: book.transferred_in,
+        transferred_out_count: book.transferred_out,
         outcomes: book.outcomes.into_iter().map(outcomes::total).collect(),
     }
 }

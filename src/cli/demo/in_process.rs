@@ -109,6 +109,7 @@ impl<'m> InProcess<'m> {
             cadence: self.states[lead].cadence,
             facts: &self.month.leads[lead].facts,
             handed_over_at: self.states[lead].handed_over_at,
+            transfers: 0,
             queue: &self.settings,
             now,
         });
@@ -228,6 +229,8 @@ fn handed_over(lead: LeadId, now: i64, rules: Option<&RuleSet>) -> LeadState {
         times_released: 0,
         callback: None,
         owner: None,
+        entered_at: None,
+        transfers: 0,
     };
     moves::open(state).0
 }

@@ -77,7 +77,7 @@ const TOUCH_FIELDS: [&str; 18] = [
     "late",
     "recorded_time",
 ];
-const BOOK_FIELDS: [&str; 15] = [
+const BOOK_FIELDS: [&str; 17] = [
     "read_time",
     "queue_id",
     "campaign_id",
@@ -88,6 +88,8 @@ const BOOK_FIELDS: [&str; 15] = [
     "leased_count",
     "merged_count",
     "erased_count",
+    "transferred_in_count",
+    "transferred_out_count",
     "imbalance",
     "touched_count",
     "touched_in_time_count",

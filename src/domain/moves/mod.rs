@@ -5,7 +5,7 @@
 
 use super::cadence::Cadence;
 use super::disposition::Disposition;
-use super::id::RepKey;
+use super::id::{QueueKey, RepKey};
 use super::ledger::{Event, EventKind};
 use super::policy::NextStep;
 use super::standing::{Callback, CloseReason, LeadState, Route, Standing, Tier, WaitReason};
@@ -73,6 +73,14 @@ pub enum Command {
     Assign {
         /// To whom.
         owner: Option<RepKey>,
+    },
+    /// Another queue works it from here on. Where it stands, what was promised and its place in line go with
+    /// it; its chain of attempts begins anew, as that queue's policy knows nothing of another's.
+    Transfer {
+        /// The queue.
+        to: QueueKey,
+        /// The policy of the queue that it leaves says so.
+        is_by_policy: bool,
     },
     /// Each of its numbers is at a cap: it waits, and keeps its place in line for then.
     Cap {
@@ -142,7 +150,7 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             require_leased(state)?;
             next.cadence = cadence;
             count_touch(&mut next, disposition, started_at, is_attempt, is_attempt);
-            follow(&mut next, then, promised_to);
+            follow(&mut next, then, promised_to, at);
             EventKind::Touched
         }
         Command::Note { disposition, started_at, is_attempt, cadence, is_first_touch } => {
@@ -166,10 +174,8 @@ pub fn step(state: &LeadState, command: Command, now: i64) -> Result<(LeadState,
             assign(&mut next, owner)?;
             EventKind::Assigned
         }
-        Command::Cap { until } => {
-            cap(&mut next, until, at)?;
-            EventKind::Capped
-        }
+        Command::Transfer { to, is_by_policy } => transfer(&mut next, to, is_by_policy, at)?,
+        Command::Cap { until } => cap(&mut next, until, at)?,
         Command::Close { why, route } => {
             close(&mut next, why, route)?;
             EventKind::Closed
@@ -215,7 +221,7 @@ fn require_leased(state: &LeadState) -> Result<(), Refusal> {
 
 fn wake(next: &mut LeadState, due_at: i64) {
     if !next.standing.is_open() {
-        begin_anew(next);
+        come_back(next);
     }
     // A cap is no wait of the lead's own: it goes on from where it stood in line.
     if !matches!(next.standing, Standing::Waiting { why: WaitReason::Cap, .. }) {
@@ -224,10 +230,10 @@ fn wake(next: &mut LeadState, due_at: i64) {
     next.standing = Standing::Ready;
 }
 
-/// Its chain of attempts begins anew: none of those before counts to a stage or a part of its day.
-fn begin_anew(next: &mut LeadState) {
-    next.attempts = 0;
-    next.cadence = Cadence::default();
+/// It comes back from nurture.
+fn come_back(next: &mut LeadState) {
+    begin_anew(next);
+    next.transfers = 0;
     end_callback(next);
 }
 
@@ -243,10 +249,10 @@ fn become_ready(next: &mut LeadState, at: i64) -> Result<(), Refusal> {
     }
 }
 
-fn cap(next: &mut LeadState, until: i64, at: i64) -> Result<(), Refusal> {
+fn cap(next: &mut LeadState, until: i64, at: i64) -> Result<EventKind, Refusal> {
     become_ready(next, at)?;
     next.standing = Standing::Waiting { until, why: WaitReason::Cap };
-    Ok(())
+    Ok(EventKind::Capped)
 }
 
 fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal> {
@@ -256,7 +262,7 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
     let Some(interest_at) = interest_at else { return Ok(()) };
     match next.standing {
         // As after the date of a nurture.
-        Standing::Closed { route: Route::Nurture { .. }, .. } => begin_anew(next),
+        Standing::Closed { route: Route::Nurture { .. }, .. } => come_back(next),
         Standing::Waiting { why: WaitReason::Retry, .. } => {}
         _ => return Ok(()),
     }
@@ -298,7 +304,7 @@ fn count_touch(
     }
 }
 
-fn follow(next: &mut LeadState, follows: NextStep, promised_to: Option<RepKey>) {
+fn follow(next: &mut LeadState, follows: NextStep, promised_to: Option<RepKey>, at: i64) {
     end_callback(next);
     match follows {
         NextStep::Wait { until, why } => {
@@ -309,6 +315,10 @@ fn follow(next: &mut LeadState, follows: NextStep, promised_to: Option<RepKey>) 
             }
         }
         NextStep::Close { why, route } => next.standing = Standing::Closed { why, route },
+        NextStep::Transfer => {
+            next.standing = Standing::Ready;
+            next.ready_since = at;
+        }
     }
 }
 
@@ -324,6 +334,32 @@ fn assign(next: &mut LeadState, owner: Option<RepKey>) -> Result<(), Refusal> {
     }
     next.owner = owner;
     Ok(())
+}
+
+fn transfer(
+    next: &mut LeadState,
+    to: QueueKey,
+    is_by_policy: bool,
+    at: i64,
+) -> Result<EventKind, Refusal> {
+    match next.standing {
+        Standing::Leased => return Err(Refusal::Leased),
+        Standing::Erased => return Err(Refusal::Erased),
+        Standing::Closed { route: Route::Nurture { .. }, .. } => {}
+        Standing::Closed { .. } => return Err(Refusal::Closed),
+        Standing::Ready | Standing::Waiting { .. } => {}
+    }
+    next.queue = to;
+    next.entered_at = Some(at);
+    next.transfers = next.transfers.saturating_add(i32::from(is_by_policy));
+    begin_anew(next);
+    Ok(EventKind::Transferred)
+}
+
+/// The chain of attempts begins anew: none of those before counts to a stage or a part of its day.
+fn begin_anew(next: &mut LeadState) {
+    next.attempts = 0;
+    next.cadence = Cadence::default();
 }
 
 fn close(next: &mut LeadState, why: CloseReason, route: Route) -> Result<(), Refusal> {

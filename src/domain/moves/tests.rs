@@ -22,6 +22,8 @@ fn state() -> LeadState {
         times_released: 0,
         callback: None,
         owner: None,
+        entered_at: None,
+        transfers: 0,
     }
 }
 
@@ -251,4 +253,46 @@ fn a_note_counts_and_does_not_move() {
     let noted = moved(&state(), note, 160);
     assert_eq!((noted.standing, noted.attempts), (Standing::Ready, 1));
     assert_eq!(noted.first_touched_at, None);
+}
+
+#[test]
+fn a_lead_takes_everything_along_to_another_queue_but_its_chain_of_attempts() {
+    let cadence = Cadence::default().with_attempt(Some(crate::domain::Daypart::Noon));
+    let due = Some(Callback { at: 500, to: Some(RepKey(7)) });
+    let waiting = LeadState {
+        standing: Standing::Waiting { until: 500, why: WaitReason::Callback },
+        tier: Tier::Callback,
+        callback: due,
+        attempts: 3,
+        cadence,
+        first_touch_due_at: Some(900),
+        ..state()
+    };
+    let to = QueueKey(9);
+    let gone = moved(&waiting, Command::Transfer { to, is_by_policy: false }, 300);
+    let expected = LeadState {
+        queue: to,
+        entered_at: Some(300),
+        attempts: 0,
+        cadence: Cadence::default(),
+        seq: waiting.seq + 1,
+        changed_at: 300,
+        ..waiting.clone()
+    };
+    assert_eq!(gone, expected);
+    assert_eq!(gone.transfers, 0, "managers may say so as often as they like");
+    assert_eq!(moved(&waiting, Command::Transfer { to, is_by_policy: true }, 300).transfers, 1);
+
+    let leased = LeadState { standing: Standing::Leased, ..state() };
+    let transfer = Command::Transfer { to, is_by_policy: false };
+    assert_eq!(step(&leased, transfer, 300).err(), Some(Refusal::Leased));
+    let closed = |route| LeadState {
+        standing: Standing::Closed { why: CloseReason::CampaignEnded, route },
+        ..state()
+    };
+    assert_eq!(step(&closed(Route::Lost), transfer, 300).err(), Some(Refusal::Closed));
+    let rests = LeadState { transfers: 4, ..closed(Route::Nurture { until: Some(600) }) };
+    let rests = moved(&rests, transfer, 300);
+    assert_eq!((rests.queue, rests.standing.due_at()), (to, Some(600)));
+    assert_eq!(moved(&rests, Command::Wake, 600).transfers, 0, "a rest begins all anew");
 }

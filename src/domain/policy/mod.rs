@@ -14,6 +14,7 @@ use jiff::civil::Date;
 use super::cadence::Cadence;
 use super::daypart::{Daypart, LeadClock, may_call};
 use super::disposition::Disposition;
+use super::id::QueueId;
 use super::lead::{Facts, NUMBER_COUNT_MAX};
 use super::queue::Queue;
 use super::standing::{CloseReason, Route, WaitReason};
@@ -70,7 +71,7 @@ pub enum Delay {
 }
 
 /// Where a lead goes that is given up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AfterRoute {
     /// Back to marketing, for this many milliseconds; `None`: until a new engagement or handover.
     Nurture(Option<i64>),
@@ -81,12 +82,14 @@ pub enum AfterRoute {
     Lost,
     /// Nobody can be reached there.
     Unreachable,
+    /// Another queue goes on with it, by its own policy and from its first attempt.
+    Queue(QueueId),
 }
 
 impl AfterRoute {
-    /// The route, for a lead of a queue in this zone that takes it at `now`.
-    pub fn at(self, now: i64, queue_zone: &str) -> Route {
-        match self {
+    /// The route, for a lead of a queue in this zone that takes it at `now`; `None`: it goes on elsewhere.
+    pub fn at(&self, now: i64, queue_zone: &str) -> Option<Route> {
+        Some(match *self {
             Self::Nurture(delay_ms) => {
                 Route::Nurture { until: delay_ms.map(|delay_ms| now.saturating_add(delay_ms)) }
             }
@@ -96,7 +99,8 @@ impl AfterRoute {
             }
             Self::Lost => Route::Lost,
             Self::Unreachable => Route::Unreachable,
-        }
+            Self::Queue(_) => return None,
+        })
     }
 }
 
@@ -127,8 +131,10 @@ pub struct Occasion<'a> {
     pub cadence: Cadence,
     /// What is known of the lead. A number that this touch stops is stopped in here.
     pub facts: &'a Facts,
-    /// When it was handed over.
+    /// When its queue began with it: when it was handed over, or came there from another queue.
     pub handed_over_at: i64,
+    /// How often policies have handed it to another queue.
+    pub transfers: i32,
     /// Its queue.
     pub queue: &'a Queue,
     /// When the touch is recorded.
@@ -152,6 +158,8 @@ pub enum NextStep {
         /// What becomes of it.
         route: Route,
     },
+    /// Go to another queue, which [`DecidedBy::queue`] names.
+    Transfer,
 }
 
 /// What follows a touch, and by what.
@@ -178,11 +186,25 @@ pub struct DecidedBy {
     pub daypart: Option<Daypart>,
     /// Why the lead is given up, as management calls it.
     pub reason: Option<String>,
+    /// The queue that goes on with it.
+    pub queue: Option<QueueId>,
 }
+
+/// How often policies hand a lead to another queue, until it comes back from nurture: enough for a chain
+/// of teams, and an end to a ring of them.
+pub const TRANSFER_COUNT_MAX: i32 = 5;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
 impl Policy {
+    /// The queues that it hands leads to.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueId> {
+        self.after.iter().filter_map(|rule| match &rule.then {
+            AfterRoute::Queue(queue) => Some(queue),
+            _ => None,
+        })
+    }
+
     /// What follows a touch of a lead.
     ///
     /// A lead that said never is closed whatever the policy says, and one is called when it asked to be.
@@ -241,13 +263,7 @@ impl AfterRule {
             _ => nth,
         };
         let Some(stage) = stage.filter(|_| !is_used_up) else {
-            let by = DecidedBy { rule, reason: self.reason.clone(), ..DecidedBy::default() };
-            let why = match self.stages.is_empty() {
-                true => CloseReason::Disposition(occasion.disposition),
-                false => CloseReason::AttemptsExhausted,
-            };
-            let route = self.then.at(now, &occasion.queue.settings.zone);
-            return Decision { step: NextStep::Close { why, route }, cadence, by: Some(by) };
+            return self.give_up(rule, occasion);
         };
         if self.stages.len() > 1 {
             cadence = entering(cadence, stage, attempts);
@@ -265,11 +281,36 @@ impl AfterRule {
             stage: (self.stages.len() > 1).then_some(stage + 1),
             nth: Some(place + 1),
             daypart,
-            reason: None,
+            ..DecidedBy::default()
         };
         let step = NextStep::Wait { until, why: WaitReason::Retry };
         Decision { step, cadence, by: Some(by) }
     }
+
+    /// The end of the rule. Policies that hand a lead to each other must not do so for ever: after
+    /// [`TRANSFER_COUNT_MAX`] times it goes back to marketing instead.
+    fn give_up(&self, rule: Option<usize>, occasion: &Occasion<'_>) -> Decision {
+        let mut by = DecidedBy { rule, reason: self.reason.clone(), ..DecidedBy::default() };
+        let why = match self.stages.is_empty() {
+            true => CloseReason::Disposition(occasion.disposition),
+            false => CloseReason::AttemptsExhausted,
+        };
+        let step = match (&self.then, self.then.at(occasion.now, &occasion.queue.settings.zone)) {
+            (_, Some(route)) => NextStep::Close { why, route },
+            (AfterRoute::Queue(queue), None) if occasion.transfers < TRANSFER_COUNT_MAX => {
+                by.queue = Some(queue.clone());
+                NextStep::Transfer
+            }
+            _ => NextStep::NOWHERE_LEFT,
+        };
+        Decision { step, cadence: occasion.cadence, by: Some(by) }
+    }
+}
+
+impl NextStep {
+    /// What follows when no queue may be handed the lead any more: marketing gets it back.
+    pub const NOWHERE_LEFT: Self =
+        Self::Close { why: CloseReason::TransfersExhausted, route: Route::Nurture { until: None } };
 }
 
 /// The cadence of a lead that is in a stage: a stage that it comes into counts its attempts from here.

@@ -82,6 +82,7 @@ fn decide_with(
         attempts,
         cadence,
         facts: &facts(has_number),
+        transfers: 0,
         handed_over_at: MONDAY,
         queue: &queue("America/New_York"),
         now,
@@ -203,9 +204,9 @@ fn a_date_begins_in_the_queue_s_zone_and_one_that_passed_waits_for_an_engagement
     let until = AfterRoute::NurtureUntil("2027-01-15".parse().expect("a date"));
     let begins = "2027-01-15T05:00:00Z".parse::<Timestamp>().expect("an instant");
     let route = until.at(MONDAY, "America/New_York");
-    assert_eq!(route, Route::Nurture { until: Some(begins.as_millisecond()) });
+    assert_eq!(route, Some(Route::Nurture { until: Some(begins.as_millisecond()) }));
     let passed = until.at(begins.as_millisecond(), "America/New_York");
-    assert_eq!(passed, Route::Nurture { until: None });
+    assert_eq!(passed, Some(Route::Nurture { until: None }));
 }
 
 #[test]

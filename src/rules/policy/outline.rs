@@ -96,12 +96,15 @@ fn shown(duration_ms: i64) -> String {
 
 fn route(rule: &AfterRule) -> String {
     let reason = rule.reason.as_ref().map_or_else(String::new, |reason| format!(" ({reason})"));
-    match rule.then {
-        AfterRoute::Nurture(Some(delay_ms)) => format!("nurture for {}", shown(delay_ms)),
+    match &rule.then {
+        AfterRoute::Nurture(Some(delay_ms)) => format!("nurture for {}", shown(*delay_ms)),
         AfterRoute::Nurture(None) => "nurture until an engagement".to_owned(),
         AfterRoute::NurtureUntil(date) => format!("nurture until {date}"),
         AfterRoute::Lost => format!("lost{reason}"),
         AfterRoute::Unreachable => format!("unreachable{reason}"),
+        AfterRoute::Queue(queue) => {
+            format!("handed to queue {queue}, where its attempts begin anew")
+        }
     }
 }
 

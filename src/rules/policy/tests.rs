@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::fixed_outcome;
-use crate::domain::{AfterRoute, AfterRule, Delay, Disposition, Policy, Stage};
+use crate::domain::{AfterRoute, AfterRule, Delay, Disposition, Policy, QueueId, Stage};
 use crate::rules::{Mistakes, RuleSet};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -24,7 +24,7 @@ fn shown(read: Result<RuleSet, Mistakes>) -> Result<Policy, Vec<String>> {
 }
 
 fn read(after: &str) -> Result<Policy, Vec<String>> {
-    shown(RuleSet::compile_at(&format!("queue = 'q'\n{after}"), NOW))
+    shown(RuleSet::compile_at(&format!("queue = 'q'\n{after}"), NOW, Some(&["q", "second-line"])))
 }
 
 /// A document whose first rule is for `busy` and says this; another is for all the rest.
@@ -41,12 +41,14 @@ fn read_busy(keys: &str) -> Result<AfterRule, Vec<String>> {
 #[test]
 fn every_route_can_be_written() {
     let date = "2027-01-15".parse().expect("a date");
+    let queue = QueueId::new("second-line").expect("an id");
     for (then, route, reason) in [
         ("{ nurture = '90d' }", AfterRoute::Nurture(Some(90 * DAY_MS)), None),
         ("{ nurture = 'until_engagement' }", AfterRoute::Nurture(None), None),
         ("{ nurture_until = '2027-01-15' }", AfterRoute::NurtureUntil(date), None),
         ("'lost'", AfterRoute::Lost, None),
         ("'unreachable'", AfterRoute::Unreachable, None),
+        ("{ queue = 'second-line' }", AfterRoute::Queue(queue), None),
         ("{ lost = 'no_budget' }", AfterRoute::Lost, Some("no_budget")),
         ("{ unreachable = 'gone-2' }", AfterRoute::Unreachable, Some("gone-2")),
     ] {
@@ -148,6 +150,17 @@ fn a_contradiction_is_a_mistake_at_its_place() {
 }
 
 #[test]
+fn a_lead_is_handed_to_another_queue_that_there_is() {
+    for (queue, mistake) in [
+        ("second-lin", "4:18 there is no queue `second-lin`; did you mean `second-line`?"),
+        ("q", "4:18 a lead of queue `q` cannot be handed to `q`"),
+    ] {
+        let read = read_busy(&format!("then = {{ queue = '{queue}' }}"));
+        assert_eq!(read, Err(vec![mistake.to_owned()]));
+    }
+}
+
+#[test]
 fn a_stage_that_begins_by_days_or_by_attempts_is_reached() {
     for (first, second) in [
         ("for_the_first = '3d'\nattempts = 4", "attempts = 4"),
@@ -188,7 +201,8 @@ then_what = 1
         "8:8 no route `lots`; did you mean `lost`?",
         "10:16 [[after]] needs a disposition at least",
         "11:20 no `until_engagment`; did you mean `until_engagement`?",
-        "11:39 `then` has no `for`; it has `nurture`, `nurture_until`, `lost`, `unreachable`",
+        "11:39 `then` has no `for`; it has `nurture`, `nurture_until`, `lost`, `unreachable`, \
+         `queue`",
         "12:1 [[after]] has no `then_what`; it has `dispositions`, `retry_in`, `stage`, \
          `attempts_min`, `attempts_max`, `then`",
     ];
@@ -229,11 +243,11 @@ fn what_was_published_before_keeps_what_it_meant() {
     let delays = [1, 4, 24, 48].map(|hours| Delay::For(hours * HOUR_MS));
     assert_eq!(gatekeeper.stages[0].retry_in, delays);
     assert_eq!(
-        (gatekeeper.attempts_max, gatekeeper.then),
+        (gatekeeper.attempts_max, gatekeeper.then.clone()),
         (Some(8), AfterRoute::Nurture(Some(90 * DAY_MS)))
     );
     let not_interested = rule(Disposition::NotInterested).expect("lost, as it was");
-    assert_eq!((not_interested.stages.len(), not_interested.then), (0, AfterRoute::Lost));
+    assert_eq!((not_interested.stages.len(), not_interested.then.clone()), (0, AfterRoute::Lost));
     let nothing = shown(RuleSet::compile_stored("queue = 'q'")).expect("no policy");
     assert_eq!(nothing, Policy::default());
 }

@@ -8,13 +8,14 @@ use toml::de::{DeTable, DeValue};
 use super::super::Reading;
 use super::super::mistake::{Report, hint};
 use super::super::toml_reader::{Entry, Table, duration_ms, expected, text};
-use crate::domain::{AfterRoute, AfterRule};
+use crate::domain::{AfterRoute, AfterRule, QueueId};
 
 const ROUTES: [&str; 2] = ["lost", "unreachable"];
-const KEYS: [&str; 4] = ["nurture", "nurture_until", "lost", "unreachable"];
+const KEYS: [&str; 5] = ["nurture", "nurture_until", "lost", "unreachable", "queue"];
 const THEN: &str = "`then` is \"lost\", \"unreachable\", { lost = \"no_budget\" }, \
-                    { nurture = \"90d\" }, { nurture_until = \"2027-01-15\" } or { nurture = \
-                    \"until_engagement\" }: every chain ends in a route";
+                    { nurture = \"90d\" }, { nurture_until = \"2027-01-15\" }, { nurture = \
+                    \"until_engagement\" } or { queue = \"second-line\" }: every chain ends in a \
+                    route";
 const UNTIL_ENGAGEMENT: &str = "until_engagement";
 
 /// Reads a route, and the reason that may come with it.
@@ -65,6 +66,7 @@ fn of_table(
         "nurture" => nurture(value, report).map(|route| (route, None)),
         "nurture_until" => date(value, reading, report).map(|route| (route, None)),
         "lost" => reason(value, report).map(|reason| (AfterRoute::Lost, Some(reason))),
+        "queue" => queue(value, report).map(|route| (route, None)),
         _ => reason(value, report).map(|reason| (AfterRoute::Unreachable, Some(reason))),
     }
 }
@@ -78,6 +80,21 @@ fn nurture(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<AfterRoute> {
             None
         }
         _ => duration_ms(entry, report).map(|delay_ms| AfterRoute::Nurture(Some(delay_ms))),
+    }
+}
+
+/// Reads the queue that goes on; whether there is one is looked up when all was read.
+fn queue(entry: &Entry<'_>, report: &mut Report<'_>) -> Option<AfterRoute> {
+    let written = text(entry, report)?;
+    match QueueId::new(written.text) {
+        Ok(queue) => {
+            report.name_queue(written.span, written.text);
+            Some(AfterRoute::Queue(queue))
+        }
+        Err(problem) => {
+            report.add(written.span, format!("a queue's id {problem}"));
+            None
+        }
     }
 }
 

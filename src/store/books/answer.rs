@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{LeadId, LeaseToken, RepKey};
+use crate::domain::{LeadId, LeaseToken, QueueKey, RepKey};
 use crate::store::changes::HandedOver;
 
 /// An answer, as it is stored with its request.
@@ -21,6 +21,8 @@ pub(crate) enum StoredAnswer {
     Erased { was_erased: bool, others: Vec<LeadId> },
     /// A lead was given to somebody, or had been.
     Assigned { lead: LeadId, was_so: bool },
+    /// A lead was handed to another queue, or was there.
+    Transferred { lead: LeadId, from: QueueKey, was_so: bool },
     /// A version of rules was accepted.
     Published { version: i64 },
     /// A token was made.

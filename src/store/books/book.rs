@@ -23,6 +23,8 @@ pub(crate) struct BookDelta {
     pub(crate) closed: [i64; Route::CODES.len()],
     pub(crate) merged: i64,
     pub(crate) erased: i64,
+    pub(crate) transferred_in: i64,
+    pub(crate) transferred_out: i64,
     pub(crate) touched: i64,
     pub(crate) touched_in_time: i64,
     pub(crate) first_touch_ms_sum: i64,

@@ -181,7 +181,8 @@ fn replace_facts(slate: &mut Slate, lead: LeadId, facts: Facts) {
 /// To whom a lead belongs by a handover, if that is news: what was merged gives an owner only to a lead
 /// that has none.
 fn new_owner<'a>(known: &LeadRow, row: &'a Handover, is_merged: bool) -> Option<&'a Owner> {
-    let is_taken = is_merged && known.state.owner.is_some();
+    // Its owner is a rep of the campaign's queue, and another queue may work the lead by now.
+    let is_taken = is_merged && known.state.owner.is_some() || known.state.queue != row.queue;
     row.owner.as_ref().filter(|owner| !is_taken && known.state.owner != Some(owner.key))
 }
 
@@ -233,6 +234,8 @@ fn open_lead(
         times_released: 0,
         callback: None,
         owner: row.owner.as_ref().map(|owner| owner.key),
+        entered_at: None,
+        transfers: 0,
     };
     let (state, event) = moves::open(state);
     let mut event = event.by(actor).with("campaign", &row.key.campaign);

@@ -24,6 +24,7 @@ mod suppress;
 mod sweep;
 mod text;
 mod touch;
+mod transfer;
 
 use super::changes::{
     Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeaseOutcome,
@@ -35,6 +36,7 @@ use super::engagements::{EngagementRecorded, RecordEngagement};
 use super::error::Denied;
 use super::feedback::Rate;
 use super::outcomes::{OutcomeRecorded, RecordOutcome};
+use super::transfers::{Transfer, Transferred};
 
 pub(super) use answer::StoredAnswer;
 pub(super) use book::{BookDelta, BookKey, route_index};
@@ -52,6 +54,7 @@ pub(super) use slate::{
 };
 pub(super) use sweep::Found;
 pub(super) use text::{hex, route_from_text, route_to_text, standing_from_text, standing_to_text};
+pub(super) use transfer::NewTransfer;
 
 /// How long the answers to requests are kept.
 pub(super) const REQUEST_KEPT_MS: i64 = 48 * 3_600_000;
@@ -76,6 +79,7 @@ pub(super) enum Change {
     SuppressAll(SuppressAll),
     Erase(Erase),
     Assign(Assign),
+    Transfer(Box<Transfer>),
     Sweep { now: i64, limit: usize, duty: Option<Duty> },
 }
 
@@ -113,6 +117,7 @@ impl Change {
             Self::SuppressAll(change) => change.now = at,
             Self::Erase(change) => change.now = at,
             Self::Assign(change) => change.now = at,
+            Self::Transfer(change) => change.now = at,
             Self::Sweep { now, .. } => *now = at,
         }
     }
@@ -127,6 +132,7 @@ impl Change {
             Self::Suppress(change) => change.request.as_ref(),
             Self::Erase(change) => change.request.as_ref(),
             Self::Assign(change) => change.request.as_ref(),
+            Self::Transfer(change) => change.request.as_ref(),
             Self::Touch(_)
             | Self::Engage(_)
             | Self::Conclude(_)
@@ -152,6 +158,7 @@ pub(super) enum Answer {
     SuppressAll(SuppressedAll),
     Erase(Erased),
     Assign(Box<Assigned>),
+    Transfer(Box<Transferred>),
     Sweep(Swept),
 }
 
@@ -176,6 +183,9 @@ pub(super) fn decide(slate: &mut Slate, change: &Change) -> Result<Answer, Denie
         }
         Change::Erase(change) => erase::erase(slate, change).map(Answer::Erase),
         Change::Assign(change) => assign::assign(slate, change).map(Box::new).map(Answer::Assign),
+        Change::Transfer(change) => {
+            transfer::transfer(slate, change).map(Box::new).map(Answer::Transfer)
+        }
         Change::Sweep { .. } if slate.is_duty_lost => Err(Denied::DutyLost),
         Change::Sweep { now, .. } => Ok(Answer::Sweep(sweep::sweep(slate, *now))),
     }

@@ -31,8 +31,8 @@ pub(crate) struct LateFeedback {
     pub(crate) at: i64,
 }
 
-/// Notes what a touch asks for, and what was given with it.
-pub(super) fn note(slate: &mut Slate, change: &RecordTouch) {
+/// Notes what a touch of a queue's lead asks for, and what was given with it.
+pub(super) fn note(slate: &mut Slate, change: &RecordTouch, queue: QueueKey) {
     let touch = &change.touch;
     let (mode, given) = (change.quality.mode, change.quality.given.clone());
     let Some(rep) = touch.rep.filter(|_| mode != QualityMode::Off || given.is_some()) else {
@@ -47,7 +47,7 @@ pub(super) fn note(slate: &mut Slate, change: &RecordTouch) {
         name,
         lead: touch.lead,
         rep,
-        queue: row.state.queue,
+        queue,
         campaign: row.state.campaign,
         source: row.source.clone(),
         touched_at: change.now,

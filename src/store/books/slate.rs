@@ -14,6 +14,7 @@ use super::quality::{FeedbackKey, FeedbackName, FeedbackRows, LateFeedback, NewF
 use super::seal::Seal;
 use super::skip::{NewSkip, ServeKey, SkipRow};
 use super::sweep::Found;
+use super::transfer::NewTransfer;
 use super::{RequestKey, StoredAnswer};
 use crate::domain::moves::{self, Command};
 use crate::domain::{
@@ -99,6 +100,8 @@ pub(crate) struct NewTouch {
     pub(crate) caller: String,
     pub(crate) touch: Touch,
     pub(crate) recorded_at: i64,
+    /// The queue that had the lead, if it came there from another.
+    pub(crate) elsewhere: Option<QueueKey>,
     pub(crate) row: TouchRow,
 }
 
@@ -201,6 +204,7 @@ pub(crate) struct Slate {
     pub(crate) new_outcomes: Vec<NewOutcome>,
     /// By how much counts and amounts move.
     pub(crate) outcome_sums: BTreeMap<OutcomeSum, (i64, i64)>,
+    pub(crate) new_transfers: Vec<NewTransfer>,
     pub(crate) new_requests: Vec<RequestRow>,
     pub(crate) new_dials: Vec<NewDial>,
     /// Leases that ended in doubt and of which a touch has told.
@@ -371,7 +375,12 @@ impl Slate {
     /// A lead as it is answered.
     pub(crate) fn record(&self, lead: LeadId) -> LeadRecord {
         let row = self.known(lead);
-        LeadRecord { lead: row.lead.clone(), state: row.state.clone(), lease: row.lease.clone() }
+        LeadRecord {
+            lead: row.lead.clone(),
+            state: row.state.clone(),
+            lease: row.lease.clone(),
+            left: None,
+        }
     }
 
     /// Whether one of a lead's numbers or its e-mail address is suppressed at an instant.
@@ -401,11 +410,10 @@ impl Slate {
     /// Adds what every changed lead does to the books. Called once, when all is decided.
     pub(crate) fn close_books(&mut self) {
         for tracked in self.leads.values().filter(|tracked| tracked.is_changed) {
-            let delta = self.book_deltas.entry(tracked.now.book_key()).or_default();
             if let Some(before) = &tracked.before {
-                delta.leave(before);
+                self.book_deltas.entry(before.book_key()).or_default().leave(before);
             }
-            delta.enter(&tracked.now);
+            self.book_deltas.entry(tracked.now.book_key()).or_default().enter(&tracked.now);
         }
     }
 
@@ -427,8 +435,16 @@ impl Slate {
 
     /// The leads that changed as they stand now, in the order of their ids.
     pub(crate) fn changed_records(&self) -> Vec<LeadRecord> {
-        let mut leads: Vec<LeadId> = self.changed().map(|tracked| tracked.now.lead.id).collect();
-        leads.sort_unstable();
-        leads.into_iter().map(|lead| self.record(lead)).collect()
+        let left = |tracked: &Tracked| {
+            let queue = tracked.before.as_ref()?.state.queue;
+            (queue != tracked.now.state.queue).then_some(queue)
+        };
+        let record = |tracked: &Tracked| LeadRecord {
+            left: left(tracked),
+            ..self.record(tracked.now.lead.id)
+        };
+        let mut records: Vec<LeadRecord> = self.changed().map(record).collect();
+        records.sort_unstable_by_key(|record| record.lead.id);
+        records
     }
 }

@@ -79,6 +79,7 @@ fn close_reason(code: &str) -> Option<CloseReason> {
         CloseReason::Suppressed,
         CloseReason::Superseded,
         CloseReason::Outcome,
+        CloseReason::TransfersExhausted,
     ];
     let other = others.into_iter().find(|why| why.code() == code);
     other.or_else(|| Disposition::from_code(code).map(CloseReason::Disposition))
@@ -102,6 +103,7 @@ mod tests {
             CloseReason::Suppressed,
             CloseReason::Superseded,
             CloseReason::Outcome,
+            CloseReason::TransfersExhausted,
         ]);
         let routes = [
             Route::Won,

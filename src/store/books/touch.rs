@@ -3,11 +3,12 @@
 use super::grant::{give_first, standing_lease};
 use super::suppress::{Wish, suppress_person};
 use super::text::hex;
-use super::{NewTouch, Slate, TouchRow, quality};
+use super::transfer::hand_on;
+use super::{NEXTLEAD, NewTouch, Slate, TouchRow, quality};
 use crate::domain::moves::Command;
 use crate::domain::{
-    Cadence, DecidedBy, Direction, Disposition, Event, LeadClock, LeadId, LeaseToken, Number,
-    Occasion, Standing, Touch,
+    Cadence, DecidedBy, Direction, Disposition, Event, LeadClock, LeadId, LeaseToken, NextStep,
+    Number, Occasion, Queue, Standing, Touch,
 };
 use crate::store::changes::{LeaseOutcome, RecordTouch, TouchRecorded};
 use crate::store::error::Denied;
@@ -39,6 +40,9 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     if !holds && change.only_in.is_some_and(|queue| queue != row.state.queue) {
         return Err(Denied::UnknownLead(touch.lead));
     }
+    // It is a touch of the queue that has the lead now, wherever its policy hands the lead.
+    let (book, queue) = (row.book_key(), row.state.queue);
+    let elsewhere = row.state.entered_at.map(|_| queue);
     stop_number(slate, change);
     count_call(slate, change, holds);
     if holds {
@@ -47,8 +51,8 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         note(slate, change);
     }
     let suppressed_count = say_never(slate, change, holds, is_erased);
-    slate.book_of(touch.lead).touches += 1;
-    quality::note(slate, change);
+    slate.book_deltas.entry(book).or_default().touches += 1;
+    quality::note(slate, change, queue);
 
     let next = change.then.as_ref().zip(touch.rep);
     let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
@@ -61,6 +65,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         caller: change.caller.clone(),
         touch: if is_erased { anonymous(touch) } else { touch.clone() },
         recorded_at: change.now,
+        elsewhere,
         row,
     });
     let record = slate.record(touch.lead);
@@ -179,17 +184,26 @@ fn move_lead(slate: &mut Slate, change: &RecordTouch) {
         attempts: row.state.attempts.saturating_add(i32::from(is_attempt)),
         cadence,
         facts: &row.lead.facts,
-        handed_over_at: row.state.handed_over_at,
+        handed_over_at: row.state.entered_at.unwrap_or(row.state.handed_over_at),
+        transfers: row.state.transfers,
         queue: &change.queue,
         now: change.now,
     });
+    let to = decided.by.as_ref().and_then(|by| by.queue.as_ref());
+    let to = to.and_then(|to| change.others.iter().find(|queue| queue.id == *to)).cloned();
+    let to = to.filter(|to| to.key != row.state.queue);
+    let next = match decided.step {
+        // There is no such queue: the lead is not to vanish with it.
+        NextStep::Transfer if to.is_none() => NextStep::NOWHERE_LEFT,
+        step => step,
+    };
     let is_own = touch.disposition == Disposition::CallbackOwn;
     let command = Command::Touch {
         disposition: touch.disposition,
         started_at: touch.started_at,
         is_attempt,
         cadence: decided.cadence,
-        next: decided.step,
+        next,
         promised_to: touch.rep.filter(|_| is_own),
     };
     let told = slate.step(touch.lead, command, change.now, |event| {
@@ -205,6 +219,18 @@ fn move_lead(slate: &mut Slate, change: &RecordTouch) {
         }
     });
     told.expect("a lead with a lease is leased");
+    if let (NextStep::Transfer, Some(to)) = (next, to) {
+        route_to(slate, change, &to);
+    }
+}
+
+/// The policy hands the lead to another queue.
+fn route_to(slate: &mut Slate, change: &RecordTouch, to: &Queue) {
+    let told = hand_on(slate, change.touch.lead, (to, true), change.now, |event| {
+        let event = event.by(NEXTLEAD).with("from", &change.queue.id);
+        event.with("touch", &change.touch.id)
+    });
+    told.expect("a lead that its policy hands on is ready");
 }
 
 /// The event with what in the policy decided what follows.

@@ -36,6 +36,15 @@ pub struct LeadRecord {
     pub state: LeadState,
     /// Its lease, if somebody holds it.
     pub lease: Option<Lease>,
+    /// The queue that it left with the commit of which this tells; `None` wherever else it is read.
+    pub left: Option<QueueKey>,
+}
+
+impl LeadRecord {
+    /// Notes that a queue has to let it go, unless it is that one's still.
+    pub fn leaves(&mut self, queue: QueueKey) {
+        self.left = (self.state.queue != queue).then_some(queue);
+    }
 }
 
 /// A rep, as a manager sets them.
@@ -182,6 +191,8 @@ pub struct RecordTouch {
     pub rule_version: i64,
     /// The lead's queue.
     pub queue: Arc<Queue>,
+    /// The queues that the policy hands leads to.
+    pub others: Vec<Arc<Queue>>,
     /// When.
     pub now: i64,
     /// Then leases one of these to the same rep; its `now` and rep are the touch's, its `request` is

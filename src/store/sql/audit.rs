@@ -136,12 +136,13 @@ async fn count_books(
     let kept = sql::BOOKS.bind(None::<i64>).bind(None::<i64>);
     let kept = kept.all(connection).await?;
     let counted = sql::AUDIT_BOOKS.query().all(connection).await?;
-    for (rows, is_kept) in [(kept, true), (counted, false)] {
+    let moved = sql::AUDIT_TRANSFERS.query().all(connection).await?;
+    for (rows, is_kept) in [(kept, true), (counted, false), (moved, false)] {
         for row in &rows {
             let book = report::book(row)?;
             let key = (book.queue, book.campaign, book.source.clone());
             let pair = books.entry(key).or_default();
-            *(if is_kept { &mut pair.0 } else { &mut pair.1 }) = book;
+            add(if is_kept { &mut pair.0 } else { &mut pair.1 }, &book);
         }
     }
     let kept = sql::BOOK_OUTCOMES.bind(None::<i64>).bind(None::<i64>);
@@ -170,26 +171,36 @@ async fn count_books(
     Ok(())
 }
 
+/// Every counter of a book.
+fn counters(book: &mut Book) -> impl Iterator<Item = &mut i64> {
+    let counters = [
+        &mut book.handed_over,
+        &mut book.ready,
+        &mut book.waiting,
+        &mut book.leased,
+        &mut book.merged,
+        &mut book.erased,
+        &mut book.touched,
+        &mut book.touched_in_time,
+        &mut book.first_touch_ms_sum,
+        &mut book.touches,
+        &mut book.transferred_in,
+        &mut book.transferred_out,
+    ];
+    counters.into_iter().chain(&mut book.closed)
+}
+
+/// Adds what another count of the same book found.
+fn add(book: &mut Book, other: &Book) {
+    let mut other = other.clone();
+    counters(book).zip(counters(&mut other)).for_each(|(one, other)| *one += *other);
+}
+
 /// The sum of the differences of all counters.
 fn difference(one: &Book, other: &Book) -> i64 {
-    let counters = |book: &Book| {
-        let mut counters = vec![
-            book.handed_over,
-            book.ready,
-            book.waiting,
-            book.leased,
-            book.merged,
-            book.erased,
-            book.touched,
-            book.touched_in_time,
-            book.first_touch_ms_sum,
-            book.touches,
-        ];
-        counters.extend(book.closed);
-        counters
-    };
-    let counted = counters(one).into_iter().zip(counters(other));
-    let sum: i64 = counted.map(|(one, other)| (one - other).abs()).sum();
+    let (mut kept, mut found) = (one.clone(), other.clone());
+    let counted = counters(&mut kept).zip(counters(&mut found));
+    let sum: i64 = counted.map(|(one, other)| (*one - *other).abs()).sum();
     // A total that only one of them has differs by all of it.
     let has = |book: &Book, total: &OutcomeTotal| book.outcomes.contains(total);
     let lost = one.outcomes.iter().filter(|total| !has(other, total));
@@ -212,7 +223,29 @@ async fn count_strays(
         blame(audit, touches, "touches", format_args!("{touches} have no lead"));
     }
     find_homeless(connection, audit, count(3)?, count(4)?).await?;
+    count_moves(connection, audit).await?;
     count_dials(connection, audit).await
+}
+
+/// Looks whether transfers and the queues that leads are in tell the same.
+async fn count_moves(
+    connection: &mut Connection,
+    audit: &mut AuditReport,
+) -> Result<(), StoreError> {
+    let row = sql::AUDIT_MOVES.query().one(connection).await?;
+    let problems = [
+        "do not begin where the one before ended",
+        "are not where their lead is",
+        "are told of by no event",
+        "leads came from elsewhere by none",
+    ];
+    for (place, problem) in problems.into_iter().enumerate() {
+        let count = row.integer(place)?;
+        if count > 0 {
+            blame(audit, count, "transfers", format_args!("{count} {problem}"));
+        }
+    }
+    Ok(())
 }
 
 /// Compares what caps count with the calls that were made and the leases that stand. Of calls that are

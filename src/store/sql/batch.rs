@@ -85,6 +85,7 @@ fn kind(work: &Work) -> Kind {
             | Change::SuppressAll(_)
             | Change::Erase(_)
             | Change::Assign(_)
+            | Change::Transfer(_)
             | Change::Sweep { .. },
         )
         | Work::Roster(_) => Kind::Alone,

@@ -118,6 +118,7 @@ impl Needs {
                 Change::Assign(assign) => {
                     needs.leads.insert(assign.lead);
                 }
+                Change::Transfer(transfer) => drop(needs.leads.insert(transfer.lead)),
                 Change::Rate(_) => {}
                 Change::Erase(erase) => {
                     needs.leads.insert(erase.lead);

@@ -33,6 +33,7 @@ mod write_calls;
 mod write_facts;
 mod write_leases;
 mod write_skips;
+mod write_transfers;
 mod writer;
 
 pub(super) use audit::audit;

@@ -19,7 +19,7 @@ use crate::domain::{
 
 /// A lead as it is answered.
 pub(in crate::store) fn record(row: LeadRow) -> LeadRecord {
-    LeadRecord { lead: row.lead, state: row.state, lease: row.lease }
+    LeadRecord { lead: row.lead, state: row.state, lease: row.lease, left: None }
 }
 
 pub(in crate::store) async fn leads(

@@ -88,6 +88,8 @@ pub(in crate::store) fn book(row: &Row) -> Result<Book, StoreError> {
         first_touch_ms_sum: row.integer(16)?,
         touches: row.integer(17)?,
         erased: row.integer(18)?,
+        transferred_in: row.integer(19)?,
+        transferred_out: row.integer(20)?,
         overdue: 0,
         outcomes: Vec::new(),
     })

@@ -289,6 +289,9 @@ pub(in crate::store) async fn roster(
             is_paused: row.integer(5)? == 1,
         });
     }
+    for row in sql::GUESTS.query().all(connection).await? {
+        roster.guests.push((QueueKey(row.integer(0)?), CampaignKey(row.integer(1)?)));
+    }
     for row in sql::REPS.query().all(connection).await? {
         let (id, skills) = (row.text(1)?, row.text(3)?);
         roster.reps.push(Rep {

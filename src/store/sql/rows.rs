@@ -40,6 +40,8 @@ struct PackedLead {
     owner_key: Option<RepKey>,
     callback_ms: Option<i64>,
     promised_key: Option<RepKey>,
+    entered_ms: Option<i64>,
+    transfers: i32,
     ends_at_ms: Option<i64>,
     route_at_end: String,
     is_paused: i64,
@@ -225,6 +227,8 @@ impl PackedLead {
             times_released: self.times_released,
             callback: self.callback_ms.map(|at| Callback { at, to: self.promised_key }),
             owner: self.owner_key,
+            entered_at: self.entered_ms,
+            transfers: self.transfers,
         };
         let lead = Lead {
             id: self.lead_id,

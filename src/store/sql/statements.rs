@@ -67,6 +67,7 @@ pairs! {
     ADD_STANDINGS = "add_standings";
     ADD_SUPPRESSIONS = "add_suppressions";
     ADD_TOUCHES = "add_touches";
+    ADD_TRANSFERS = "add_transfers";
     AUDIT_BOOKS = "audit_books";
     AUDIT_EVENTS = "audit_events";
     AUDIT_STANDINGS = "audit_standings";
@@ -108,6 +109,9 @@ pairs! {
     LOAD_TOUCHES = "load_touches";
     MOVE_BOOKS = "move_books";
     MOVE_BOOK_OUTCOMES = "move_book_outcomes";
+    MOVE_LEADS = "move_leads";
+    MOVE_LEAD_NUMBERS = "move_lead_numbers";
+    MOVE_STANDINGS = "move_standings";
     NOTE_TOKEN_USES = "note_token_uses";
     PUT_PASSES = "put_passes";
     SEAL_DIALS = "seal_dials";
@@ -130,8 +134,10 @@ shared! {
     ADD_TOKEN = "add_token";
     AUDIT_DIALS = "audit_dials";
     AUDIT_HOMELESS = "audit_homeless";
+    AUDIT_MOVES = "audit_moves";
     AUDIT_NEXT_LEAD = "audit_next_lead";
     AUDIT_OUTCOMES = "audit_outcomes";
+    AUDIT_TRANSFERS = "audit_transfers";
     BOOKS = "books";
     BOOK_OUTCOMES = "book_outcomes";
     CALLBACKS_OF_QUEUE = "callbacks_of_queue";
@@ -140,6 +146,7 @@ shared! {
     CAMPAIGNS = "campaigns";
     CAMPAIGN_SETTINGS = "campaign_settings";
     ENGAGEMENTS = "engagements";
+    GUESTS = "guests";
     LAST_INSTANT = "last_instant";
     LAST_ID = "last_id";
     LAST_LEAD = "last_lead";
@@ -273,6 +280,9 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("give_feedback", GIVE_FEEDBACK),
     ("serve_counts", SERVE_COUNTS),
     ("move_books", MOVE_BOOKS),
+    ("move_leads", MOVE_LEADS),
+    ("move_lead_numbers", MOVE_LEAD_NUMBERS),
+    ("move_standings", MOVE_STANDINGS),
     ("ledger", LEDGER),
     ("recent_leads", RECENT_LEADS),
     ("uncontacted", UNCONTACTED),

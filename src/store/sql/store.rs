@@ -23,6 +23,7 @@ use super::super::reports::{
     Uncontacted, UncontactedPage,
 };
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
+use super::super::transfers::{Transfer, Transferred};
 use super::super::{CommitSink, RosterRows, Store};
 use super::access::{self, AccessAnswer, AccessChange};
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
@@ -385,6 +386,11 @@ impl<R: Readers> Store for SqlStore<R> {
     async fn assign(&self, assign: Assign) -> Result<Assigned, StoreError> {
         let answer = self.change(Change::Assign(assign)).await?;
         answered!(answer, Answer::Assign(assigned) => *assigned)
+    }
+
+    async fn transfer(&self, transfer: Transfer) -> Result<Transferred, StoreError> {
+        let answer = self.change(Change::Transfer(Box::new(transfer))).await?;
+        answered!(answer, Answer::Transfer(transferred) => *transferred)
     }
 
     async fn sweep(

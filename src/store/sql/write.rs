@@ -18,6 +18,7 @@ use super::rows::{corrupt, tier_number};
 use super::statements as sql;
 use super::{
     erasure, forget, quality, write_books, write_calls, write_facts, write_leases, write_skips,
+    write_transfers,
 };
 use crate::domain::{CampaignKey, LeadId, Number, QueueKey, RepKey, Standing, TouchId};
 
@@ -38,6 +39,7 @@ pub(in crate::store) async fn write(
         meanwhile(run(connection, leads), || standing_statements(&changed, is_remote)).await?;
     let events = meanwhile(run(connection, standings), || event_statements(slate)).await?;
     run(connection, events).await?;
+    write_transfers::write(connection, slate, &changed).await?;
     let leases = write_leases::statements(slate, &changed);
     if let Some(freed) = leases.freed {
         freed.statement.bind(freed.rows).execute(connection).await?;
@@ -403,6 +405,7 @@ struct TouchColumns<'a>(
     usize,
     Option<LeadId>,
     Option<String>,
+    Option<QueueKey>,
 );
 
 impl<'a> From<&'a NewTouch> for TouchColumns<'a> {
@@ -428,6 +431,7 @@ impl<'a> From<&'a NewTouch> for TouchColumns<'a> {
             row.suppressed_count,
             row.next.map(|(lead, _)| lead),
             row.next.map(|(_, token)| token.to_text()),
+            new.elsewhere,
         )
     }
 }

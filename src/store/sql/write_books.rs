@@ -16,7 +16,7 @@ pub(in crate::store) async fn write(
 ) -> Result<(), StoreError> {
     let keys = || slate.book_deltas.iter();
     let new: Vec<_> = keys()
-        .filter(|(_, delta)| delta.handed_over > 0)
+        .filter(|(_, delta)| delta.handed_over > 0 || delta.transferred_in > 0)
         .map(|(key, _)| (key.queue, key.campaign, &key.source))
         .collect();
     some(connection, sql::ADD_BOOKS, &new).await?;
@@ -35,6 +35,8 @@ struct BookColumns<'a>(
     QueueKey,
     CampaignKey,
     &'a str,
+    i64,
+    i64,
     i64,
     i64,
     i64,
@@ -78,6 +80,8 @@ impl<'a> BookColumns<'a> {
             delta.touches,
             delta.last_ms,
             delta.erased,
+            delta.transferred_in,
+            delta.transferred_out,
         )
     }
 }

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::rows::{corrupt, packed};
 use super::statements as sql;
 use super::write::{self, Rows};
-use super::{write_books, write_leases, write_skips};
+use super::{write_books, write_leases, write_skips, write_transfers};
 
 /// Whether all that the batch changes is what calls change.
 pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool {
@@ -18,6 +18,7 @@ pub(in crate::store) fn are_enough(slate: &Slate, changed: &[&Tracked]) -> bool 
             .is_some_and(|before| std::sync::Arc::ptr_eq(&before.lead, &tracked.now.lead))
     };
     changed.iter().all(is_moved_only)
+        && !changed.iter().any(|tracked| write_transfers::is_moved(tracked))
         && !slate.handovers.values().any(|row| row.is_new || row.is_changed)
         && slate.new_engagements.is_empty()
         && slate.new_outcomes.is_empty()

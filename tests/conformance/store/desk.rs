@@ -26,6 +26,8 @@ pub(super) const PROMISE_MS: i64 = 240 * MINUTE_MS;
 pub(super) struct Desk {
     pub(super) store: Arc<dyn Store>,
     pub(super) queue: Queue,
+    /// Another one.
+    pub(super) other: Queue,
     pub(super) campaign: Campaign,
     /// A campaign of another queue.
     pub(super) elsewhere: Campaign,
@@ -70,6 +72,7 @@ impl Desk {
             campaigns.push(store.put_campaign(&id, queue.key, &settings).await.expect("one"));
             queues.push(queue);
         }
+        let other = queues.swap_remove(1);
         let queue = queues.swap_remove(0);
         let mut reps = Vec::new();
         for name in 0..32 {
@@ -85,7 +88,7 @@ impl Desk {
         let elsewhere = campaigns.pop().expect("two campaigns");
         let campaign = campaigns.pop().expect("two campaigns");
         let last = AtomicU64::new(0);
-        Self { store: Arc::new(store), queue, campaign, elsewhere, reps, last }
+        Self { store: Arc::new(store), queue, other, campaign, elsewhere, reps, last }
     }
 
     /// The same desk for another task. Its numbers begin far from this one's.
@@ -93,6 +96,7 @@ impl Desk {
         Self {
             store: self.store.clone(),
             queue: self.queue.clone(),
+            other: self.other.clone(),
             campaign: self.campaign.clone(),
             elsewhere: self.elsewhere.clone(),
             reps: self.reps.clone(),
@@ -280,6 +284,7 @@ impl Desk {
             policy: Arc::new(Policy::default()),
             rule_version: 0,
             queue: Arc::new(self.queue.clone()),
+            others: vec![Arc::new(self.other.clone())],
             now,
             then: None,
         }

@@ -46,6 +46,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.QueueService/UpsertRep", "manager"),
     ("nextlead.v1.QueueService/ListReps", "manager"),
     ("nextlead.v1.QueueService/AssignLead", "manager"),
+    ("nextlead.v1.QueueService/TransferLead", "manager"),
     ("nextlead.v1.QueueService/PeekQueue", "manager"),
     ("nextlead.v1.QueueService/ExplainLead", "manager"),
     ("nextlead.v1.QueueService/TraceLead", "manager"),

@@ -14,8 +14,15 @@ pub(super) const USED: &str = "used-before";
 /// A touch that waits for feedback.
 const RATED: &str = "touch-to-rate";
 /// Methods whose request ids are remembered.
-pub(super) const REUSED: &[&str] =
-    &["UpsertLead", "SuppressContact", "PublishRules", "CreateToken", "EraseLead", "AssignLead"];
+pub(super) const REUSED: &[&str] = &[
+    "UpsertLead",
+    "SuppressContact",
+    "PublishRules",
+    "CreateToken",
+    "EraseLead",
+    "AssignLead",
+    "TransferLead",
+];
 
 const RULES: &str = "queue = \"sales\"\n[[value]]\nname = \"all\"\npoints = 1\n";
 
@@ -200,6 +207,12 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
         ..Default::default()
     };
     put(all, "AssignLead", assign);
+    let transfer = proto::TransferLeadRequest {
+        lead: Some(by_id(idle)),
+        queue_id: queue_id(),
+        ..Default::default()
+    };
+    put(all, "TransferLead", transfer);
     put(all, "PeekQueue", proto::PeekQueueRequest { queue_id: queue_id(), place_count: 5 });
     put(all, "ExplainLead", proto::ExplainLeadRequest { lead: Some(by_id(idle)) });
     let trace = proto::TraceLeadRequest { lead: Some(by_id(idle)), ..Default::default() };

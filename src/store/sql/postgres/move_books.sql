@@ -16,7 +16,9 @@ UPDATE book SET
     first_touch_ms_sum = first_touch_ms_sum + (new.value ->> 16)::bigint,
     touches = touches + (new.value ->> 17)::bigint,
     last_ms = greatest(last_ms, (new.value ->> 18)::bigint),
-    erased = erased + (new.value ->> 19)::bigint
+    erased = erased + (new.value ->> 19)::bigint,
+    transferred_in = transferred_in + (new.value ->> 20)::bigint,
+    transferred_out = transferred_out + (new.value ->> 21)::bigint
 FROM jsonb_array_elements($1::jsonb) AS new(value)
 WHERE book.queue_key = (new.value ->> 0)::bigint AND book.campaign_key = (new.value ->> 1)::bigint
     AND book.source = new.value ->> 2

@@ -7,7 +7,7 @@ SELECT json_group_array(json_array(
     l.handed_over_at_ms, l.first_touch_due_ms, l.predecessor,
     s.source, s.standing, s.tier, s.seq, s.changed_at_ms, s.ready_since_ms, s.attempts,
     s.last_disposition, s.first_touched_ms, s.times_released, s.due_ms, s.last_event,
-    s.cadence, s.owner_key, s.callback_ms, s.promised_key,
+    s.cadence, s.owner_key, s.callback_ms, s.promised_key, s.entered_ms, s.transfers,
     c.ends_at_ms, c.route_at_end, c.is_paused,
     e.rep_key, e.holder_key, e.token, e.serve_order, e.rule_version,
     e.granted_at_ms, e.expires_at_ms, e.held_until_ms, e.renewable_until_ms,

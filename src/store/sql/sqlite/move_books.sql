@@ -9,7 +9,9 @@ UPDATE OR FAIL book SET
     touched_in_time = touched_in_time + (new.value ->> 15),
     first_touch_ms_sum = first_touch_ms_sum + (new.value ->> 16),
     touches = touches + (new.value ->> 17), last_ms = max(last_ms, new.value ->> 18),
-    erased = erased + (new.value ->> 19)
+    erased = erased + (new.value ->> 19),
+    transferred_in = transferred_in + (new.value ->> 20),
+    transferred_out = transferred_out + (new.value ->> 21)
 FROM jsonb_each($1) AS new
 WHERE book.queue_key = new.value ->> 0 AND book.campaign_key = new.value ->> 1
     AND book.source = new.value ->> 2
