@@ -14,12 +14,13 @@ impl Model {
         if let Some((at, promised_by)) = lead.callback {
             let nth = promised_by.or(lead.owner)?;
             let rep = &self.reps[nth];
-            let is_there = rep.is_active && rep.is_at_work(at) && !rep.has_ended(now);
+            let works_there = rep.is_active && rep.queue == lead.queue;
+            let is_there = works_there && rep.is_at_work(at) && !rep.has_ended(now);
             return (is_there && now < at + queue.callback_grace_ms).then_some(nth);
         }
         let nth = lead.owner?;
         let rep = &self.reps[nth];
-        let is_gone = !rep.is_active || rep.has_ended(now);
+        let is_gone = !rep.is_active || rep.queue != lead.queue || rep.has_ended(now);
         if is_gone || rep.is_long_away(queue.owner_absence_ms_max, now) {
             return None;
         }
@@ -215,8 +216,7 @@ impl Model {
     /// has noticed yet, or some are paused, which takes effect at once and is counted a little later.
     pub(super) fn counts(&self, rep: usize) -> Option<[i64; 6]> {
         let mut counts = [0; 6];
-        let mut campaigns = self.campaigns.iter();
-        if campaigns.any(|one| one.is_paused && one.queue == self.reps[rep].queue) {
+        if self.campaigns.iter().any(|campaign| campaign.is_paused) {
             return None;
         }
         for (nth, lead) in self.leads.iter().enumerate() {

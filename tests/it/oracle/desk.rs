@@ -99,6 +99,7 @@ impl Day {
             is_web: dice.one_in(2),
             score: has_score.then(|| dice.below(60)),
             handed_over_at,
+            entered_at: handed_over_at,
             promised_at: self.model.queues[queue].promised(handed_over_at),
             stands: Stands::Ready,
             callback: None,
@@ -182,6 +183,7 @@ impl Day {
             14 if self.dice.one_in(6) => self.end_campaign().await,
             14 => self.change_queue().await,
             15..18 => self.touch_unleased().await,
+            18 => self.transfer().await,
             _ => self.check_callbacks().await,
         }
     }
@@ -240,6 +242,26 @@ impl Day {
         let lead = Some(by_id(&id));
         let request = proto::AssignLeadRequest { lead, owner_rep_id, ..Default::default() };
         self.node().queues.assign_lead(request).await.unwrap();
+    }
+
+    /// A manager has another queue work a lead.
+    async fn transfer(&mut self) {
+        let Some(nth) = self.some_lead() else { return };
+        let to = self.dice.place(self.model.queues.len());
+        let was_there = self.model.leads[nth].queue == to;
+        let may = self.model.transfer(nth, to) || was_there;
+        let queue_id = self.model.queues[to].id.to_owned();
+        let id = self.model.leads[nth].id.to_string();
+        self.tell(format!("lead {id} goes to {queue_id}, if it may: {may}"));
+        let lead = Some(by_id(&id));
+        let request = proto::TransferLeadRequest { lead, queue_id, ..Default::default() };
+        match self.node().queues.transfer_lead(request).await {
+            Ok(answer) => {
+                let told = answer.into_inner().transferred_before;
+                assert_eq!((true, told), (may, was_there), "lead {id}");
+            }
+            Err(refused) => assert!(!may, "{refused:?}"),
+        }
     }
 
     /// A lead does something by itself, mostly one that rests.

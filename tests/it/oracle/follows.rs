@@ -70,7 +70,7 @@ pub(super) fn follow(
     if lead.attempts >= after.attempts_max {
         return close(Reason::Exhausted, route);
     }
-    let age_ms = now - lead.handed_over_at;
+    let age_ms = now - lead.entered_at;
     let is_on = |stage: &super::documents::Stage| {
         stage.for_the_first_ms.is_none_or(|ms| age_ms < ms)
             && stage.attempts.is_none_or(|count| lead.attempts < count)

@@ -99,6 +99,8 @@ pub(super) struct Lead {
     pub(super) is_web: bool,
     pub(super) score: Option<i64>,
     pub(super) handed_over_at: i64,
+    /// When its queue began with it.
+    pub(super) entered_at: i64,
     pub(super) promised_at: i64,
     pub(super) stands: Stands,
     /// When a callback was promised for, and by whom in person.

@@ -313,6 +313,22 @@ impl Model {
         wakes
     }
 
+    /// Another queue works a lead from here on, from its first attempt; says whether it may.
+    pub(super) fn transfer(&mut self, nth: usize, to: usize) -> bool {
+        let now = self.now;
+        let lead = &mut self.leads[nth];
+        let may = match lead.stands {
+            Stands::Ready | Stands::Waiting { .. } => true,
+            Stands::Closed { route, .. } => matches!(route, Route::Nurture(_)),
+            Stands::Leased => false,
+        };
+        if may && lead.queue != to {
+            (lead.queue, lead.entered_at) = (to, now);
+            (lead.attempts, lead.tried, lead.stage) = (0, [0; 4], (0, 0));
+        }
+        may
+    }
+
     /// The CRM tells what became of a lead; says whether that closed it.
     pub(super) fn conclude(&mut self, nth: usize, is_won: bool) -> bool {
         let lead = &mut self.leads[nth];
