@@ -9,6 +9,7 @@ use super::places::is_open;
 use super::walls::{ALWAYS, Hours, OF_QUEUES, OF_REPS, wall};
 use crate::support::{DAY_MS, HOUR_MS, MINUTE_MS, time};
 
+pub(super) const QUEUES: [&str; 2] = ["sales", "service"];
 pub(super) const GRACE_MS: i64 = 30_000;
 
 pub(super) struct Queue {

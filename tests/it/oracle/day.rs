@@ -10,7 +10,7 @@ use nextlead::clock::ManualClock;
 use proto::ServeOrder;
 use tempfile::TempDir;
 
-use super::company::{Campaign, Queue, Rep};
+use super::company::{Campaign, QUEUES, Queue, Rep};
 use super::dice::Dice;
 use super::documents::Document;
 use super::model::Model;
@@ -30,7 +30,6 @@ const DATES: [&str; 8] = [
     "2026-11-25",
     "2026-11-02",
 ];
-const QUEUES: [&str; 2] = ["sales", "service"];
 const CAMPAIGNS: [(&str, usize); 4] = [("spring", 0), ("autumn", 0), ("fair", 1), ("web", 1)];
 const REPS: [(&str, usize); 7] =
     [("ann", 0), ("bob", 0), ("cid", 0), ("dan", 0), ("eve", 1), ("fay", 1), ("gus", 1)];
@@ -129,6 +128,8 @@ impl Day {
             let queue = Some(self.model.queues[nth].message());
             let request = proto::UpsertQueueRequest { queue, ..Default::default() };
             self.node().queues.upsert_queue(request).await.unwrap();
+        }
+        for nth in 0..QUEUES.len() {
             self.publish_anew(nth).await;
         }
         for nth in 0..CAMPAIGNS.len() {

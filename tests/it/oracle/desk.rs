@@ -106,6 +106,7 @@ impl Day {
             owner: dice.one_in(5).then(|| dice.pick(&reps)),
             ready_since: handed_over_at,
             attempts: 0,
+            transfers: 0,
             tried: [0; 4],
             stage: (0, 0),
             last_disposition: None,

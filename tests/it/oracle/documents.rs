@@ -4,6 +4,7 @@ use jiff::ToSpan;
 use jiff::civil::Date;
 use nextlead::api::proto::Disposition;
 
+use super::company::QUEUES;
 use super::dice::Dice;
 use crate::support::{HOUR_MS, MINUTE_MS};
 
@@ -69,6 +70,8 @@ pub(super) enum Then {
     NurtureUntilEngagement,
     Lost,
     Unreachable,
+    /// The other queue goes on with it.
+    OtherQueue,
 }
 
 pub(super) fn code(disposition: Disposition) -> String {
@@ -97,7 +100,7 @@ impl Document {
         let Self { demo, per_score, per_attempt, fresh, reserve_after, .. } = self;
         let within = self.within_ms / MINUTE_MS;
         let clock = if self.is_by_the_wall { "clock = \"wall\"\n" } else { "" };
-        let after: String = self.after.iter().map(After::text).collect();
+        let after: String = self.after.iter().map(|after| after.text(queue)).collect();
         format!(
             "queue = \"{queue}\"\npoint_is = \"1m\"\n\
              [first_touch]\nwithin = \"{within}m\"\nreserve_after = {reserve_after}\n{clock}\
@@ -144,10 +147,10 @@ impl After {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, queue: &str) -> String {
         let codes: Vec<String> = self.dispositions.iter().map(|one| code(*one)).collect();
         let mut text =
-            format!("[[after]]\ndispositions = {codes:?}\nthen = {}\n", self.then.text());
+            format!("[[after]]\ndispositions = {codes:?}\nthen = {}\n", self.then.text(queue));
         if self.stages.is_empty() {
             return text;
         }
@@ -196,23 +199,28 @@ impl Delay {
 
 impl Then {
     fn any(dice: &mut Dice, today: Date) -> Self {
-        match dice.below(8) {
+        match dice.below(10) {
             0..3 => Self::NurtureFor(dice.minutes(10, 400)),
             3 => Self::NurtureFor(40 * HOUR_MS),
             4 => Self::NurtureUntil(today.checked_add(2.days()).unwrap()),
             5 => Self::NurtureUntilEngagement,
             6 => Self::Lost,
+            7..9 => Self::OtherQueue,
             _ => Self::Unreachable,
         }
     }
 
-    fn text(self) -> String {
+    fn text(self, queue: &str) -> String {
         match self {
             Self::NurtureFor(ms) => format!("{{ nurture = \"{}m\" }}", ms / MINUTE_MS),
             Self::NurtureUntil(date) => format!("{{ nurture_until = \"{date}\" }}"),
             Self::NurtureUntilEngagement => "{ nurture = \"until_engagement\" }".to_owned(),
             Self::Lost => "{ lost = \"given_up\" }".to_owned(),
             Self::Unreachable => "\"unreachable\"".to_owned(),
+            Self::OtherQueue => {
+                let other = QUEUES.iter().find(|other| **other != queue).unwrap();
+                format!("{{ queue = \"{other}\" }}")
+            }
         }
     }
 }

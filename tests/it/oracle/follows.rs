@@ -16,6 +16,8 @@ const PARTS: [(u16, u16); 4] = [(8, 11), (11, 14), (14, 17), (17, 21)];
 const STEP_MS: i64 = 30 * MINUTE_MS;
 /// A lead has at most so many numbers, each of which is tried.
 const NUMBERS_MAX: i32 = 8;
+/// Two queues do not hand a lead to each other for ever.
+const TRANSFERS_MAX: i32 = 5;
 
 pub(super) fn stops_number(disposition: Disposition) -> bool {
     matches!(
@@ -63,12 +65,11 @@ pub(super) fn follow(
         _ => {}
     }
     let after = queue.rules.after(disposition).unwrap();
-    let route = route(after.then, queue, now);
     if after.stages.is_empty() {
-        return close(by_disposition, route);
+        return give_up(lead, by_disposition, after.then, queue, now);
     }
     if lead.attempts >= after.attempts_max {
-        return close(Reason::Exhausted, route);
+        return give_up(lead, Reason::Exhausted, after.then, queue, now);
     }
     let age_ms = now - lead.entered_at;
     let is_on = |stage: &super::documents::Stage| {
@@ -81,7 +82,7 @@ pub(super) fn follow(
         .position(is_on)
         .or_else(|| (lead.attempts < after.attempts_min).then_some(after.stages.len() - 1))
     else {
-        return close(Reason::Exhausted, route);
+        return give_up(lead, Reason::Exhausted, after.then, queue, now);
     };
     if after.stages.len() > 1 && lead.stage != (nth, lead.stage.1) {
         lead.stage = (nth, lead.attempts - 1);
@@ -97,8 +98,9 @@ pub(super) fn follow(
     Stands::Waiting { until, why: Why::Retry }
 }
 
-fn route(then: Then, queue: &Queue, now: i64) -> Route {
-    match then {
+/// The end of a rule: a route, or another queue that goes on from the first attempt.
+fn give_up(lead: &mut Lead, reason: Reason, then: Then, queue: &Queue, now: i64) -> Stands {
+    let route = match then {
         Then::NurtureFor(ms) => Route::Nurture(Some(now + ms)),
         Then::NurtureUntil(date) => {
             Route::Nurture(Some(midnight(date, queue.zone)).filter(|at| *at > now))
@@ -106,7 +108,20 @@ fn route(then: Then, queue: &Queue, now: i64) -> Route {
         Then::NurtureUntilEngagement => Route::Nurture(None),
         Then::Lost => Route::Lost,
         Then::Unreachable => Route::Unreachable,
-    }
+        Then::OtherQueue if lead.transfers < TRANSFERS_MAX => {
+            lead.transfers += 1;
+            lead.enter(1 - lead.queue, now);
+            lead.ready_since = now;
+            return Stands::Ready;
+        }
+        Then::OtherQueue => {
+            return Stands::Closed {
+                reason: Reason::TransfersExhausted,
+                route: Route::Nurture(None),
+            };
+        }
+    };
+    Stands::Closed { reason, route }
 }
 
 /// The zones whose clocks show a lead's day; the queue's if nobody knows where it lives.

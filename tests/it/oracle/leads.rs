@@ -29,6 +29,7 @@ pub(super) enum Route {
 pub(super) enum Reason {
     Disposition(Disposition),
     Exhausted,
+    TransfersExhausted,
     CampaignEnded,
     Suppressed,
     Superseded,
@@ -108,6 +109,8 @@ pub(super) struct Lead {
     pub(super) owner: Option<usize>,
     pub(super) ready_since: i64,
     pub(super) attempts: i32,
+    /// How often policies have handed it to another queue.
+    pub(super) transfers: i32,
     /// How often each part of its day was tried.
     pub(super) tried: [u8; 4],
     /// The stage that decided last, and how many attempts were made before it.
@@ -198,7 +201,14 @@ impl Lead {
 
     /// Its chain of attempts begins anew.
     pub(super) fn begin_anew(&mut self) {
-        (self.attempts, self.tried, self.stage, self.callback) = (0, [0; 4], (0, 0), None);
+        (self.attempts, self.tried, self.stage) = (0, [0; 4], (0, 0));
+        (self.transfers, self.callback) = (0, None);
+    }
+
+    /// A queue begins with it.
+    pub(super) fn enter(&mut self, queue: usize, now: i64) {
+        (self.queue, self.entered_at) = (queue, now);
+        (self.attempts, self.tried, self.stage) = (0, [0; 4], (0, 0));
     }
 
     /// It closes, wherever it stood.

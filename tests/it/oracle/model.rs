@@ -323,8 +323,7 @@ impl Model {
             Stands::Leased => false,
         };
         if may && lead.queue != to {
-            (lead.queue, lead.entered_at) = (to, now);
-            (lead.attempts, lead.tried, lead.stage) = (0, [0; 4], (0, 0));
+            lead.enter(to, now);
         }
         may
     }
