@@ -16,7 +16,7 @@ use super::proto::{
     AuditLedgerRequest, AuditLedgerResponse, ExportLeadsRequest, ExportLeadsResponse,
     ExportTouchesRequest, ExportTouchesResponse, GetCoverageRequest, GetCoverageResponse,
     GetQualityRequest, GetQualityResponse, GetSkipsRequest, GetSkipsResponse,
-    ListUncontactedRequest, ListUncontactedResponse,
+    ListUncontactedRequest, ListUncontactedResponse, ListUnroutableRequest, ListUnroutableResponse,
 };
 
 /// The answers of a stream, made as they are read.
@@ -43,7 +43,30 @@ impl CoverageService for CoverageApi {
         let campaign = fields.id_if_given("campaign_id", &message.campaign_id, CampaignId::new);
         let (queue, campaign) = fields.finish(queue.zip(campaign))?;
         let report = self.0.coverage.books(queue.as_ref(), campaign.as_ref()).await?;
-        Ok(Response::new(convert::coverage(report)))
+        // An index knows its queue's leads by lanes, not by campaigns; the books do without one.
+        let mut censuses = match campaign {
+            Some(_) => Vec::new(),
+            None => self.0.dialer.census().await.unwrap_or_default(),
+        };
+        censuses.retain(|one| queue.as_ref().is_none_or(|queue| one.queue == *queue));
+        Ok(Response::new(convert::coverage(report, &censuses)))
+    }
+
+    async fn list_unroutable(
+        &self,
+        request: Request<ListUnroutableRequest>,
+    ) -> Result<Response<ListUnroutableResponse>, Status> {
+        let is_masked = is_masked_for(&caller_of(&request));
+        let message = request.get_ref();
+        let mut fields = Fields::default();
+        let queue = fields.id_if_given("queue_id", &message.queue_id, QueueId::new);
+        let page = Page::of(&mut fields, (message.page_size, &message.page_token), 100, 1_000);
+        let (queue, page) = fields.finish(queue.zip(page))?;
+        let after = convert::unroutable_after(&page)?;
+        let found = self.0.dialer.unroutable(queue.as_ref(), after, page.size).await?;
+        let next_page_token = found.next.map(convert::unroutable_token).unwrap_or_default();
+        let leads = found.leads.iter().map(|lead| convert::unroutable(lead, is_masked)).collect();
+        Ok(Response::new(ListUnroutableResponse { leads, next_page_token }))
     }
 
     async fn list_uncontacted(

@@ -135,11 +135,14 @@ impl QueueService for QueueApi {
         &self,
         request: Request<ExplainLeadRequest>,
     ) -> Result<Response<ExplainLeadResponse>, Status> {
+        let message = request.get_ref();
         let mut fields = Fields::default();
-        let name = convert::lead_name(&mut fields, request.get_ref().lead.as_ref());
-        let lead = self.0.lead(fields.finish(name)?).await?;
-        let explanation = self.0.dialer.explain_lead(lead).await?;
-        Ok(Response::new(convert::explanation_of_lead(explanation)))
+        let name = convert::lead_name(&mut fields, message.lead.as_ref());
+        let rep = fields.id_if_given("rep_id", &message.rep_id, RepId::new);
+        let (name, rep) = fields.finish(name.zip(rep))?;
+        let lead = self.0.lead(name).await?;
+        let explanation = self.0.dialer.explain_lead(lead, rep.clone()).await?;
+        Ok(Response::new(convert::explanation_of_lead(explanation, rep.as_ref())))
     }
 
     async fn trace_lead(

@@ -193,7 +193,7 @@ async fn a_manager_sees_the_queue_and_why() {
     assert_eq!(first.handover_key.unwrap().campaign_id, "fair");
 
     let name = Some(LeadRef { name: Some(lead_ref::Name::LeadId(first.lead_id)) });
-    let explain = ExplainLeadRequest { lead: name.clone() };
+    let explain = ExplainLeadRequest { lead: name.clone(), ..Default::default() };
     let explanation = queues.explain_lead(explain).await.unwrap().into_inner();
     assert_eq!(explanation.place.unwrap().ready_count, 3);
     let trace = TraceLeadRequest { lead: name, ..Default::default() };

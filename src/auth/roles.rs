@@ -37,6 +37,7 @@ pub const METHODS: &[(&str, &[Role])] = &[
     ("/nextlead.v1.QueueService/TraceLead", &[Manager, Admin]),
     ("/nextlead.v1.CoverageService/GetCoverage", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/ListUncontacted", &[Marketing, Manager, Admin]),
+    ("/nextlead.v1.CoverageService/ListUnroutable", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/GetQuality", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/GetSkips", &[Marketing, Manager, Admin]),
     ("/nextlead.v1.CoverageService/AuditLedger", &[Marketing, Manager, Admin]),

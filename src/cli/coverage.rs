@@ -7,6 +7,7 @@ use clap::{Args, Subcommand};
 use super::color::Tone;
 use super::lead::standing_text;
 use super::output::{Output, count, percent, table, toned_facts, toned_table};
+use super::unroutable::{self, UnroutableArgs, in_line_text};
 use super::words::{duration_text, instant_text, millis, word};
 use crate::api::client::Client;
 use crate::api::proto::{
@@ -32,6 +33,7 @@ pub(super) struct CoverageArgs {
 #[derive(Debug, Subcommand)]
 enum CoverageCommand {
     Uncontacted(UncontactedArgs),
+    Unroutable(UnroutableArgs),
 }
 
 /// Whose books.
@@ -74,8 +76,12 @@ pub(super) async fn run(
     node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(CoverageCommand::Uncontacted(args)) = args.command {
-        return uncontacted(args, node, output).await;
+    match args.command {
+        Some(CoverageCommand::Uncontacted(args)) => return uncontacted(args, node, output).await,
+        Some(CoverageCommand::Unroutable(args)) => {
+            return unroutable::run(args, node, output).await;
+        }
+        None => {}
     }
     let request = GetCoverageRequest {
         queue_id: args.scope.queue.unwrap_or_default(),
@@ -207,7 +213,8 @@ fn coverage_text(answer: &GetCoverageResponse) -> String {
     let read_at = instant_text(answer.read_time.as_ref());
     let table = toned_table(header, &right, rows, tone);
     let (moved, earned) = (moved_text(answer), earned_text(answer));
-    format!("{table}\n{moved}{earned}Read at {read_at}; {balance}.\n")
+    let in_line = in_line_text(&answer.in_line);
+    format!("{table}\n{moved}{earned}{in_line}Read at {read_at}; {balance}.\n")
 }
 
 /// What went from queue to queue; empty as long as nothing did.
@@ -227,7 +234,7 @@ fn moved_text(answer: &GetCoverageResponse) -> String {
         return String::new();
     }
     let header = ["queue", "campaign", "source", "transferred in", "transferred out"];
-    table(header, &[3, 4], rows.into_iter()) + "\n"
+    table(header, &[3, 4], rows) + "\n"
 }
 
 /// What each campaign earned; empty as long as nobody told.

@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::lead::{LeadArgs, bar_text, lead_text, points_text, state_text};
+use super::lead::{LeadArgs, lead_text, points_text, state_text};
 use super::lead_story::engagements_text;
+use super::obstacle::{cap_text, obstacle_row};
 use super::output::{Output, count, facts, table};
 use super::words::{instant_text, word};
 use crate::api::client::Client;
 use crate::api::proto::{
-    ExplainLeadRequest, ExplainLeadResponse, Obstacle, ObstacleKind, Route, Whereabouts,
+    Disposition, ExplainLeadRequest, ExplainLeadResponse, NumberVerdict, ObstacleKind, Whereabouts,
     ZoneEvidence,
 };
 
@@ -20,10 +21,14 @@ use crate::api::proto::{
        nextlead explain [OPTIONS] --source-system S --external-id ID --campaign C")]
 #[command(after_help = "Examples:
   nextlead explain 17
+  nextlead explain 17 --rep ann
   nextlead explain --source-system crm --external-id A-9 --campaign spring")]
 pub(super) struct ExplainArgs {
     #[command(flatten)]
     lead: LeadArgs,
+    /// Say why this rep does not get it, and when they can
+    #[arg(long, value_name = "REP")]
+    rep: Option<String>,
 }
 
 pub(super) async fn run(
@@ -31,7 +36,8 @@ pub(super) async fn run(
     node: Client,
     output: Output,
 ) -> anyhow::Result<ExitCode> {
-    let request = ExplainLeadRequest { lead: Some(args.lead.into_ref()) };
+    let rep_id = args.rep.unwrap_or_default();
+    let request = ExplainLeadRequest { lead: Some(args.lead.into_ref()), rep_id };
     let answer = node.queues().explain_lead(request).await?.into_inner();
     output.answer(&answer, explain_text)?;
     Ok(ExitCode::SUCCESS)
@@ -62,6 +68,13 @@ fn explain_text(answer: &ExplainLeadResponse) -> String {
         let rows = answer.obstacles.iter().map(obstacle_row);
         text.push_str(&table(["what", "until"], &[], rows));
     }
+    if answer.numbers.iter().any(|one| !one.callable) {
+        text.push_str("Its numbers\n");
+        text.push_str(&table(["#", "may be dialled"], &[0], answer.numbers.iter().map(number_row)));
+    }
+    if answer.unroutable {
+        text.push_str("NOBODY CAN TAKE IT AS THINGS STAND: it is among the unroutable.\n");
+    }
     text.push_str(&facts([
         ("next servable", next_text(answer)),
         ("kept for", kept_text(answer)),
@@ -84,8 +97,12 @@ fn law_of(found: &Whereabouts) -> String {
 
 fn next_text(answer: &ExplainLeadResponse) -> String {
     match instant_text(answer.next_servable_time.as_ref()) {
+        _ if answer.next_servable_time.is_some()
+            && answer.next_servable_time == answer.read_time =>
+        {
+            "now".to_owned()
+        }
         at if !at.is_empty() => at,
-        _ if answer.obstacles.is_empty() => "now".to_owned(),
         _ if answer.obstacles.iter().any(|one| one.kind() == ObstacleKind::Erased) => {
             "never".to_owned()
         }
@@ -111,51 +128,33 @@ fn place_text(answer: &ExplainLeadResponse) -> String {
     })
 }
 
-fn obstacle_row(obstacle: &Obstacle) -> [String; 2] {
-    let what = match ObstacleKind::try_from(obstacle.kind) {
-        Ok(ObstacleKind::Closed) => format!("it is closed: {}", word::<Route>(obstacle.route)),
-        Ok(ObstacleKind::Leased) => "a rep holds it".to_owned(),
-        Ok(ObstacleKind::Waiting) => "it waits".to_owned(),
-        Ok(ObstacleKind::UnknownZone) => "nothing tells its time zone".to_owned(),
-        Ok(ObstacleKind::OutsideHours) => {
-            let bar = obstacle.bar.as_ref().map_or(String::new(), bar_text);
-            format!("it is outside calling hours ({bar})")
-        }
-        Ok(ObstacleKind::NoRepWithSkills) => {
-            format!("no active rep has its skills: {}", obstacle.skills.join(", "))
-        }
-        Ok(ObstacleKind::Erased) => "everything personal about it was erased".to_owned(),
-        Ok(ObstacleKind::Paused) => "its campaign is paused".to_owned(),
-        Ok(ObstacleKind::NoNumber) => "none of its numbers may be dialled".to_owned(),
-        _ => word::<ObstacleKind>(obstacle.kind),
-    };
-    [what, instant_text(obstacle.until_time.as_ref())]
+fn number_row(verdict: &NumberVerdict) -> [String; 2] {
+    let mut why = Vec::new();
+    if verdict.stopped_by != 0 {
+        why.push(format!("stopped: {}", word::<Disposition>(verdict.stopped_by)));
+    }
+    if verdict.suppressed {
+        why.push("suppressed".to_owned());
+    }
+    if !verdict.in_use_by_lead_id.is_empty() {
+        why.push(format!("in a rep's hands with lead {}", verdict.in_use_by_lead_id));
+    }
+    if let Some(cap) = &verdict.cap {
+        why.push(format!("at a cap: {}", cap_text(cap)));
+    }
+    if verdict.callable {
+        why.push("callable".to_owned());
+    }
+    [verdict.position.to_string(), why.join("; ")]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::proto::CallingBar;
+    use crate::api::proto::Obstacle;
 
     #[test]
-    fn what_closes_the_hours_is_named_with_its_law() {
-        let bar = |jurisdiction: &str, citation: &str| CallingBar {
-            time_zone: "America/New_York".into(),
-            jurisdiction: jurisdiction.into(),
-            citation: citation.into(),
-        };
-        let row = |bar| {
-            let kind = ObstacleKind::OutsideHours as i32;
-            obstacle_row(&Obstacle { kind, bar: Some(bar), ..Default::default() })[0].clone()
-        };
-        assert_eq!(
-            row(bar("US-FL", "Fla. Stat. 501.616(6)")),
-            "it is outside calling hours (America/New_York: US-FL, Fla. Stat. 501.616(6))"
-        );
-        assert_eq!(
-            row(bar("", "")),
-            "it is outside calling hours (America/New_York: the queue's hours)"
-        );
+    fn where_a_lead_may_be_is_told_with_its_evidence() {
         let whereabouts = Some(Whereabouts {
             time_zones: vec!["Asia/Tokyo".into()],
             evidence: ZoneEvidence::Number as i32,
@@ -173,6 +172,8 @@ mod tests {
         assert!(explain_text(&answer).contains("somebody must act"));
         answer.obstacles.clear();
         assert!(explain_text(&answer).contains("Nothing keeps it"));
+        let now = Some(prost_types::Timestamp { seconds: 60, nanos: 0 });
+        (answer.read_time, answer.next_servable_time) = (now, now);
         assert_eq!(next_text(&answer), "now");
     }
 }

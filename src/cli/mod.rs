@@ -30,6 +30,7 @@ mod lead_story;
 mod load;
 mod manual;
 mod next;
+mod obstacle;
 mod output;
 mod quality;
 mod queue;
@@ -46,6 +47,7 @@ mod touch;
 mod trace;
 mod transfer;
 mod trouble;
+mod unroutable;
 mod words;
 mod work;
 
@@ -145,6 +147,7 @@ enum Command {
     Trace(trace::TraceArgs),
     Coverage(coverage::CoverageArgs),
     Uncontacted(coverage::UncontactedArgs),
+    Unroutable(unroutable::UnroutableArgs),
     Audit(coverage::AuditArgs),
     Quality(quality::QualityArgs),
     Rate(quality::RateArgs),
@@ -212,6 +215,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Uncontacted(args) => {
             coverage::uncontacted(args, server.open().await?, output).await
         }
+        Command::Unroutable(args) => unroutable::run(args, server.open().await?, output).await,
         Command::Audit(args) => coverage::audit(args, server.open().await?, output).await,
         Command::Quality(args) => quality::run(args, server.open().await?, output).await,
         Command::Rate(args) => quality::rate(args, server.open().await?, output).await,

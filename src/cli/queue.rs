@@ -233,7 +233,8 @@ pub(super) async fn peek(args: PeekArgs, node: Client, output: Output) -> anyhow
 
 fn peek_text(answer: &PeekQueueResponse) -> String {
     let rows = answer.places.iter().map(place_row);
-    let header = ["#", "lead", "name", "points", "tier", "ready since", "first due", "source"];
+    let header =
+        ["#", "lead", "name", "points", "tier", "ready since", "first due", "source", "kept for"];
     format!(
         "{}{} of {} ready leads at {}; a point is {}\n",
         table(header, &[0, 3], rows),
@@ -244,7 +245,7 @@ fn peek_text(answer: &PeekQueueResponse) -> String {
     )
 }
 
-fn place_row(place: &QueuePlace) -> [String; 8] {
+fn place_row(place: &QueuePlace) -> [String; 9] {
     let (name, source) = match &place.lead {
         Some(lead) => (lead.name.clone(), lead.source.clone()),
         None => ("(gone since)".to_owned(), String::new()),
@@ -259,5 +260,6 @@ fn place_row(place: &QueuePlace) -> [String; 8] {
         instant_text(ready_since),
         instant_text(place.first_touch_due_time.as_ref()),
         source,
+        place.kept_for_rep_id.clone(),
     ]
 }

@@ -36,7 +36,8 @@ macro_rules! words {
 
 words! {
     CallingLaw Channel CloseReason Direction Disposition LeadEventKind ObstacleKind OutcomeResult QualityMode
-    ReleaseReason Role Route RuleVersionState ServeOrder SkipReason SuppressionKind Tier WaitReason ZoneEvidence
+    ReleaseReason Role Route RuleVersionState ServeOrder SkipReason SuppressionKind Tier UnroutableReason WaitReason
+    ZoneEvidence
 }
 
 /// What stands before the values of an enum: `CLOSE_REASON_` before those of `CloseReason`.

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::domain::{
-    Event, HandoverKey, LeadId, Place, Queue, QueueId, Standing, Verdict, Whereabouts,
-};
-use crate::store::LeadRecord;
+use crate::domain::{Event, HandoverKey, LeadId, Queue, QueueId, RepId, Whereabouts};
+use crate::store::Sight;
 
 use super::follower::Follower;
-use super::hours::offering;
-use super::{Dialer, DialerError, LeadExplanation, Obstacle, Peek, Peeked};
+use super::inquiry::Inquiry;
+use super::unroutable::is_unroutable;
+use super::{Dialer, DialerError, LeadExplanation, Peek, Peeked};
 
 impl Dialer {
     /// The ready leads of a queue in the order of their rank, whoever may take them.
@@ -29,7 +28,9 @@ impl Dialer {
                     let owner = owner.map(|owner| owner.id.clone());
                     Some(Peeked { record, campaign: campaign.campaign.id.clone(), owner })
                 });
-                places.push((place, found));
+                let keeper = place.keeper.and_then(|rep| dialer.roster().rep_by_key(rep));
+                let keeper = keeper.map(|entry| entry.rep.id.clone());
+                places.push((place, keeper, found));
             }
             Ok(Peek {
                 taken_at: snapshot.taken_at,
@@ -41,54 +42,69 @@ impl Dialer {
         .await
     }
 
-    /// Everything about why a lead is where it is: its standing, what keeps it from being served, in
-    /// order, when it can next be, its points and its place in line.
-    pub async fn explain_lead(&self, lead: LeadId) -> Result<LeadExplanation, DialerError> {
+    /// Everything about why a lead is where it is: its standing, what keeps it from being served (to a
+    /// rep, if one is named), in order, when it can next be, its points and its place in line. Only the
+    /// place in line needs the index.
+    pub async fn explain_lead(
+        &self,
+        lead: LeadId,
+        rep: Option<RepId>,
+    ) -> Result<LeadExplanation, DialerError> {
         let dialer = self.clone();
-        Self::in_back_room(async move { dialer.explain(lead).await }).await
+        Self::in_back_room(async move { dialer.explain(lead, rep).await }).await
     }
 
-    async fn explain(&self, lead: LeadId) -> Result<LeadExplanation, DialerError> {
-        let record = self.parts.store.lead(lead).await?;
-        let record = record.ok_or(DialerError::not_found("lead", lead))?;
-        self.parts.follower.know(std::slice::from_ref(&record)).await?;
-        let now = self.now();
-        let queue = self.roster().queue_by_key(record.state.queue);
-        let queue = queue.expect("a lead's queue is in the roster before the lead");
-        let campaign = self.roster().campaign_by_key(record.state.campaign);
-        let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
-        let rules = self.parts.follower.rulebook.in_force(queue.key);
-        let campaign_id = campaign.campaign.id.clone();
-        let owner = self.parts.follower.owner_of(&record);
-        let subject = Follower::subject(&record, campaign_id.as_str(), owner.as_deref());
-        let explanation = rules.rules.explain(&subject, now);
-        let owner = owner.map(|owner| owner.id.clone());
-        let keeper = self.parts.follower.keeper_of(&record.state, now);
-        let kept = keeper.and_then(|keeper| {
-            let rep = self.roster().rep_by_key(keeper.rep)?.rep.id.clone();
-            Some((rep, keeper.until))
-        });
-        let needed: BTreeSet<String> =
-            campaign.skills.iter().chain(&record.lead.facts.skills).cloned().collect();
+    async fn explain(
+        &self,
+        lead: LeadId,
+        rep: Option<RepId>,
+    ) -> Result<LeadExplanation, DialerError> {
+        let (sight, queue, now) = self.sight(lead).await?;
+        let record = sight.record();
+        let asked = match &rep {
+            Some(rep) => Some(self.asked_about(rep, &record, now).await?),
+            None => None,
+        };
         let whereabouts = Whereabouts::of(&record.lead.facts);
-        let place = whereabouts.as_ref().map(|found| &found.place);
-        let obstacles = self.obstacles(&record, &queue, place, Arc::new(needed), now);
-        let next_servable_at = next_servable_at(&record, &queue, place, &obstacles, now);
+        let inquiry = Inquiry {
+            dialer: self,
+            sight: &sight,
+            record: &record,
+            queue: &queue,
+            place: whereabouts.as_ref().map(|found| &found.place),
+            needed: self.skills_of(&record),
+            reps: match &asked {
+                Some(asked) => vec![asked.rep.clone()],
+                None => self.roster().reps(),
+            },
+            asked,
+        };
+        let obstacles = inquiry.obstacles(now);
+        let next_servable_at = inquiry.next_servable_at(now);
         // All else is said without an index.
         let place = self.queue_index().place_of(queue.key, lead, now).await.unwrap_or(None);
+        let campaign = self.roster().campaign_by_key(record.state.campaign);
+        let campaign = campaign.expect("a lead's campaign is in the roster before the lead");
+        let campaign = campaign.campaign.id.clone();
+        let owner = self.parts.follower.owner_of(&record);
+        let rules = self.parts.follower.rulebook.in_force(queue.key);
+        let subject = Follower::subject(&record, campaign.as_str(), owner.as_deref());
+        let kept = self.kept_for(&record, &BTreeSet::new(), now);
         let holder = record.lease.as_ref().filter(|lease| lease.stands_at(now));
         let held_by = holder.and_then(|lease| self.roster().rep_by_key(lease.rep));
         Ok(LeadExplanation {
-            campaign: campaign_id,
+            explanation: rules.rules.explain(&subject, now),
+            campaign,
             queue: queue.id.clone(),
             held_by: held_by.map(|entry| entry.rep.id.clone()),
-            owner,
-            kept,
-            explanation,
+            owner: owner.map(|owner| owner.id.clone()),
+            kept: kept.map(|kept| (kept.rep, kept.until)),
             rule_version: rules.version,
             next_servable_at,
             whereabouts,
+            is_unroutable: is_unroutable(&record, &obstacles, now),
             obstacles,
+            numbers: sight.numbers_at(now),
             place,
             engagements: self.engagements_of(&record).await?,
             read_at: now,
@@ -96,52 +112,17 @@ impl Dialer {
         })
     }
 
-    fn obstacles(
-        &self,
-        record: &LeadRecord,
-        queue: &Queue,
-        place: Option<&Place>,
-        needed: Arc<BTreeSet<String>>,
-        now: i64,
-    ) -> Vec<Obstacle> {
-        let mut obstacles = Vec::new();
-        match record.state.standing {
-            Standing::Erased => return vec![Obstacle::Erased],
-            Standing::Closed { route, .. } => obstacles.push(Obstacle::Closed { route }),
-            Standing::Leased => {
-                let until = record.lease.as_ref().map_or(now, |lease| lease.held_until);
-                obstacles.push(Obstacle::Leased { until });
-            }
-            Standing::Waiting { until, .. } if now < until => {
-                obstacles.push(Obstacle::Waiting { until });
-            }
-            Standing::Waiting { .. } | Standing::Ready => {}
-        }
-        let campaign = self.roster().campaign_by_key(record.state.campaign);
-        if campaign.is_some_and(|one| one.campaign.is_paused) {
-            obstacles.push(Obstacle::Paused);
-        }
-        let facts = &record.lead.facts;
-        if facts.callable_numbers().next().is_none() {
-            obstacles.push(Obstacle::NoNumber);
-        }
-        let has_skills = |entry: &super::roster::RosterRep| {
-            entry.rep.queue == queue.key
-                && entry.rep.is_active_at(now)
-                && needed.is_subset(&entry.skills)
-        };
-        if !self.roster().reps().iter().any(has_skills) {
-            obstacles.push(Obstacle::NoRepWithSkills { skills: needed });
-        }
-        obstacles.extend(match place.map(|place| offering(queue).verdict(place, now)) {
-            None => Some(Obstacle::UnknownZone),
-            Some(Verdict::Allowed { .. }) => None,
-            Some(Verdict::NotUntil { at, bar }) => {
-                Some(Obstacle::OutsideHours { until: Some(at), bar })
-            }
-            Some(Verdict::Never { bar }) => Some(Obstacle::OutsideHours { until: None, bar }),
-        });
-        obstacles
+    /// A lead as a pull would find it, its queue, and when.
+    async fn sight(&self, lead: LeadId) -> Result<(Sight, Arc<Queue>, i64), DialerError> {
+        let record = self.parts.store.lead(lead).await?;
+        let record = record.ok_or(DialerError::not_found("lead", lead))?;
+        self.parts.follower.know(std::slice::from_ref(&record)).await?;
+        let queue = self.roster().queue_by_key(record.state.queue);
+        let queue = queue.expect("a lead's queue is in the roster before the lead");
+        let now = self.now();
+        let sight = self.parts.store.sight(lead, self.caps(&queue), now).await?;
+        let sight = sight.ok_or(DialerError::not_found("lead", lead))?;
+        Ok((sight, queue, now))
     }
 
     /// The ledger of a lead, in order, after event `after_seq`.
@@ -166,30 +147,4 @@ impl Dialer {
             DialerError::not_found("lead", format!("{source_system}/{external_id}/{campaign}"))
         })
     }
-}
-
-/// The first instant at which every obstacle that time removes is gone; `None` if one stays.
-fn next_servable_at(
-    record: &LeadRecord,
-    queue: &Queue,
-    place: Option<&Place>,
-    obstacles: &[Obstacle],
-    now: i64,
-) -> Option<i64> {
-    let mut at = now;
-    for obstacle in obstacles {
-        match obstacle {
-            Obstacle::Waiting { until } | Obstacle::Leased { until } => at = at.max(*until),
-            Obstacle::OutsideHours { .. } => {}
-            Obstacle::Closed { .. } => at = at.max(record.state.standing.due_at()?),
-            Obstacle::UnknownZone
-            | Obstacle::NoRepWithSkills { .. }
-            | Obstacle::NoNumber
-            | Obstacle::Paused
-            | Obstacle::Erased => {
-                return None;
-            }
-        }
-    }
-    offering(queue).next_open(place?, at)
 }

@@ -30,6 +30,11 @@ fn removal(record: &LeadRecord, queue: QueueKey) -> Update {
     Update::Remove { queue, lead: record.lead.id, version: record.state.seq }
 }
 
+/// Whether the leads of a lane are those of paused campaigns.
+pub(super) fn is_paused(lane: &Lane) -> bool {
+    lane.skills.contains(SKILL_OF_NOBODY)
+}
+
 /// What turns records into places in line, and tells who waits.
 pub(super) struct Follower {
     pub(super) clock: Arc<dyn Clock>,

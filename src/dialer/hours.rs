@@ -19,6 +19,7 @@ pub(super) struct HoursBoard(Mutex<Board>);
 #[derive(Default)]
 struct Board {
     queues: HashMap<QueueKey, Posted>,
+    never: HashMap<QueueKey, NeverOpen>,
     number: u64,
 }
 
@@ -30,6 +31,14 @@ struct Posted {
     open: Arc<OpenHours>,
     /// Reckoned when the first rep of the minute gets nothing.
     next_opening: Option<Option<Opening>>,
+}
+
+/// Which hours never open, as far as anybody looked: reckoned once an hour, as it takes a look at 40 days.
+struct NeverOpen {
+    hour: i64,
+    hours: WeeklyHours,
+    law: CallingLaw,
+    by_name: HashMap<Arc<str>, bool>,
 }
 
 impl Posted {
@@ -80,6 +89,36 @@ impl HoursBoard {
         };
         board.queues.insert(queue.key, posted);
         open
+    }
+
+    /// Whether hours of this name do not open within 40 days.
+    pub(super) fn never_opens(&self, queue: &Queue, name: &Arc<str>, now: i64) -> bool {
+        let (hour, settings) = (now.div_euclid(60 * MINUTE_MS), &queue.settings);
+        {
+            let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let is_of = |one: &NeverOpen| {
+                one.hour == hour && one.hours == settings.hours && one.law == settings.law
+            };
+            match board.never.get(&queue.key).filter(|one| is_of(one)) {
+                Some(known) => {
+                    if let Some(never) = known.by_name.get(name) {
+                        return *never;
+                    }
+                }
+                None => {
+                    let (hours, law) = (settings.hours.clone(), settings.law);
+                    let fresh = NeverOpen { hour, hours, law, by_name: HashMap::new() };
+                    board.never.insert(queue.key, fresh);
+                }
+            }
+        }
+        let verdict = offering(queue).verdict(&Place::from_name(name), now);
+        let never = matches!(verdict, Verdict::Never { .. });
+        let mut board = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = board.never.get_mut(&queue.key) {
+            known.by_name.insert(name.clone(), never);
+        }
+        never
     }
 
     /// When the first of the closed hours among `names` opens; `None`: none does.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::domain::{LeadId, RepKey};
+use crate::domain::{LeadId, QueueKey, RepKey};
 use crate::store::LeadRecord;
 
 use super::pull::Turn;
@@ -26,34 +26,44 @@ impl Dialer {
             return Ok(Vec::new());
         }
         self.parts.follower.know(&records).await?;
+        let is_theirs = self.is_only_theirs(&turn.rep, turn.queue.key, turn.now);
+        let theirs = records.iter().filter(|record| is_theirs(record));
+        Ok(theirs.map(|record| record.lead.id).collect())
+    }
+
+    /// Tells of leads of a queue that a rep passed whether no other rep could take them now.
+    pub(super) fn is_only_theirs(
+        &self,
+        rep: &RosterRep,
+        queue: QueueKey,
+        now: i64,
+    ) -> impl Fn(&LeadRecord) -> bool {
         let others: Vec<(RosterRep, Vec<LeadId>)> = self
             .roster()
             .reps()
             .into_iter()
-            .filter(|one| one.rep.queue == turn.queue.key && one.rep.key != turn.rep.rep.key)
-            .filter(|one| one.rep.is_on_duty(turn.now))
+            .filter(|one| one.rep.queue == queue && one.rep.key != rep.rep.key)
+            .filter(|one| one.rep.is_on_duty(now))
             .map(|one| {
-                let passed = self.parts.follower.passes.by(one.rep.key, turn.now);
+                let passed = self.parts.follower.passes.by(one.rep.key, now);
                 (one, passed)
             })
             .collect();
-        let is_theirs = |record: &LeadRecord| {
+        move |record: &LeadRecord| {
             let needed = self.skills_of(record);
-            let keeper = self.parts.follower.keeper_of(&record.state, turn.now);
-            let keeper = keeper.filter(|keeper| keeper.holds_at(turn.now));
+            let keeper = self.parts.follower.keeper_of(&record.state, now);
+            let keeper = keeper.filter(|keeper| keeper.holds_at(now));
             let is_kept_from = |rep: RepKey| keeper.is_some_and(|keeper| keeper.rep != rep);
             !others.iter().any(|(other, passed)| {
                 needed.is_subset(&other.skills)
                     && !is_kept_from(other.rep.key)
                     && !passed.contains(&record.lead.id)
             })
-        };
-        let theirs = records.iter().filter(|record| is_theirs(record));
-        Ok(theirs.map(|record| record.lead.id).collect())
+        }
     }
 
     /// The skills that a lead needs.
-    fn skills_of(&self, record: &LeadRecord) -> BTreeSet<String> {
+    pub(super) fn skills_of(&self, record: &LeadRecord) -> BTreeSet<String> {
         let campaign = self.roster().campaign_by_key(record.state.campaign);
         let of_campaign = campaign.map(|entry| (*entry.skills).clone()).unwrap_or_default();
         of_campaign.into_iter().chain(record.lead.facts.skills.iter().cloned()).collect()

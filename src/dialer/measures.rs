@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::{QueueId, QueueKey, ServeOrder};
+use crate::domain::{Queue, QueueId, QueueKey, ServeOrder};
 use crate::metrics::{Counter, Gauge, Latency, Registry, Tally};
 
-use super::{Dialer, DialerError, Pulled};
+use super::follower::is_paused;
+use super::{Dialer, DialerError, Pulled, Unroutable};
 
 /// How the index is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,16 +142,16 @@ pub struct QueueCensus {
     pub queue: QueueId,
     /// Its key in the store.
     pub key: QueueKey,
-    /// Ready in line.
-    pub ready: usize,
+    /// Ready in line, and somebody can take it when its hours are open: those kept for a rep as well.
+    pub servable: usize,
+    /// Ready in line, and nobody can take it as things stand: by [`Unroutable::ALL`].
+    pub unroutable: [usize; Unroutable::ALL.len()],
+    /// Ready in line, and its campaign is paused.
+    pub paused: usize,
     /// Waiting for an instant.
     pub waiting: usize,
     /// Proposed to a pull whose commit is not known yet.
     pub in_flight: usize,
-    /// Of the ready: nobody can say when they may be called, or they have no number left.
-    pub without_hours: usize,
-    /// Of the ready: no active rep of the queue has the skills.
-    pub without_rep: usize,
 }
 
 impl Dialer {
@@ -169,35 +170,55 @@ impl Dialer {
     /// Beyond the most lanes that a queue may have, leads share coarser ones whose skills are not
     /// told apart: those are counted as if anybody could take them.
     pub async fn census(&self) -> Result<Vec<QueueCensus>, DialerError> {
-        let reps = self.roster().reps();
         let mut queues = Vec::new();
         for queue in self.roster().queues() {
-            // Many reps have the same few skills.
-            let skills: BTreeSet<_> = reps
-                .iter()
-                .filter(|entry| entry.rep.queue == queue.key && entry.rep.is_active)
-                .map(|entry| entry.skills.clone())
-                .collect();
-            let found = self.queue_index().census(queue.key).await?;
-            let mut census = QueueCensus {
-                queue: queue.id.clone(),
-                key: queue.key,
-                ready: 0,
-                waiting: found.waiting,
-                in_flight: found.in_flight,
-                without_hours: 0,
-                without_rep: 0,
-            };
-            for (lane, count) in found.lanes {
-                census.ready += count;
-                if lane.hours.is_none() {
-                    census.without_hours += count;
-                } else if !skills.iter().any(|has| lane.skills.is_subset(has)) {
-                    census.without_rep += count;
-                }
-            }
-            queues.push(census);
+            queues.push(self.census_of(&queue).await?);
         }
         Ok(queues)
+    }
+
+    async fn census_of(&self, queue: &Queue) -> Result<QueueCensus, DialerError> {
+        let now = self.now();
+        let skills = self.skills_in(queue.key, now);
+        let found = self.queue_index().census(queue.key).await?;
+        let mut census = QueueCensus {
+            queue: queue.id.clone(),
+            key: queue.key,
+            servable: 0,
+            unroutable: Default::default(),
+            paused: 0,
+            waiting: found.waiting,
+            in_flight: found.in_flight,
+        };
+        let anyones = found.lanes.into_iter().map(|(lane, count)| (None, lane, count));
+        let kept = found.kept.into_iter().map(|(rep, lane, count)| (Some(rep), lane, count));
+        for (keeper, lane, count) in anyones.chain(kept) {
+            if is_paused(&lane) {
+                census.paused += count;
+                continue;
+            }
+            let keeper = keeper.and_then(|rep| self.roster().rep_by_key(rep));
+            // Of one who left it is anyone's as soon as it is put anew.
+            let keeper =
+                keeper.filter(|one| one.rep.queue == queue.key && one.rep.is_active_at(now));
+            let why = match &lane.hours {
+                None => Some(Unroutable::NoHours),
+                Some(hours) if self.parts.hours.never_opens(queue, hours, now) => {
+                    Some(Unroutable::NeverOpen)
+                }
+                Some(_) if !skills.iter().any(|has| lane.skills.is_subset(has)) => {
+                    Some(Unroutable::NoRep)
+                }
+                Some(_) if keeper.is_some_and(|one| !lane.skills.is_subset(&one.skills)) => {
+                    Some(Unroutable::Kept)
+                }
+                Some(_) => None,
+            };
+            match why {
+                Some(why) => census.unroutable[why as usize] += count,
+                None => census.servable += count,
+            }
+        }
+        Ok(census)
     }
 }

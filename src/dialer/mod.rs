@@ -15,6 +15,7 @@ mod explain;
 mod fit;
 mod follower;
 mod hours;
+mod inquiry;
 mod intake;
 mod keeping;
 mod last_resort;
@@ -25,6 +26,7 @@ mod measures;
 mod mend;
 mod missed;
 mod news;
+mod obstacle;
 mod outcome;
 mod own;
 mod passes;
@@ -44,6 +46,7 @@ mod sweep;
 mod tending;
 mod touch;
 mod transfer;
+mod unroutable;
 mod verdicts;
 mod waiting;
 mod words;
@@ -75,16 +78,17 @@ pub use engage::NewEngagement;
 pub use error::{DialerError, FieldProblem};
 pub use intake::OWNER_FIELD;
 pub use measures::{DialerMetrics, IndexState, QueueCensus};
+pub use obstacle::{KeptFor, LeadExplanation, Obstacle, RepObstacle};
 pub use outcome::NewOutcome;
 pub use quality::{OwedQuality, RateLead};
 pub use sweep::Rest;
 pub use transfer::TransferredLead;
+pub use unroutable::{Unroutable, UnroutableLead, UnroutablePage};
 pub use verdicts::Forbidden;
 pub use words::{
-    CallbackTime, CallbacksFor, CampaignView, CheckedRules, LeadExplanation, NewLead, NewTouch,
-    Nothing, Obstacle, Opening, Peek, Peeked, PromisedCallback, PublishRules, Pull, Pulled,
-    QueueView, Recorded, ReleaseLease, Released, RenewLease, Renewed, RepSettings, RepView,
-    RuleVersionView, Served, Why,
+    CallbackTime, CallbacksFor, CampaignView, CheckedRules, NewLead, NewTouch, Nothing, Opening,
+    Peek, Peeked, PromisedCallback, PublishRules, Pull, Pulled, QueueView, Recorded, ReleaseLease,
+    Released, RenewLease, Renewed, RepSettings, RepView, RuleVersionView, Served, Why,
 };
 
 /// The longest that a pull waits for a lead to appear.

@@ -35,6 +35,12 @@ impl Passes {
         });
     }
 
+    /// Until when a rep is not to be offered a lead.
+    pub(super) fn until(&self, rep: RepKey, lead: LeadId, now: i64) -> Option<i64> {
+        let until = self.lock().get(&rep)?.get(&lead).copied();
+        until.filter(|until| now < *until)
+    }
+
     /// The leads that a rep is not to be offered now.
     pub(super) fn by(&self, rep: RepKey, now: i64) -> Vec<LeadId> {
         let passes = self.lock();

@@ -1,6 +1,6 @@
 //! Feedback on quality: asked for with a touch, given then or later, and owed until it is.
 
-use crate::domain::{LeadId, Quality, QualityMode, QueueKey, RepId, TouchId};
+use crate::domain::{LeadId, Quality, QueueKey, RepId, TouchId};
 use crate::store::{self, Denied, OwedBy, QualityOfTouch, StoreError};
 
 use super::pull::Turn;
@@ -85,7 +85,7 @@ impl Dialer {
 
     /// Whether this turn gets nothing as long as feedback is owed.
     pub(super) fn holds_back(turn: &Turn) -> bool {
-        turn.queue.settings.quality.mode == QualityMode::Required
+        turn.queue.holds_back()
     }
 
     /// What is answered to a rep who has to give feedback first.

@@ -1,13 +1,12 @@
 //! What the use cases are asked, and what they answer. Values only: the door has parsed them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use crate::domain::{
     Bar, CampaignId, CampaignSettings, Channel, Direction, Disposition, Facts, HandoverKey, LeadId,
     LeadState, Lease, LeaseToken, LocalTime, Number, Quality, QualitySettings, QueueId,
-    QueueSettings, RecordedEngagement, RecordedTouch, RepId, Route, RuleVersion, ServeOrder,
-    SkipReason, TouchId, Whereabouts, WorkTime,
+    QueueSettings, RecordedEngagement, RecordedTouch, RepId, RuleVersion, ServeOrder, SkipReason,
+    TouchId, WorkTime,
 };
 use crate::queue::{Counts, Place};
 use crate::rules::{Explanation, PolicyLine};
@@ -390,8 +389,8 @@ pub struct Peek {
     pub taken_at: i64,
     /// How many are ready.
     pub ready_count: usize,
-    /// The first of them, with the lead if it still stands there.
-    pub places: Vec<(Place, Option<Peeked>)>,
+    /// The first of them, with the rep for whom it is kept, and with the lead if it still stands there.
+    pub places: Vec<(Place, Option<RepId>, Option<Peeked>)>,
     /// What a point is, in milliseconds of waiting.
     pub point_is_ms: i64,
 }
@@ -405,77 +404,4 @@ pub struct Peeked {
     pub campaign: CampaignId,
     /// To whom it belongs.
     pub owner: Option<RepId>,
-}
-
-/// An obstacle that keeps a lead from being served.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Obstacle {
-    /// It is closed.
-    Closed {
-        /// With this route.
-        route: Route,
-    },
-    /// A rep holds it.
-    Leased {
-        /// Until when, unless it is renewed.
-        until: i64,
-    },
-    /// It waits for an instant.
-    Waiting {
-        /// That instant.
-        until: i64,
-    },
-    /// Nothing tells the time zone it lives in: it may never be called.
-    UnknownZone,
-    /// It is outside calling hours in a place where it may be.
-    OutsideHours {
-        /// When they open everywhere; `None`: not within 40 days.
-        until: Option<i64>,
-        /// What closes them.
-        bar: Bar,
-    },
-    /// No active rep of the queue has the skills that it needs.
-    NoRepWithSkills {
-        /// Those skills.
-        skills: Arc<BTreeSet<String>>,
-    },
-    /// None of its numbers may be dialled.
-    NoNumber,
-    /// Its campaign is paused.
-    Paused,
-    /// It was erased: nothing else counts.
-    Erased,
-}
-
-/// Everything about why a lead is where it is.
-#[derive(Clone, Debug)]
-pub struct LeadExplanation {
-    /// The lead.
-    pub record: LeadRecord,
-    /// Its campaign.
-    pub campaign: CampaignId,
-    /// Its queue.
-    pub queue: QueueId,
-    /// Who holds it.
-    pub held_by: Option<RepId>,
-    /// To whom it belongs.
-    pub owner: Option<RepId>,
-    /// For whom it is kept, and until when: `None`: until the lead or that rep changes.
-    pub kept: Option<(RepId, Option<i64>)>,
-    /// Its points, value by value.
-    pub explanation: Explanation,
-    /// The rule version that gave them.
-    pub rule_version: i64,
-    /// Where it may be, and how that is known; `None`: nobody can say.
-    pub whereabouts: Option<Whereabouts>,
-    /// What keeps it from being served now, in order; empty: nothing.
-    pub obstacles: Vec<Obstacle>,
-    /// When it can next be served, as far as time alone decides; `None`: time alone does not.
-    pub next_servable_at: Option<i64>,
-    /// How many ready leads of its queue stand before it, and how many are ready.
-    pub place: Option<(usize, usize)>,
-    /// What it did by itself, the last recorded first; at most [`super::STORY_LENGTH_MAX`].
-    pub engagements: Vec<RecordedEngagement>,
-    /// When this was read.
-    pub read_at: i64,
 }

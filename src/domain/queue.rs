@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::calling::CallingLaw;
 use super::cap::Cap;
 use super::id::{CampaignId, CampaignKey, QueueId, QueueKey, RepId, RepKey};
-use super::quality::QualitySettings;
+use super::quality::{QualityMode, QualitySettings};
 use super::standing::Route;
 use super::window::WeeklyHours;
 use super::work_time::WorkTime;
@@ -30,6 +30,13 @@ pub struct Queue {
     pub id: QueueId,
     /// Its settings.
     pub settings: QueueSettings,
+}
+
+impl Queue {
+    /// Whether its reps get no lead as long as they owe feedback.
+    pub fn holds_back(&self) -> bool {
+        self.settings.quality.mode == QualityMode::Required
+    }
 }
 
 /// What a manager sets about a queue.

@@ -16,7 +16,7 @@ use crate::api::front::Tally;
 use crate::auth::JwtVerifier;
 use crate::clock::{Clock, Stopwatch};
 use crate::coverage::Coverage;
-use crate::dialer::Dialer;
+use crate::dialer::{Dialer, Unroutable};
 use crate::domain::{QueueKey, Route};
 use crate::health::Health;
 use crate::metrics::{self, FractionGauge, Gauge, Gauges, Registry};
@@ -184,11 +184,16 @@ impl States {
             ),
             (
                 "unroutable_leads",
-                "Ready leads that nobody may take: no_hours (no time zone or no number is left), \
-no_rep (no active rep of the queue has the skills)",
+                "Ready leads that nobody may take, by queue and the first reason that is true of them: \
+no_hours (no time zone or no number is left), never_open (the law and the queue's hours do not meet), no_rep \
+(no active rep of the queue has the skills), kept (for a rep who lacks a skill)",
                 &self.unroutable,
             ),
-            ("index_leads", "Leads in the index, by queue and state", &self.index),
+            (
+                "index_leads",
+                "Leads in the index, by queue and state: ready ones are those that somebody may take",
+                &self.index,
+            ),
             ("up", "Whether a part of the node is up", &self.up),
             ("store_bytes", "Size of the store's files", &self.store_bytes),
         ];
@@ -241,15 +246,16 @@ no_rep (no active rep of the queue has the skills)",
         for census in &censuses {
             let queue = census.queue.as_str();
             for (state, count) in [
-                ("ready", census.ready),
+                ("ready", census.servable),
+                ("unroutable", census.unroutable.iter().sum()),
+                ("paused", census.paused),
                 ("waiting", census.waiting),
                 ("in_flight", census.in_flight),
             ] {
                 set(&self.index, &[("queue", queue), ("state", state)], count);
             }
-            for (why, count) in [("no_hours", census.without_hours), ("no_rep", census.without_rep)]
-            {
-                set(&self.unroutable, &[("queue", queue), ("why", why)], count);
+            for (why, count) in Unroutable::ALL.iter().zip(census.unroutable) {
+                set(&self.unroutable, &[("queue", queue), ("why", why.code())], count);
             }
         }
         let imbalance: i64 = books.iter().map(|book| book.imbalance().abs()).sum();

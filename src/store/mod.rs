@@ -16,6 +16,7 @@ mod measures;
 mod outcomes;
 mod postgres;
 mod reports;
+mod sight;
 mod sql;
 mod sqlite;
 mod tokens;
@@ -33,6 +34,7 @@ use crate::domain::{
 };
 
 pub use backup::{Backup, OldTokens, Restore, RestoreError, Restored};
+pub use books::{CapReached, Hindrance};
 pub use changes::{
     Assign, Assigned, CARRIER_COUNT_MAX, Candidate, Caps, CapsOf, EndedLease, Erase, Erased, Fit,
     FitCheck, Grant, Granted, HandOver, HandedOver, Handover, LeadRecord, LeaseOutcome, NewRep,
@@ -51,6 +53,7 @@ pub use reports::{
     OwedBy, QualityCount, QualityPeriod, RecentMark, ServeCount, ServePeriod, Suppression,
     SuppressionKind, SuppressionPage, TouchOfLead, Uncontacted, UncontactedPage,
 };
+pub use sight::{NumberSight, Sight, SuppressionOfLead};
 pub use sqlite::{DISK_RESERVE_BYTES, SqliteStore};
 pub use tokens::{NewToken, TokenKept, TokenPage};
 pub use transfers::{Transfer, Transferred};
@@ -123,6 +126,13 @@ pub trait Store: Send + Sync {
     }
     /// Those of these leads that there are, in no order.
     async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError>;
+    /// A lead with all that a pull looks at, read without a transaction; `caps` are those of its queue.
+    async fn sight(
+        &self,
+        lead: LeadId,
+        caps: Option<Caps>,
+        now: i64,
+    ) -> Result<Option<Sight>, StoreError>;
     /// The lead that a handover opened or was merged into, even if it was erased since.
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError>;
     /// The lease that a rep has, whether or not it still stands.

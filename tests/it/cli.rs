@@ -315,7 +315,7 @@ fn a_rep_can_work_from_the_command_line() {
     );
     let again = node.ok(&["next", "--rep", "ann"]);
     assert_says(&again, &["You hold this lead already", "Ada Byron"]);
-    assert_says(&node.ok(&["explain", "1"]), &["held by", "ann", "a rep holds it"]);
+    assert_says(&node.ok(&["explain", "1"]), &["held by", "ann", "ann holds it"]);
     // The line that is offered works as it stands.
     let line = first.lines().last().unwrap().trim().strip_prefix("nextlead ").unwrap();
     let args: Vec<&str> = line.split(' ').chain(["--next"]).collect();

@@ -13,6 +13,7 @@ mod crash;
 mod demo;
 mod engage;
 mod erase;
+mod explain;
 mod export;
 mod exposition;
 mod gate;

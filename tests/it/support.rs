@@ -269,7 +269,8 @@ impl TestNode {
     }
 
     pub(crate) async fn explain(&mut self, lead_id: &str) -> proto::ExplainLeadResponse {
-        let request = proto::ExplainLeadRequest { lead: Some(by_id(lead_id)) };
+        let request =
+            proto::ExplainLeadRequest { lead: Some(by_id(lead_id)), ..Default::default() };
         self.queues.explain_lead(request).await.unwrap().into_inner()
     }
 

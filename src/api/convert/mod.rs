@@ -12,6 +12,7 @@ mod exports;
 mod fields;
 mod leads;
 mod masked;
+mod obstacles;
 mod outcomes;
 mod page;
 mod quality;
@@ -33,6 +34,7 @@ pub(super) use leads::{
     LeadName, handed_over, lead_name, new_lead, rejection, row_accepted, row_result,
 };
 pub(super) use masked::masked_if_number;
+pub(super) use obstacles::{unroutable, unroutable_after, unroutable_token};
 pub(super) use outcomes::{concluded, new_outcome};
 pub(super) use page::{Page, by_id};
 pub(super) use quality::{quality_report, rate};

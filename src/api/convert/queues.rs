@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::dialer::{CampaignView, LeadExplanation, Obstacle, Peek, Peeked, QueueView};
+use crate::dialer::{CampaignView, LeadExplanation, Peek, Peeked, QueueView};
 use crate::domain::{
     CAP_COUNT_MAX, CAP_DIAL_COUNT_MAX, CAP_WINDOW_MS_MAX, CAP_WINDOW_MS_MIN,
     CLOSING_MARGIN_MS_DEFAULT, CLOSING_MARGIN_MS_MAX, CallingLaw, CampaignId, CampaignSettings,
     Cap, Event, EventKind, GRACE_MS_DEFAULT, LEASE_MS_DEFAULT, LEASE_TOTAL_MS_DEFAULT, Law,
-    QueueId, QueueSettings, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
+    QueueId, QueueSettings, RepId, Route, WeeklyHours, Whereabouts, ZoneEvidence, is_zone,
 };
 
 use super::super::proto;
 use super::fields::DAY_MS;
 use super::roster::own_leads;
-use super::{Fields, count, duration, engagements, quality, states, time};
+use super::{Fields, count, duration, engagements, obstacles, quality, states, time};
 
 const GRACE_MS_MAX: i64 = 3_600_000;
 const SKIP_COUNT_MAX: u32 = 1_000;
@@ -165,7 +165,7 @@ pub(in crate::api) fn queue(view: QueueView) -> proto::Queue {
     }
 }
 
-fn cap(cap: &Cap) -> proto::Cap {
+pub(super) fn cap(cap: &Cap) -> proto::Cap {
     proto::Cap {
         dial_count_max: i64::from(cap.dial_count_max),
         window_duration: Some(duration(cap.window_ms)),
@@ -220,7 +220,7 @@ pub(in crate::api) fn campaign(view: CampaignView) -> proto::Campaign {
 /// The first places of a queue.
 pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
     let point_is_ms = peek.point_is_ms.max(1);
-    let places = (1..).zip(peek.places).map(|(position, (place, found))| {
+    let places = (1..).zip(peek.places).map(|(position, (place, keeper, found))| {
         let (lead, state) = match &found {
             Some(Peeked { record, campaign, owner }) => {
                 let mut lead = states::lead(&record.lead, campaign, owner.as_ref());
@@ -238,6 +238,7 @@ pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
             first_touch_due_time: place.first_touch_due_at.map(time),
             lead,
             state,
+            kept_for_rep_id: keeper.map(|rep| rep.to_string()).unwrap_or_default(),
         }
     });
     proto::PeekQueueResponse {
@@ -249,7 +250,10 @@ pub(in crate::api) fn peek(peek: Peek) -> proto::PeekQueueResponse {
 }
 
 /// Why a lead is where it is.
-pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::ExplainLeadResponse {
+pub(in crate::api) fn explanation_of_lead(
+    one: LeadExplanation,
+    asked: Option<&RepId>,
+) -> proto::ExplainLeadResponse {
     let place = one.place.map(|(ahead, ready)| proto::PlaceInLine {
         ahead_count: count(ahead),
         ready_count: count(ready),
@@ -261,7 +265,7 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         held_by_rep_id: one.held_by.map(|rep| rep.to_string()).unwrap_or_default(),
         rule_version: one.rule_version,
         explanation: Some(states::explanation(one.explanation)),
-        obstacles: one.obstacles.iter().map(obstacle).collect(),
+        obstacles: one.obstacles.iter().map(|one| obstacles::obstacle(one, asked)).collect(),
         next_servable_time: one.next_servable_at.map(time),
         place,
         read_time: Some(time(one.read_at)),
@@ -269,6 +273,8 @@ pub(in crate::api) fn explanation_of_lead(one: LeadExplanation) -> proto::Explai
         engagements: engagements::engagements(one.engagements),
         kept_until_time: one.kept.as_ref().and_then(|(_, until)| *until).map(time),
         kept_for_rep_id: one.kept.map(|(rep, _)| rep.to_string()).unwrap_or_default(),
+        numbers: obstacles::numbers(&one.numbers),
+        unroutable: one.is_unroutable,
     }
 }
 
@@ -284,37 +290,6 @@ fn whereabouts(found: &Whereabouts) -> proto::Whereabouts {
         time_zones: found.place.zones().to_vec(),
         evidence: evidence.into(),
         jurisdictions: found.place.jurisdictions().to_vec(),
-    }
-}
-
-fn obstacle(obstacle: &Obstacle) -> proto::Obstacle {
-    use proto::ObstacleKind as Kind;
-    let of = |kind: Kind, until: Option<i64>| proto::Obstacle {
-        kind: kind.into(),
-        until_time: until.map(time),
-        ..Default::default()
-    };
-    match obstacle {
-        Obstacle::Closed { route } => {
-            let until = match route {
-                Route::Nurture { until } => *until,
-                _ => None,
-            };
-            proto::Obstacle { route: proto::Route::from(*route).into(), ..of(Kind::Closed, until) }
-        }
-        Obstacle::Leased { until } => of(Kind::Leased, Some(*until)),
-        Obstacle::Waiting { until } => of(Kind::Waiting, Some(*until)),
-        Obstacle::UnknownZone => of(Kind::UnknownZone, None),
-        Obstacle::OutsideHours { until, bar } => {
-            proto::Obstacle { bar: Some(states::bar(bar)), ..of(Kind::OutsideHours, *until) }
-        }
-        Obstacle::NoRepWithSkills { skills } => proto::Obstacle {
-            skills: skills.iter().cloned().collect(),
-            ..of(Kind::NoRepWithSkills, None)
-        },
-        Obstacle::NoNumber => of(Kind::NoNumber, None),
-        Obstacle::Paused => of(Kind::Paused, None),
-        Obstacle::Erased => of(Kind::Erased, None),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::auth::{Caller, Role};
 use crate::coverage::{BookView, CoverageReport, UncontactedView};
+use crate::dialer::QueueCensus;
 use crate::domain::LeadId;
 use crate::store::AuditReport;
 
@@ -9,13 +10,17 @@ use super::super::proto;
 use super::super::status::Problems;
 use super::codes::ROUTES;
 use super::page::token_problem;
-use super::{Page, duration, masked_if_number, outcomes, states, time};
+use super::{Page, duration, masked_if_number, obstacles, outcomes, states, time};
 
 /// The books.
-pub(in crate::api) fn coverage(report: CoverageReport) -> proto::GetCoverageResponse {
+pub(in crate::api) fn coverage(
+    report: CoverageReport,
+    censuses: &[QueueCensus],
+) -> proto::GetCoverageResponse {
     proto::GetCoverageResponse {
         read_time: Some(time(report.read_at)),
         books: report.books.into_iter().map(book).collect(),
+        in_line: censuses.iter().map(obstacles::in_line).collect(),
     }
 }
 

@@ -6,11 +6,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Slate;
+use super::{Slate, hindrance};
 use crate::domain::moves::Command;
-use crate::domain::{
-    AtCap, Channel, Direction, LeadId, LeaseToken, Number, Touch, at_cap, instant_text,
-};
+use crate::domain::{Channel, Direction, LeadId, LeaseToken, Number, Touch, instant_text};
 use crate::store::books::NEXTLEAD;
 use crate::store::changes::{Caps, Turned};
 
@@ -40,25 +38,10 @@ impl Slate {
         caps: &Caps,
         now: i64,
     ) -> Result<Option<Vec<Number>>, Turned> {
-        let row = self.known(lead);
-        let in_force = (caps.of)(&row.lead.facts, now);
-        if in_force.is_empty() {
-            return Ok(None);
-        }
-        let mut dialable = Vec::new();
-        let mut first: Option<AtCap<'_>> = None;
-        for number in row.lead.facts.callable_numbers() {
-            let dials = self.dials.get(number).map_or(&[] as &[Dial], Vec::as_slice);
-            let dials: Vec<i64> = dials.iter().map(|dial| dial.at).collect();
-            match at_cap(&in_force, &dials, now) {
-                None => dialable.push(number.clone()),
-                Some(full) if first.is_none_or(|first| full.until < first.until) => {
-                    first = Some(full);
-                }
-                Some(_) => {}
-            }
-        }
-        let Some(first) = first.filter(|_| dialable.is_empty()) else { return Ok(Some(dialable)) };
+        let first = match hindrance::dialable(self, self.known(lead), caps, now) {
+            Ok(dialable) => return Ok(dialable),
+            Err(first) => first,
+        };
         let (until, cap) = (first.until, first.by.cap);
         let told = self.step(lead, Command::Cap { until }, now, |event| {
             let event = event.by(NEXTLEAD).with("rule", &first.by.rule);

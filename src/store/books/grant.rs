@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::hindrance::{self, Hindrance};
 use super::{NEXTLEAD, Slate, StoredAnswer};
 use crate::domain::moves::Command;
 use crate::domain::{
@@ -102,37 +103,16 @@ fn offer(
         expire(slate, lead, now);
     }
     let row = slate.known(lead);
-    let ended_route = row.ended_route(now);
-    match row.state.standing {
-        Standing::Ready => {}
-        Standing::Waiting { until, .. } if until <= now => {}
-        Standing::Waiting { .. } => return Err(Turned::NotDue),
-        Standing::Leased => return Err(Turned::Leased),
-        Standing::Closed { route: Route::Nurture { until: Some(until) }, .. }
-            if until <= now && ended_route.is_none() =>
-        {
-            let told = slate.step(lead, Command::Wake, now, |event| event.by(NEXTLEAD));
-            told.expect("a nurture whose date has come wakes");
-        }
-        Standing::Closed { .. } | Standing::Erased => return Err(Turned::Closed),
+    let is_ended = row.ended_route(now).is_some();
+    if matches!(row.state.standing, Standing::Closed { .. })
+        && row.state.standing.due_at().is_some_and(|due_at| due_at <= now)
+        && !is_ended
+    {
+        let told = slate.step(lead, Command::Wake, now, |event| event.by(NEXTLEAD));
+        told.expect("a nurture whose date has come wakes");
     }
-    if slate.is_suppressed(&slate.known(lead).lead.facts, now) {
-        close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);
-        return Err(Turned::Suppressed);
-    }
-    if let Some(route) = ended_route {
-        close(slate, lead, CloseReason::CampaignEnded, route, now);
-        return Err(Turned::CampaignEnded);
-    }
-    if slate.known(lead).is_paused {
-        return Err(Turned::Paused);
-    }
-    let facts = &slate.known(lead).lead.facts;
-    if facts.callable_numbers().next().is_none() {
-        return Err(Turned::NoNumber);
-    }
-    if facts.callable_numbers().any(|number| slate.held.contains_key(number)) {
-        return Err(Turned::NumberHeld);
+    if let Some(hindrance) = hindrance::first(slate, slate.known(lead), now) {
+        return Err(turn_down(slate, lead, &hindrance, now));
     }
     let row = slate.known(lead);
     let why_fit = match &grant.fit {
@@ -146,6 +126,28 @@ fn offer(
         Some(caps) => slate.dialable(lead, caps, now)?,
     };
     Ok(Offered { why_fit, dialable })
+}
+
+/// What becomes of a lead that may not be given out: one that is over is closed.
+fn turn_down(slate: &mut Slate, lead: LeadId, hindrance: &Hindrance, now: i64) -> Turned {
+    match hindrance {
+        Hindrance::Waiting { .. } | Hindrance::Capped(_) => Turned::NotDue,
+        Hindrance::Leased { .. } => Turned::Leased,
+        Hindrance::Closed { .. } | Hindrance::Erased => Turned::Closed,
+        Hindrance::Suppressed => {
+            close(slate, lead, CloseReason::Suppressed, Route::Suppressed, now);
+            Turned::Suppressed
+        }
+        Hindrance::CampaignEnded => {
+            let route = slate.known(lead).ended_route(now);
+            let route = route.expect("a campaign that ended has a route");
+            close(slate, lead, CloseReason::CampaignEnded, route, now);
+            Turned::CampaignEnded
+        }
+        Hindrance::Paused => Turned::Paused,
+        Hindrance::NoNumber => Turned::NoNumber,
+        Hindrance::NumberHeld { .. } => Turned::NumberHeld,
+    }
 }
 
 /// Ends a lease whose grace is over: the rep is not offered the lead for a while.

@@ -13,6 +13,7 @@ mod engage;
 mod erase;
 mod grant;
 mod handover;
+mod hindrance;
 mod lease;
 mod matching;
 mod outcome;
@@ -43,6 +44,8 @@ pub(super) use book::{BookDelta, BookKey, route_index};
 pub(super) use dials::{Dial, NewDial};
 pub(super) use engage::{EngagementRow, NewEngagement};
 pub(super) use erase::{Erasable, OTHER_COUNT_MAX};
+pub use hindrance::{CapReached, Hindrance};
+pub(super) use hindrance::{all as hindrances, cap_on, dialable};
 pub(super) use matching::{EMAIL_MATCH_COUNT_MAX, SHARED_COUNT_MAX};
 pub(super) use outcome::{NewOutcome, OutcomeRow};
 pub(super) use quality::{LateFeedback, NewFeedback};
@@ -160,6 +163,16 @@ pub(super) enum Answer {
     Assign(Box<Assigned>),
     Transfer(Box<Transferred>),
     Sweep(Swept),
+}
+
+/// What the sweep would have done by an instant about leases that nobody carries on: they end.
+pub(super) fn end_leases(slate: &mut Slate, at: i64) {
+    let is_over =
+        |tracked: &&Tracked| tracked.now.lease.as_ref().is_some_and(|lease| !lease.holds_at(at));
+    let over: Vec<_> = slate.leads.values().filter(is_over).map(|one| one.now.lead.id).collect();
+    for lead in over {
+        grant::expire(slate, lead, at);
+    }
 }
 
 /// Decides one change against the slate, and moves the slate.

@@ -150,7 +150,7 @@ pub(crate) struct SealedSuppression {
 }
 
 /// What a batch has loaded, and what it changes.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Slate {
     pub(crate) leads: HashMap<LeadId, Tracked>,
     /// Which lead each rep has, as far as they are not free.

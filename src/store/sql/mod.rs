@@ -25,6 +25,7 @@ mod roster;
 mod rows;
 mod running;
 mod session;
+mod sight;
 pub(super) mod statements;
 mod store;
 mod write;

@@ -180,6 +180,7 @@ shared! {
     RULE_VERSIONS = "rule_versions";
     SECRET = "secret";
     SERVE_COUNTS = "serve_counts";
+    SUPPRESSION = "suppression";
     SUPPRESSIONS = "suppressions";
     TOUCHES = "touches";
     TOUCHES_BETWEEN = "touches_between";
@@ -308,6 +309,7 @@ pub(in crate::store) const HOT: &[(&str, Statement)] = &[
     ("erase_touches", ERASE_TOUCHES),
     ("erase_handovers", ERASE_HANDOVERS),
     ("seal_suppressions", SEAL_SUPPRESSIONS),
+    ("suppression", SUPPRESSION),
     ("suppressions", SUPPRESSIONS),
     ("lease_of", LEASE_OF),
     ("token_by_id", TOKEN_BY_ID),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use super::super::backup::Backup;
 use super::super::books::{Answer, Change};
 use super::super::changes::{
-    Assign, Assigned, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord,
+    Assign, Assigned, Caps, EndedLease, Erase, Erased, Grant, HandOver, HandedOver, LeadRecord,
     LeaseOutcome, NewRep, NewRules, Pass, RecordTouch, Release, Renew, RenewOutcome, RequestKey,
     Suppress, SuppressAll, Suppressed, SuppressedAll, Swept, TouchRecorded,
 };
@@ -22,6 +22,7 @@ use super::super::reports::{
     QualityPeriod, RecentMark, ServeCount, ServePeriod, Suppression, SuppressionPage, TouchOfLead,
     Uncontacted, UncontactedPage,
 };
+use super::super::sight::Sight;
 use super::super::tokens::{NewToken, TokenKept, TokenPage};
 use super::super::transfers::{Transfer, Transferred};
 use super::super::{CommitSink, RosterRows, Store};
@@ -29,7 +30,7 @@ use super::access::{self, AccessAnswer, AccessChange};
 use super::readers::{AGAIN_COUNT_MAX, Readers, Reading};
 use super::roster::{self, RosterAnswer, RosterChange};
 use super::running::SqlStore;
-use super::{audit, duty, export, own_leads, quality, read, report};
+use super::{audit, duty, export, own_leads, quality, read, report, sight};
 use crate::domain::{
     AccessToken, Campaign, CampaignId, CampaignSettings, Event, HandoverKey, LeadId, Lease,
     LeaseToken, Queue, QueueId, QueueKey, QueueSettings, RecordedEngagement, RecordedTouch, Rep,
@@ -101,6 +102,15 @@ impl<R: Readers> Store for SqlStore<R> {
 
     async fn leads(&self, leads: &[LeadId]) -> Result<Vec<LeadRecord>, StoreError> {
         read!(self, Call, by => read::leads(by, leads))
+    }
+
+    async fn sight(
+        &self,
+        lead: LeadId,
+        caps: Option<Caps>,
+        now: i64,
+    ) -> Result<Option<Sight>, StoreError> {
+        read!(self, Call, by => sight::sight(by, lead, caps.clone(), now))
     }
 
     async fn lead_by_key(&self, key: &HandoverKey) -> Result<Option<LeadId>, StoreError> {

@@ -54,6 +54,7 @@ const AGREED: &[(&str, &str)] = &[
     ("nextlead.v1.CoverageService/GetQuality", "marketing manager"),
     ("nextlead.v1.CoverageService/GetSkips", "marketing manager"),
     ("nextlead.v1.CoverageService/ListUncontacted", "marketing manager"),
+    ("nextlead.v1.CoverageService/ListUnroutable", "marketing manager"),
     ("nextlead.v1.CoverageService/ExportLeads", "marketing manager"),
     ("nextlead.v1.CoverageService/ExportTouches", "marketing manager"),
     ("nextlead.v1.CoverageService/AuditLedger", "marketing manager"),

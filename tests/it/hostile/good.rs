@@ -214,11 +214,13 @@ fn of_managers(all: &mut BTreeMap<&'static str, Vec<u8>>, idle: &str) {
     };
     put(all, "TransferLead", transfer);
     put(all, "PeekQueue", proto::PeekQueueRequest { queue_id: queue_id(), place_count: 5 });
-    put(all, "ExplainLead", proto::ExplainLeadRequest { lead: Some(by_id(idle)) });
+    let explain = proto::ExplainLeadRequest { lead: Some(by_id(idle)), rep_id: "ann".into() };
+    put(all, "ExplainLead", explain);
     let trace = proto::TraceLeadRequest { lead: Some(by_id(idle)), ..Default::default() };
     put(all, "TraceLead", trace);
     put(all, "GetCoverage", proto::GetCoverageRequest::default());
     put(all, "ListUncontacted", proto::ListUncontactedRequest::default());
+    put(all, "ListUnroutable", proto::ListUnroutableRequest::default());
     let skips = proto::GetSkipsRequest { queue_id: queue_id(), ..Default::default() };
     put(all, "GetSkips", skips);
     let quality = proto::GetQualityRequest { queue_id: queue_id(), ..Default::default() };

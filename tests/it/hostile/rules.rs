@@ -102,7 +102,8 @@ fn of_others(message: &str, field: &FieldDescriptor) -> Option<Rule> {
     use Rule::*;
     Some(match (message, field.name()) {
         ("Queue", "queue_id") | ("Campaign", "campaign_id") | ("Rep", "rep_id") => Word,
-        ("ListCampaignsRequest" | "ListRepsRequest", "queue_id") => KnownIfGiven,
+        ("ListCampaignsRequest" | "ListRepsRequest" | "ListUnroutableRequest", "queue_id")
+        | ("ExplainLeadRequest", "rep_id") => KnownIfGiven,
         (
             "GetCoverageRequest"
             | "ListUncontactedRequest"
