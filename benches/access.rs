@@ -210,7 +210,7 @@ async fn ask(channel: &Channel, kind: &Kind, lead: &str) {
     };
     match kind.asks {
         Asks::There | Asks::NotThere => {
-            let message = proto::ExplainLeadRequest { lead: lead_ref(id) };
+            let message = proto::ExplainLeadRequest { lead: lead_ref(id), ..Default::default() };
             let mut queues = QueueServiceClient::new(channel.clone());
             let _ = black_box(queues.explain_lead(signed(message, kind)).await);
         }

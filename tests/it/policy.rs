@@ -210,8 +210,7 @@ async fn rules_that_an_earlier_release_stored_stay_in_force() {
     // A lead pulled before would be held by what was in force then.
     within(Duration::from_secs(60), async || {
         node.node.dialer().sweep(100).await.unwrap();
-        let ask = proto::ExplainLeadRequest { lead: Some(by_id(&only)) };
-        node.queues.explain_lead(ask).await.unwrap().into_inner().rule_version == 1
+        node.explain(&only).await.rule_version == 1
     })
     .await;
     let served = node.pull_lead("ann").await;

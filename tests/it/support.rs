@@ -114,11 +114,18 @@ impl TestNode {
 
     /// Stops the node and starts another one on its file.
     pub(crate) async fn restart(self) -> Self {
-        let Self { clock, node, folder, touch_count, reps, intake, queues, rules, .. } = self;
+        let touch_count = self.touch_count;
+        let (folder, clock) = self.end().await;
+        Self { touch_count, ..Self::start_bare(folder, clock).await }
+    }
+
+    /// Stops the node. Gives what another one goes on with.
+    pub(crate) async fn end(self) -> (TempDir, ManualClock) {
+        let Self { clock, node, folder, reps, intake, queues, rules, .. } = self;
         let (coverage, admin, channel) = (self.coverage, self.admin, self.channel);
         drop((reps, intake, queues, rules, coverage, admin, channel));
         node.stop().await.unwrap();
-        Self { touch_count, ..Self::start_bare(folder, clock).await }
+        (folder, clock)
     }
 
     /// The node's connection, with another token.

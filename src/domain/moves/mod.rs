@@ -221,15 +221,20 @@ fn require_leased(state: &LeadState) -> Result<(), Refusal> {
 
 fn wake(next: &mut LeadState, due_at: i64) {
     if !next.standing.is_open() {
-        begin_anew(next);
-        next.transfers = 0;
-        end_callback(next);
+        come_back(next);
     }
     // A cap is no wait of the lead's own: it goes on from where it stood in line.
     if !matches!(next.standing, Standing::Waiting { why: WaitReason::Cap, .. }) {
         next.ready_since = due_at;
     }
     next.standing = Standing::Ready;
+}
+
+/// It comes back from nurture.
+fn come_back(next: &mut LeadState) {
+    begin_anew(next);
+    next.transfers = 0;
+    end_callback(next);
 }
 
 /// From a wait whose time has come: the sweep need not have noticed.
@@ -256,12 +261,8 @@ fn engage(next: &mut LeadState, interest_at: Option<i64>) -> Result<(), Refusal>
     }
     let Some(interest_at) = interest_at else { return Ok(()) };
     match next.standing {
-        // Its chain of attempts begins anew, as after the date of a nurture.
-        Standing::Closed { route: Route::Nurture { .. }, .. } => {
-            next.attempts = 0;
-            next.transfers = 0;
-            next.cadence = Cadence::default();
-        }
+        // As after the date of a nurture.
+        Standing::Closed { route: Route::Nurture { .. }, .. } => come_back(next),
         Standing::Waiting { why: WaitReason::Retry, .. } => {}
         _ => return Ok(()),
     }
@@ -356,7 +357,7 @@ fn transfer(
     Ok(EventKind::Transferred)
 }
 
-/// The chain of attempts begins anew.
+/// The chain of attempts begins anew: none of those before counts to a stage or a part of its day.
 fn begin_anew(next: &mut LeadState) {
     next.attempts = 0;
     next.cadence = Cadence::default();

@@ -115,15 +115,23 @@ fn only_nurture_comes_back() {
 }
 
 #[test]
-fn a_new_interest_begins_the_chain_of_attempts_anew_as_the_end_of_a_nurture_does() {
-    let cadence = Cadence::default().with_attempt(Some(Daypart::Noon));
-    let tried = LeadState { attempts: 3, cadence, ..state() };
-    let route = Route::Nurture { until: Some(500) };
-    let nurtured = Command::Close { why: CloseReason::AttemptsExhausted, route };
-    let nurtured = moved(&tried, nurtured, 120);
-    let woken = moved(&nurtured, Command::Engage { interest_at: Some(130) }, 130);
-    assert_eq!((woken.attempts, woken.cadence), (0, Cadence::default()));
-    assert_eq!(moved(&nurtured, Command::Wake, 600).cadence, woken.cadence);
+fn a_chain_that_a_new_interest_begins_anew_counts_no_attempt_of_the_one_before() {
+    let cadence = Cadence { tried: [2, 1, 0, 0], stage: 1, attempts_before: 3 };
+    let retry = moved(&moved(&state(), Command::Lease, 120), retry_at(500), 160);
+    let close = Command::Close {
+        why: CloseReason::AttemptsExhausted,
+        route: Route::Nurture { until: Some(9_000) },
+    };
+    let nurtured = LeadState { cadence, ..moved(&retry, close, 200) };
+    for command in [Command::Engage { interest_at: Some(300) }, Command::Wake] {
+        let woken = moved(&nurtured, command, 9_000);
+        assert_eq!((woken.attempts, woken.cadence), (0, Cadence::default()));
+    }
+    let seen = moved(&nurtured, Command::Engage { interest_at: None }, 300);
+    assert_eq!(seen.cadence, cadence, "it rests as before");
+    let waiting = LeadState { cadence, ..retry };
+    let woken = moved(&waiting, Command::Engage { interest_at: Some(170) }, 180);
+    assert_eq!(woken.cadence, cadence, "its chain goes on");
 }
 
 #[test]
