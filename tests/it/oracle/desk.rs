@@ -289,7 +289,7 @@ impl Day {
         };
         let Some(nth) = nth else { return };
         let wakes = !self.dice.one_in(4);
-        let at = self.model.now - self.dice.minutes(0, 10);
+        let at = self.model.now;
         let woken = wakes && self.model.engage(nth, at);
         let id = self.model.leads[nth].id.to_string();
         self.tell(format!("lead {id} engages, a new interest: {wakes}; it wakes: {woken}"));
