@@ -150,6 +150,7 @@ fn of_others(message: &str, field: &FieldDescriptor) -> Option<Rule> {
         (_, "expire_time") => Future,
         ("RecordTouchRequest", "lease_token") => TokenIfGiven,
         (_, "lease_token") => Token,
+        ("TransferLeadRequest", "reason") => WordIfGiven,
         (_, "reason") if field.kind() == Kind::String => Reason,
         (_, "reason") => Code(4),
         ("RecordTouchRequest", "channel") => Code(5),

@@ -42,7 +42,15 @@ impl Model {
         if let [into] = open[..] {
             let known = &mut self.leads[into];
             known.owner = known.owner.or(lead.owner);
-            return Taken::Merged(known.id);
+            // What was not known of it is by now.
+            let news = lead.numbers.into_iter().filter(|one| !known.carries(&one.text));
+            let news: Vec<Number> = news.collect();
+            known.is_merged |= !news.is_empty() || known.score.is_none() && lead.score.is_some();
+            known.numbers.extend(news);
+            known.score = known.score.or(lead.score);
+            let id = known.id;
+            self.heed_numbers(into);
+            return Taken::Merged(id);
         }
         let before = closed.last().copied().filter(|_| open.is_empty());
         let predecessor = before.map(|nth| self.leads[nth].id);
@@ -97,6 +105,7 @@ impl Day {
             is_dutch: dice.one_in(5),
             is_demo: dice.one_in(3),
             is_web: dice.one_in(2),
+            is_merged: false,
             score: has_score.then(|| dice.below(60)),
             handed_over_at,
             entered_at: handed_over_at,
@@ -222,10 +231,13 @@ impl Day {
         let key = usize::try_from(self.tally.handovers).unwrap();
         let prefixes = PLACES[self.model.leads[nth].place].prefixes;
         let text = prefixes[prefixes.len() - 1].number(key * 2);
-        let numbers = &mut self.model.leads[nth].numbers;
+        let Lead { numbers, is_merged, .. } = &mut self.model.leads[nth];
         // What is stopped stays known, behind all others.
         let last = numbers.iter().rposition(|number| !number.is_stopped);
-        last.map(|place| numbers.remove(place));
+        // What another handover told stays known, too.
+        if let Some(place) = last.filter(|_| !*is_merged) {
+            numbers.remove(place);
+        }
         numbers.push(Number { text, is_stopped: false });
         numbers.sort_by_key(|number| number.is_stopped);
     }

@@ -98,6 +98,8 @@ pub(super) struct Lead {
     pub(super) is_dutch: bool,
     pub(super) is_demo: bool,
     pub(super) is_web: bool,
+    /// Another handover told what was not known of it.
+    pub(super) is_merged: bool,
     pub(super) score: Option<i64>,
     pub(super) handed_over_at: i64,
     /// When its queue began with it.
