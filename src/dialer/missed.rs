@@ -1,7 +1,7 @@
 //! Leads whose last commits the index was not told of, as it was out of reach: they are sent again as
 //! soon as it is back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::domain::{LeadId, QueueKey};
@@ -16,7 +16,8 @@ pub(super) struct Missed(Mutex<Leads>);
 
 #[derive(Debug, Default)]
 struct Leads {
-    leads: BTreeMap<LeadId, QueueKey>,
+    /// Each with every queue whose index may have it otherwise: more than one if it went to another.
+    leads: BTreeSet<(LeadId, QueueKey)>,
     /// Queues of which there were more than can be remembered, each with the number of its last miss.
     full: BTreeMap<QueueKey, u64>,
     /// How often something was missed.
@@ -31,14 +32,20 @@ impl Leads {
         for (lead, queue) in missed {
             match self.full.get_mut(&queue) {
                 Some(last) => *last = self.number,
-                None => drop(self.leads.insert(lead, queue)),
+                None => drop(self.leads.insert((lead, queue))),
             }
         }
         if self.leads.len() > COUNT_MAX {
-            let queues = std::mem::take(&mut self.leads).into_values();
-            self.full.extend(queues.map(|queue| (queue, self.number)));
+            let queues = std::mem::take(&mut self.leads).into_iter();
+            self.full.extend(queues.map(|(_, queue)| (queue, self.number)));
         }
     }
+}
+
+/// The queues whose indexes a missed commit leaves wrong: that of the queue which the lead left has it
+/// still, that of its new one not yet.
+fn indexes(left: Option<QueueKey>, queue: QueueKey) -> impl Iterator<Item = QueueKey> {
+    left.into_iter().chain([queue])
 }
 
 impl Missed {
@@ -50,16 +57,16 @@ impl Missed {
     pub(super) fn add(&self, records: &[LeadRecord]) -> bool {
         let mut missed = self.lock();
         let was_empty = missed.leads.is_empty() && missed.full.is_empty();
-        // One that left a queue is still in that one's index, and is put into the other's on the way.
-        let queue = |record: &LeadRecord| record.left.unwrap_or(record.state.queue);
-        missed.add(records.iter().map(|record| (record.lead.id, queue(record))));
+        missed.add(records.iter().flat_map(|record| {
+            indexes(record.left, record.state.queue).map(|queue| (record.lead.id, queue))
+        }));
         was_empty
     }
 
     /// Takes some of them out, to be sent again.
     pub(super) fn take(&self, limit: usize) -> Vec<(LeadId, QueueKey)> {
         let mut missed = self.lock();
-        let Some((last, _)) = missed.leads.iter().nth(limit) else {
+        let Some(last) = missed.leads.iter().nth(limit) else {
             return std::mem::take(&mut missed.leads).into_iter().collect();
         };
         let last = *last;
@@ -126,6 +133,22 @@ mod tests {
         missed.put_back(first);
         assert_eq!(missed.take(10), leads(1, 0..5));
         assert_eq!(missed.take(10), []);
+    }
+
+    #[test]
+    fn a_lead_that_went_to_another_queue_is_missed_by_both_indexes() {
+        let (left, queue) = (QueueKey(1), QueueKey(2));
+        assert_eq!(indexes(Some(left), queue).collect::<Vec<_>>(), [left, queue]);
+        assert_eq!(indexes(None, queue).collect::<Vec<_>>(), [queue]);
+        // What is told of it later does not hide what was missed before.
+        let missed = Missed::default();
+        missed.put_back(leads(1, 5..6));
+        missed.put_back(leads(2, 5..6));
+        assert_eq!(missed.take(10), [(LeadId(5), left), (LeadId(5), queue)]);
+        // Nor does an index that is built anew anyway.
+        missed.lose(left);
+        missed.put_back(vec![(LeadId(5), left), (LeadId(5), queue)]);
+        assert_eq!(missed.take(10), leads(2, 5..6));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! was not told of yet is no loss. The store is read before anybody is held up, and what a commit of
 //! this node told of meanwhile is left alone.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use crate::domain::{LeadId, QueueKey};
@@ -30,34 +30,50 @@ pub(super) struct Suspect {
 }
 
 impl Dialer {
-    /// Sends again what the index missed while it was out of reach. Returns whether there is more.
-    pub(super) async fn resend_missed(&self) -> Result<bool, DialerError> {
+    /// Sends again what the index missed while it was out of reach, or while the store could not say what
+    /// it is about. Returns whether there is more.
+    pub(super) async fn resend_missed(&self) -> bool {
         let missed = &self.parts.follower.missed;
         let leads = missed.take(RESENT_COUNT);
         if leads.is_empty() {
-            return Ok(false);
+            return false;
         }
         let has_more = leads.len() == RESENT_COUNT;
-        let sent = self.resend(&leads).await;
-        if sent.is_err() {
+        if let Err(error) = self.resend(&leads).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
             missed.put_back(leads);
+            return false;
         }
-        Ok(sent.map(|()| has_more)?)
+        has_more
     }
 
     async fn resend(&self, missed: &[(LeadId, QueueKey)]) -> Result<(), StoreError> {
         let follower = &self.parts.follower;
         let reading = follower.passing.begin();
-        let leads: Vec<LeadId> = missed.iter().map(|(lead, _)| *lead).collect();
-        let mut records = self.parts.store.leads(&leads).await?;
-        let queues: HashMap<LeadId, QueueKey> = missed.iter().copied().collect();
-        for record in &mut records {
-            queues.get(&record.lead.id).into_iter().for_each(|queue| record.leaves(*queue));
+        let mut queues: BTreeMap<LeadId, Vec<QueueKey>> = BTreeMap::new();
+        for (lead, queue) in missed {
+            queues.entry(*lead).or_default().push(*queue);
         }
+        let leads: Vec<LeadId> = queues.keys().copied().collect();
+        let records = self.parts.store.leads(&leads).await?;
         for some in records.chunks(TOLD_COUNT) {
             let _turn = follower.turn.lock().await;
-            let some = some.iter().filter(|record| reading.is_last_of(record.lead.id));
-            follower.take_in_turn(&some.cloned().collect::<Vec<_>>()).await;
+            let mut left: Vec<(&LeadRecord, &[QueueKey])> = some
+                .iter()
+                .filter(|record| reading.is_last_of(record.lead.id))
+                .map(|record| (record, queues[&record.lead.id].as_slice()))
+                .collect();
+            // An index is told of a lead once at a time, and one that went far leaves several.
+            while !left.is_empty() {
+                let told = left.iter().map(|(record, queues)| {
+                    let mut record = (*record).clone();
+                    queues.first().into_iter().for_each(|queue| record.leaves(*queue));
+                    record
+                });
+                follower.take_in_turn(&told.collect::<Vec<_>>()).await;
+                left.iter_mut().for_each(|(_, queues)| *queues = queues.get(1..).unwrap_or(&[]));
+                left.retain(|(_, queues)| !queues.is_empty());
+            }
         }
         Ok(())
     }

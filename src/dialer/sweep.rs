@@ -54,12 +54,13 @@ impl Dialer {
         Self::apart(async move {
             let now = dialer.now();
             dialer.parts.follower.passes.forget(now);
-            let mut has_missed = false;
+            let has_missed;
             if dialer.parts.duties.is_alone() {
                 if dialer.parts.follower.missed.take_is_lost() {
                     dialer.read_all_again().await?;
                 }
                 dialer.tend_lanes().await;
+                has_missed = dialer.resend_missed().await;
             } else {
                 dialer.read_settings().await?;
                 has_missed = dialer.tend_index().await;

@@ -110,15 +110,9 @@ impl Dialer {
                 state = state.max(self.note_trouble(queue.key, &error));
             }
         }
-        let resent = match state {
-            IndexState::Up => self.resend_missed().await,
-            IndexState::NotBuilt | IndexState::OutOfReach => Ok(false),
-        };
+        let has_more = state == IndexState::Up && self.resend_missed().await;
         self.parts.metrics.index_state(state);
-        resent.unwrap_or_else(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "could not tell the index");
-            false
-        })
+        has_more
     }
 
     async fn tend_queue(&self, queue: QueueKey) -> Result<(), DialerError> {
