@@ -74,6 +74,9 @@ pub(super) fn rate(slate: &mut Slate, change: &Rate) -> Result<(), Denied> {
             if let Some(owed) = slate.owed.get_mut(&change.rep) {
                 owed.remove(&name);
             }
+            if let Some(touch) = slate.touches.get_mut(&(name.1.clone(), name.0.clone())) {
+                touch.is_quality_owed = false;
+            }
             slate.late_feedback.push(LateFeedback { name, quality, at: change.now });
             Ok(())
         }

@@ -92,6 +92,8 @@ pub(crate) struct TouchRow {
     pub(crate) late: bool,
     pub(crate) suppressed_count: usize,
     pub(crate) next: Option<(LeadId, LeaseToken)>,
+    /// Feedback was asked for and is not given yet.
+    pub(crate) is_quality_owed: bool,
 }
 
 /// A touch to store.

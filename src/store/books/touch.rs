@@ -23,9 +23,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         if row.body_hash != body_hash && !row.body_hash.is_empty() {
             return Err(Denied::RequestReused);
         }
-        let is_quality_owed = change.quality.is_owed();
-        let again = replay(slate, row.clone(), change.now);
-        return Ok(TouchRecorded { is_quality_owed, ..again });
+        return Ok(replay(slate, row.clone(), change.now));
     }
     if change.quality.is_reason_unknown {
         return Err(Denied::UnknownReason);
@@ -59,7 +57,15 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     let late = touch.lease.is_some() && !holds;
     let next_lease = next.as_ref().and_then(leased);
     let body_hash = if is_erased { String::new() } else { body_hash };
-    let row = TouchRow { lead: touch.lead, body_hash, late, suppressed_count, next: next_lease };
+    let is_quality_owed = touch.rep.is_some() && change.quality.is_owed();
+    let row = TouchRow {
+        lead: touch.lead,
+        body_hash,
+        late,
+        suppressed_count,
+        next: next_lease,
+        is_quality_owed,
+    };
     slate.touches.insert(name, row.clone());
     slate.new_touches.push(NewTouch {
         caller: change.caller.clone(),
@@ -76,7 +82,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         next,
         is_replay: false,
         is_next_lost: false,
-        is_quality_owed: change.quality.is_owed(),
+        is_quality_owed,
     })
 }
 
@@ -129,7 +135,7 @@ fn replay(slate: &Slate, row: TouchRow, now: i64) -> TouchRecorded {
         record: slate.record(row.lead),
         suppressed_count: row.suppressed_count,
         is_replay: true,
-        is_quality_owed: false,
+        is_quality_owed: row.is_quality_owed,
         is_next_lost: row.next.is_some() && next.is_none(),
         next: next.map(LeaseOutcome::Holds),
     }

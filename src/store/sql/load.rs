@@ -190,7 +190,8 @@ pub(in crate::store) async fn load(
 /// A row of `load_requests.sql`.
 type RequestColumns = (String, String, String, StoredAnswer, i64);
 /// A row of `load_touches.sql`.
-type TouchColumns = (String, String, String, LeadId, i64, usize, Option<LeadId>, Option<String>);
+type TouchColumns =
+    (String, String, String, LeadId, i64, usize, Option<LeadId>, Option<String>, i64);
 
 /// Loads what calls need as a rule, in one round trip. Says whether that is all.
 async fn load_calls(
@@ -292,14 +293,15 @@ fn take_touches(
     needs: &mut Needs,
     rows: Vec<TouchColumns>,
 ) -> Result<(), StoreError> {
-    for (caller, id, body_hash, lead, late, suppressed_count, next_lead, next_token) in rows {
+    for (caller, id, body_hash, lead, late, suppressed_count, next_lead, next_token, owed) in rows {
         let next = match next_lead.zip(next_token) {
             Some((lead, text)) => Some((lead, token("touch", &text)?)),
             None => None,
         };
         needs.leads.insert(lead);
         needs.leads.extend(next.map(|(lead, _)| lead));
-        let row = TouchRow { lead, body_hash, late: late == 1, suppressed_count, next };
+        let (late, is_quality_owed) = (late == 1, owed > 0);
+        let row = TouchRow { lead, body_hash, late, suppressed_count, next, is_quality_owed };
         slate.touches.insert((caller, id), row);
     }
     Ok(())

@@ -59,7 +59,7 @@ pub(super) async fn who_owes_feedback_gets_no_lead_until_it_is_given(desk: &Desk
     let id = change.touch.id.clone();
 
     let recorded = desk.record_touch(change.clone()).await;
-    let again = desk.record_touch(change).await;
+    let again = desk.record_touch(change.clone()).await;
 
     assert_eq!(recorded.next, Some(LeaseOutcome::Owes), "in the touch's own commit");
     assert!(recorded.is_quality_owed && again.is_quality_owed && again.is_replay);
@@ -79,6 +79,8 @@ pub(super) async fn who_owes_feedback_gets_no_lead_until_it_is_given(desk: &Desk
 
     assert_eq!(denied(other), Denied::AlreadyRated);
     assert!(owed(desk, ann).await.is_empty() && owed(desk, everybody).await.is_empty());
+    let again = desk.record_touch(change).await;
+    assert!(again.is_replay && !again.is_quality_owed, "it was given since");
     granted(desk.store.lease(held_back(START + 6)).await.expect("an answer"));
 }
 

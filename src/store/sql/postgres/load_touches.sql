@@ -1,7 +1,8 @@
 -- $1: pairs of caller and touch id. What is needed to answer them again.
 SELECT coalesce(json_agg(json_build_array(
     t.caller, t.touch_id, t.body_hash, t.lead_id, t.late, t.suppressed_count,
-    t.next_lead_id, t.next_token
+    t.next_lead_id, t.next_token, (SELECT count(*) FROM feedback f
+        WHERE f.touch_id = t.touch_id AND f.caller = t.caller AND f.rating IS NULL)
 )), '[]')::text
 FROM jsonb_array_elements($1::jsonb) AS asked(value)
 JOIN touch t ON t.touch_id = asked.value ->> 1 AND t.caller = asked.value ->> 0
