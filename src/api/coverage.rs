@@ -118,6 +118,7 @@ impl CoverageService for CoverageApi {
         &self,
         request: Request<GetSkipsRequest>,
     ) -> Result<Response<GetSkipsResponse>, Status> {
+        let is_of_marketing = is_masked_for(&caller_of(&request));
         let message = request.get_ref();
         let mut fields = Fields::default();
         let queue = fields.id("queue_id", &message.queue_id, QueueId::new);
@@ -125,7 +126,11 @@ impl CoverageService for CoverageApi {
         let period = convert::period(&mut fields, from, until, self.0.dialer.now());
         let (queue, (from, until)) = fields.finish(queue.zip(period))?;
         let report = self.0.coverage.skips(&queue, from, until).await?;
-        Ok(Response::new(convert::skips(&report)))
+        Ok(Response::new(convert::skips(&match is_of_marketing {
+            // As with what they think of leads.
+            true => report.without_reps(),
+            false => report,
+        })))
     }
 
     async fn audit_ledger(

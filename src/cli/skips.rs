@@ -74,8 +74,9 @@ fn row(row: &ServeCounts) -> [String; 10] {
     };
     let reasons = row.skips.iter();
     let reasons = reasons.map(|one| format!("{} {}", word::<SkipReason>(one.reason), one.count));
+    let rep = if row.rep_id.is_empty() { "= all" } else { &row.rep_id };
     [
-        row.rep_id.clone(),
+        rep.to_owned(),
         points,
         count(row.served_count),
         count(row.skipped_count),

@@ -22,8 +22,8 @@ pub struct SkipReport {
 /// What became of the serves of one rep and band.
 #[derive(Clone, Debug)]
 pub struct ServeCounts {
-    /// The rep.
-    pub rep: RepId,
+    /// The rep; `None`: all of them together.
+    pub rep: Option<RepId>,
     /// What the leads were worth when they were served.
     pub band: ValueBand,
     counts: BTreeMap<ServeTally, i64>,
@@ -38,6 +38,21 @@ impl ServeCounts {
     /// How many were skipped, by reason.
     pub fn skips(&self) -> impl Iterator<Item = (SkipReason, i64)> {
         self.counts.iter().filter_map(|(tally, count)| Some((tally.skipped_for()?, *count)))
+    }
+}
+
+impl SkipReport {
+    /// The same without saying who: the counts of all reps, band by band.
+    pub fn without_reps(self) -> Self {
+        let mut bands: BTreeMap<ValueBand, BTreeMap<ServeTally, i64>> = BTreeMap::new();
+        for row in self.rows {
+            let sums = bands.entry(row.band).or_default();
+            for (tally, count) in row.counts {
+                *sums.entry(tally).or_default() += count;
+            }
+        }
+        let row = |(band, counts)| ServeCounts { rep: None, band, counts };
+        Self { rows: bands.into_iter().map(row).collect(), ..self }
     }
 }
 
@@ -67,7 +82,7 @@ fn rows_of(counts: &[ServeCount], name: impl Fn(RepKey) -> Option<RepId>) -> Vec
         let Some(rep) = name(one.rep) else { continue };
         *rows.entry((rep, one.band)).or_default().entry(one.tally).or_default() += one.count;
     }
-    let row = |((rep, band), counts)| ServeCounts { rep, band, counts };
+    let row = |((rep, band), counts)| ServeCounts { rep: Some(rep), band, counts };
     rows.into_iter().map(row).collect()
 }
 
@@ -89,9 +104,10 @@ mod tests {
 
         let rows = rows_of(&counts, name);
 
-        let places: Vec<_> = rows.iter().map(|row| (row.rep.as_str(), row.band)).collect();
-        let zoe = [("zoe", ValueBand::Ones), ("zoe", ValueBand::Hundreds)];
-        assert_eq!(places, [("ann", ValueBand::Tens), zoe[0], zoe[1]]);
+        let places: Vec<_> =
+            rows.iter().map(|row| (row.rep.as_ref().map(RepId::as_str), row.band)).collect();
+        let zoe = [(Some("zoe"), ValueBand::Ones), (Some("zoe"), ValueBand::Hundreds)];
+        assert_eq!(places, [(Some("ann"), ValueBand::Tens), zoe[0], zoe[1]]);
         let row = &rows[1];
         assert_eq!((row.of(ServeTally::Served), row.of(ServeTally::Expired)), (9, 1));
         assert_eq!(row.skips().collect::<Vec<_>>(), [(SkipReason::NoTime, 2)]);

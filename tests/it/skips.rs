@@ -51,6 +51,19 @@ async fn skips(node: &mut TestNode) -> proto::GetSkipsResponse {
     node.coverage.get_skips(request).await.unwrap().into_inner()
 }
 
+async fn seen_by_marketing(node: &mut TestNode) -> Vec<proto::ServeCounts> {
+    let token = proto::CreateTokenRequest {
+        name: "reports".into(),
+        role: proto::Role::Marketing.into(),
+        ..Default::default()
+    };
+    let token = node.admin.create_token(token).await.unwrap().into_inner().token_text;
+    let signed = node.signed_by(&token);
+    let mut coverage = proto::coverage_service_client::CoverageServiceClient::new(signed);
+    let request = proto::GetSkipsRequest { queue_id: "sales".into(), ..Default::default() };
+    coverage.get_skips(request).await.unwrap().into_inner().rows
+}
+
 #[tokio::test]
 async fn a_skip_without_a_reason_is_refused_by_the_names_of_all() {
     let mut node = start(None).await;
@@ -157,6 +170,12 @@ async fn the_report_tells_who_skips_leads_of_which_worth() {
     assert_eq!((row.served_count, row.skipped_count, row.expired_count), (5, 3, 1));
     let skips: Vec<_> = row.skips.iter().map(|one| (one.reason(), one.count)).collect();
     assert_eq!(skips, [(SkipReason::BadData, 1), (SkipReason::TooHard, 2)]);
+    let named = proto::ServeCounts { rep_id: String::new(), ..row.clone() };
+    assert_eq!(
+        seen_by_marketing(&mut node).await,
+        [named],
+        "who it was is their manager's to know"
+    );
     let before = proto::GetSkipsRequest {
         queue_id: "sales".into(),
         until_time: Some(time(NOON)),

@@ -48,7 +48,7 @@ fn row(row: &ServeCounts) -> proto::ServeCounts {
         count,
     });
     proto::ServeCounts {
-        rep_id: row.rep.to_string(),
+        rep_id: row.rep.as_ref().map(ToString::to_string).unwrap_or_default(),
         points_min: row.band.points_min(),
         served_count: row.of(ServeTally::Served),
         skipped_count: row.skips().map(|(_, count)| count).sum(),
