@@ -369,7 +369,7 @@ impl Dialer {
                 | Turned::NotDue
                 | Turned::Closed
                 | Turned::NoNumber
-                | Turned::Paused
+                | Turned::Paused(_)
                 | Turned::Unfit => true,
                 Turned::NumberHeld
                 | Turned::Suppressed
@@ -385,11 +385,19 @@ impl Dialer {
         if stale.is_empty() {
             return Ok(());
         }
-        if turned.iter().any(|(_, why)| *why == Turned::Paused) {
-            // Another node may have paused the campaign: known here, its leads leave their lane.
+        if turned.iter().any(|(_, why)| self.is_news(why)) {
+            // Another node has paused the campaign: known here, its leads leave their lane.
             self.parts.follower.reload_roster().await?;
         }
         Ok(self.parts.follower.settle(queue, &stale).await?)
+    }
+
+    /// Whether a campaign is paused of which this node does not know so. Until a queue is ranked again, a
+    /// pull comes by many leads of one whose pause is known.
+    fn is_news(&self, why: &Turned) -> bool {
+        let Turned::Paused(campaign) = why else { return false };
+        let known = self.roster().campaign_by_key(*campaign);
+        known.is_none_or(|known| !known.campaign.is_paused)
     }
 
     /// Tells the index that a candidate was served, by the order that chose it. The lease stands

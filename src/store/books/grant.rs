@@ -144,7 +144,7 @@ fn turn_down(slate: &mut Slate, lead: LeadId, hindrance: &Hindrance, now: i64) -
             close(slate, lead, CloseReason::CampaignEnded, route, now);
             Turned::CampaignEnded
         }
-        Hindrance::Paused => Turned::Paused,
+        Hindrance::Paused => Turned::Paused(slate.known(lead).state.campaign),
         Hindrance::NoNumber => Turned::NoNumber,
         Hindrance::NumberHeld { .. } => Turned::NumberHeld,
     }

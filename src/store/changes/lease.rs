@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::{LeadRecord, RequestKey};
 use crate::domain::{
-    CapInForce, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, ReleaseReason, RepKey,
-    ServeOrder, ServeTally, SkipReason,
+    CampaignKey, CapInForce, Facts, Lead, LeadId, LeadState, Lease, LeaseToken, ReleaseReason,
+    RepKey, ServeOrder, ServeTally, SkipReason,
 };
 
 /// A lead that may be leased.
@@ -114,8 +114,8 @@ pub enum Turned {
     NoNumber,
     /// It is not what the rep may have now: see [`Fit`].
     Unfit,
-    /// Its campaign is paused.
-    Paused,
+    /// This campaign, whose it is, is paused.
+    Paused(CampaignKey),
     /// It was found to be suppressed, and was closed.
     Suppressed,
     /// Its campaign was found to have ended, and it was closed.

@@ -80,7 +80,7 @@ pub(super) async fn a_lead_of_a_paused_campaign_is_not_leased(desk: &Desk) {
     assert!(roster.campaigns.contains(&paused));
     let turned = desk.pull(1, &leads[1..], START).await;
     let LeaseOutcome::NoneHeld { turned } = turned else { panic!("it was leased: {turned:?}") };
-    assert_eq!(turned, [(leads[1], Turned::Paused)]);
+    assert_eq!(turned, [(leads[1], Turned::Paused(desk.campaign.key))]);
     assert!(desk.store.renew(desk.renewal(&lease, START + 1)).await.is_ok(), "it goes on");
     let touch = desk.call_under(&lease, Disposition::NoAnswer, START + 2).await;
     assert!(!desk.record_touch(touch).await.late);
