@@ -1,23 +1,24 @@
 -- What transfers change of the books as audit_books.sql counts them, where a lead with all its touches is
--- in the book of the handover that opened it; columns as in books.sql, to be added.
+-- in the book of the handover that opened it; columns as in books.sql, to be added. The crosswise joins begin
+-- with what was transferred, mostly little or nothing, and not with every handover.
 WITH
 moved AS (
     SELECT h.queue_key AS home_key, s.queue_key, h.campaign_key, h.source, s.state, s.route,
         CASE WHEN s.first_touched_ms IS NULL THEN 0 ELSE 1 END AS touched,
         CASE WHEN s.has_promise = 1 AND s.first_touched_ms <= s.touch_by_ms THEN 1 ELSE 0 END AS in_time,
         coalesce(s.first_touched_ms - h.handed_over_at_ms, 0) AS first_touch_ms
-    FROM (SELECT DISTINCT lead_id FROM transfer) AS t
-    JOIN handover h ON h.lead_id = t.lead_id AND h.is_merged = 0
-    JOIN standing s ON s.lead_id = t.lead_id
+    FROM (SELECT DISTINCT lead_id FROM transfer) AS t CROSS JOIN handover h CROSS JOIN standing s
+    WHERE h.lead_id = t.lead_id AND h.is_merged = 0 AND s.lead_id = t.lead_id
 ),
 elsewhere AS (
     SELECT h.queue_key AS home_key, t.queue_key, h.campaign_key, h.source
-    FROM touch t JOIN handover h ON h.lead_id = t.lead_id AND h.is_merged = 0
-    WHERE t.queue_key IS NOT NULL
+    FROM touch t CROSS JOIN handover h
+    WHERE t.queue_key IS NOT NULL AND h.lead_id = t.lead_id AND h.is_merged = 0
 ),
 transfers AS (
     SELECT t.from_queue_key, t.to_queue_key, h.campaign_key, h.source
-    FROM transfer t JOIN handover h ON h.lead_id = t.lead_id AND h.is_merged = 0
+    FROM transfer t CROSS JOIN handover h
+    WHERE h.lead_id = t.lead_id AND h.is_merged = 0
 ),
 parts (queue_key, campaign_key, source, leads, state, route, touched, in_time, first_touch_ms, touches,
     came, went) AS (

@@ -260,6 +260,23 @@ async fn no_hot_statement_reads_a_whole_table() {
 }
 
 #[tokio::test]
+async fn what_transfers_change_of_the_books_is_counted_from_the_transfers() {
+    let (_folder, path) = folder();
+    let store = SqliteStore::open(&path).await.unwrap();
+    let address = format!("sqlite://{}", path.display());
+    let mut stranger = SqliteConnection::connect(&address).await.unwrap();
+    let statement = super::super::sql::statements::AUDIT_TRANSFERS.sqlite;
+    let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+    let rows: Vec<(i64, i64, i64, String)> =
+        sqlx::query_as(explain).fetch_all(&mut stranger).await.unwrap();
+    // Handovers (h) and standings (s) are as many as there are leads.
+    let whole = |step: &String| step.starts_with("SCAN h") || step.starts_with("SCAN s");
+    let whole: Vec<String> = rows.into_iter().map(|row| row.3).filter(whole).collect();
+    assert_eq!(whole, [""; 0]);
+    drop(store);
+}
+
+#[tokio::test]
 async fn a_full_disk_refuses_changes_and_answers_reads() {
     let (_folder, path) = folder();
     let mut opened = super::open::open(&path).await.unwrap();
