@@ -186,7 +186,7 @@ impl States {
                 "unroutable_leads",
                 "Ready leads that nobody may take, by queue and the first reason that is true of them: \
 no_hours (no time zone or no number is left), never_open (the law and the queue's hours do not meet), no_rep \
-(no active rep of the queue has the skills), kept (for a rep who lacks a skill)",
+(no active rep of the queue has the skills)",
                 &self.unroutable,
             ),
             (
@@ -204,7 +204,8 @@ no_hours (no time zone or no number is left), never_open (the law and the queue'
             ("ready", "Whether every part of the node is up", &self.ready),
             (
                 "books_imbalance",
-                "Handed over less where they all are, over all books, when they were last read",
+                "Handed over and transferred in, less transferred out and where they all are, over all \
+books, when they were last read",
                 &self.books_imbalance,
             ),
             ("disk_free_bytes", "Free on the disk of the store", &self.disk_free),
