@@ -178,11 +178,10 @@ mod tests {
     }
 
     #[test]
-    fn a_keeper_who_cannot_take_the_lead_is_loud() {
+    fn a_keeper_is_told_with_where_they_are() {
         let keeper = Some(KeeperState { at_work: true, ..Default::default() });
-        let missing_skills = vec!["welsh".to_owned()];
-        let kept = Obstacle { rep_id: "ann".into(), keeper, missing_skills, ..Default::default() };
+        let kept = Obstacle { rep_id: "ann".into(), keeper, ..Default::default() };
         let kept = text(ObstacleKind::Kept, kept);
-        assert_eq!(kept, "it is kept for ann: it is theirs; they are at work; THEY LACK: welsh");
+        assert_eq!(kept, "it is kept for ann: it is theirs; they are at work");
     }
 }
