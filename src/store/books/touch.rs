@@ -55,7 +55,6 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
     let next = change.then.as_ref().zip(touch.rep);
     let next = next.map(|(grant, rep)| give_first(slate, grant, rep, change.now));
     let late = touch.lease.is_some() && !holds;
-    let next_lease = next.as_ref().and_then(leased);
     let body_hash = if is_erased { String::new() } else { body_hash };
     let is_quality_owed = touch.rep.is_some() && change.quality.is_owed();
     let row = TouchRow {
@@ -63,7 +62,7 @@ pub(super) fn record(slate: &mut Slate, change: &RecordTouch) -> Result<TouchRec
         body_hash,
         late,
         suppressed_count,
-        next: next_lease,
+        next: next.as_ref().and_then(leased),
         is_quality_owed,
     };
     slate.touches.insert(name, row.clone());
